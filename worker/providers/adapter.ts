@@ -1,0 +1,116 @@
+import type { Wire } from '../canonical/blocks.ts'
+import type { CanonicalEvent } from '../canonical/events.ts'
+import type { Failure } from '../canonical/failure.ts'
+import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
+import type { EventDecoder } from '../streams/event-decoder.ts'
+import type { Framing } from '../streams/framer.ts'
+
+/** What an adapter needs to know of the target it writes for. */
+export interface AdapterTarget {
+  /** The provider's own model id, deployment name or ARN. */
+  readonly upstreamModel: string
+  /** Largest answer the model can give, tokens; wires that must send a limit (Anthropic) use it when the caller gave none. */
+  readonly maxOutputTokens?: number
+  /** What the catalog knows of the model; absent facts are unknown. */
+  readonly facts?: TargetFacts
+  /** Per-provider settings of `routes.json` (`apiVersion` for Azure, `region` for Bedrock, ...). */
+  readonly options: Readonly<Record<string, string>>
+}
+
+/** Facts that decide how, or whether, a request can be written for a model. */
+export interface TargetFacts {
+  readonly reasoning?: boolean
+  readonly vision?: boolean
+  readonly tools?: boolean
+  readonly jsonSchema?: boolean
+  readonly audioInput?: boolean
+  readonly pdfInput?: boolean
+  /** Accepts an assistant message as the beginning of the answer. */
+  readonly prefill?: boolean
+}
+
+/** The call an adapter asks for: no credential, no host. */
+export interface UpstreamCall {
+  readonly method: 'POST' | 'GET'
+  /** Appended to the provider's base URL, beginning with `/`; may carry a query. Model ids are percent-encoded here. */
+  readonly path: string
+  /** Headers besides content type and credential: `anthropic-version`, ... */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: JsonObject
+}
+
+/** Things a caller can ask for that not every wire format or model can do. */
+export type Feature =
+  | 'tools'
+  | 'toolChoiceNone'
+  | 'toolChoiceRequired'
+  | 'toolChoiceNamed'
+  | 'toolChoiceAllowed'
+  | 'singleToolCall'
+  | 'customTools'
+  | 'imageUrl'
+  | 'imageBase64'
+  | 'audioInput'
+  | 'videoInput'
+  | 'fileBase64'
+  | 'fileUrl'
+  | 'fileId'
+  | 'fileText'
+  | 'toolResultImages'
+  | 'jsonMode'
+  | 'jsonSchema'
+  | 'reasoning'
+  | 'n'
+  | 'logprobs'
+  | 'audioOutput'
+  | 'imageOutput'
+  | 'prefill'
+  | 'stop'
+  | 'temperature'
+  | 'topP'
+  | 'topK'
+  | 'minP'
+  | 'seed'
+  | 'frequencyPenalty'
+  | 'presencePenalty'
+  | 'repetitionPenalty'
+  | 'logitBias'
+  | 'cacheMarks'
+  | 'citations'
+  | 'userId'
+  | 'metadata'
+  | 'serviceTier'
+  | 'promptCacheKey'
+  | 'verbosity'
+
+/**
+ * Everything the gateway knows about one vendor's API.
+ *
+ * An adapter does no I/O and reads no clock, so its whole behaviour is pinned
+ * by recorded exchanges under `test/fixtures/providers/<name>/`.
+ */
+export interface ProviderAdapter {
+  /** Name in `routes.json` (`adapter`), also the folder of its fixtures. */
+  readonly id: string
+  readonly wire: Wire
+  readonly framing: Framing
+  /**
+   * True when the answer, streamed or not, may be passed to a client of the
+   * same wire format byte for byte: the vendor's form is that format, whole.
+   */
+  readonly relay: boolean
+  /** What the wire can carry. What is not here is avoided by the plan, or named in a warning. */
+  readonly features: ReadonlySet<Feature>
+  /** Path of token counting, where the vendor has it. */
+  encodeCountTokens?(request: CanonicalRequest, target: AdapterTarget): UpstreamCall
+  /** Reads the answer of token counting; null when it is none. */
+  decodeCountTokens?(body: unknown): number | null
+  /** Writes the call that asks `target` to answer `request` (streamed when `request.stream`). */
+  encodeRequest(request: CanonicalRequest, target: AdapterTarget): UpstreamCall
+  /** Starts decoding one streamed answer. */
+  createDecoder(): EventDecoder
+  /** Reads a whole answer (parsed JSON) into the same events a stream gives, ending in one terminal event. */
+  decodeResponse(body: unknown): CanonicalEvent[]
+  /** Names what went wrong when the status was not 2xx. `body` is at most 64 KiB; header names are lower-case. */
+  decodeFailure(status: number, headers: ReadonlyMap<string, string>, body: string): Failure
+}
