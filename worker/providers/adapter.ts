@@ -1,9 +1,12 @@
 import type { Wire } from '../canonical/blocks.ts'
 import type { CanonicalEvent } from '../canonical/events.ts'
 import type { Failure } from '../canonical/failure.ts'
+import type { Feature } from '../canonical/features.ts'
 import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { EventDecoder } from '../streams/event-decoder.ts'
 import type { Framing } from '../streams/framer.ts'
+
+export type { Feature } from '../canonical/features.ts'
 
 /** What an adapter needs to know of the target it writes for. */
 export interface AdapterTarget {
@@ -38,50 +41,6 @@ export interface UpstreamCall {
   readonly headers: Readonly<Record<string, string>>
   readonly body: JsonObject
 }
-
-/** Things a caller can ask for that not every wire format or model can do. */
-export type Feature =
-  | 'tools'
-  | 'toolChoiceNone'
-  | 'toolChoiceRequired'
-  | 'toolChoiceNamed'
-  | 'toolChoiceAllowed'
-  | 'singleToolCall'
-  | 'customTools'
-  | 'imageUrl'
-  | 'imageBase64'
-  | 'audioInput'
-  | 'videoInput'
-  | 'fileBase64'
-  | 'fileUrl'
-  | 'fileId'
-  | 'fileText'
-  | 'toolResultImages'
-  | 'jsonMode'
-  | 'jsonSchema'
-  | 'reasoning'
-  | 'n'
-  | 'logprobs'
-  | 'audioOutput'
-  | 'imageOutput'
-  | 'prefill'
-  | 'stop'
-  | 'temperature'
-  | 'topP'
-  | 'topK'
-  | 'minP'
-  | 'seed'
-  | 'frequencyPenalty'
-  | 'presencePenalty'
-  | 'repetitionPenalty'
-  | 'logitBias'
-  | 'cacheMarks'
-  | 'citations'
-  | 'userId'
-  | 'metadata'
-  | 'serviceTier'
-  | 'promptCacheKey'
-  | 'verbosity'
 
 /**
  * Everything the gateway knows about one vendor's API.
