@@ -1,0 +1,14 @@
+import type { ProviderAdapter } from './adapter.ts'
+
+/** Every vendor we can call. A new one is one import and one entry here. */
+const all: readonly ProviderAdapter[] = []
+
+/** Adapters by the name `routes.json` uses. */
+export const adapters: ReadonlyMap<string, ProviderAdapter> = new Map(
+  all.map((adapter) => [adapter.id, adapter]),
+)
+
+/** The adapter called `id`; undefined when there is none. */
+export function adapterOf(id: string): ProviderAdapter | undefined {
+  return adapters.get(id)
+}
