@@ -1,4 +1,4 @@
-import type { Citation, WireValue } from './blocks.ts'
+import type { Citation, Wire, WireValue } from './blocks.ts'
 import type { Failure } from './failure.ts'
 import type { Usage } from './usage.ts'
 
@@ -59,6 +59,8 @@ export type CanonicalEvent =
       readonly signature?: string
       /** The whole block in the provider's encrypted form. */
       readonly redacted?: string
+      /** The wire format whose provider signed or encrypted it. */
+      readonly wire?: Wire
     }
   | {
       readonly type: 'toolCallStart'

@@ -131,6 +131,10 @@ export interface CanonicalRequest {
   readonly includeUsage: boolean
   /** `"usage":{"include":true}`, as OpenRouter's clients send it: cost inside the last usage event. */
   readonly includeCost: boolean
+  /** The client speaks OpenAI's `functions` of 2023: it reads one `function_call`, not `tool_calls`. */
+  readonly legacyFunctions?: boolean
+  /** Paths of fields that no block or setting of ours can hold (`messages[0].prefix`): left out, and named in `x-switchyard-warning`. */
+  readonly ignored?: readonly string[]
   /** Request fields that only one wire format knows; sent on to providers of that format, named in a warning elsewhere. */
   readonly extensions?: Readonly<Partial<Record<Wire, JsonObject>>>
 }

@@ -1,4 +1,4 @@
-import type { Block, Citation } from './blocks.ts'
+import type { Block, Citation, Wire } from './blocks.ts'
 import type { CanonicalEvent, ChoiceFinish, TokenLogprob } from './events.ts'
 import type { Failure } from './failure.ts'
 import { mergeUsage, type Usage } from './usage.ts'
@@ -32,6 +32,7 @@ type OpenBlock =
       text: string
       signature?: string
       redacted?: string
+      wire?: Wire
     }
   | { type: 'refusal'; text: string }
   | {
@@ -143,6 +144,7 @@ class OpenChoice {
         if (event.signature !== undefined)
           block.signature = (block.signature ?? '') + event.signature
         if (event.redacted !== undefined) block.redacted = (block.redacted ?? '') + event.redacted
+        if (event.wire !== undefined) block.wire = event.wire
         return
       }
       case 'refusal': {

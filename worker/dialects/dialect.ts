@@ -19,6 +19,8 @@ export interface RenderContext {
   readonly nowS: number
   readonly includeUsage: boolean
   readonly includeCost: boolean
+  /** As `CanonicalRequest.legacyFunctions`: a tool call is written as `function_call`. */
+  readonly legacyFunctions?: boolean
   /** Price of the usage seen so far, USD; null when the model has no price. Called when the last usage is rendered. */
   readonly costUsd: (usage: import('../canonical/usage.ts').Usage) => number | null
 }
