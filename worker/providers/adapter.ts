@@ -40,6 +40,11 @@ export interface UpstreamCall {
   /** Headers besides content type and credential: `anthropic-version`, ... */
   readonly headers: Readonly<Record<string, string>>
   readonly body: JsonObject
+  /**
+   * What the caller asked for, the wire can carry and this model refuses
+   * (sampling beside thinking, ...): left out of `body`, to be named in a warning.
+   */
+  readonly unhonoured?: readonly Feature[]
 }
 
 /**

@@ -1,0 +1,195 @@
+import type { Feature } from '../../canonical/features.ts'
+import type { CanonicalRequest, JsonObject } from '../../canonical/request.ts'
+import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { listOf, objectOf, stringOf, present } from '../json-values.ts'
+import { type ClaudeModel, claudeModel } from './claude-models.ts'
+import type { Note } from './encode-blocks.ts'
+import { encodeMessages } from './encode-messages.ts'
+import { encodeToolChoice, encodeTools, forcesTool, offeredTools } from './encode-tools.ts'
+import { outputSchema } from './output-schema.ts'
+import { encodeThinking, type Thinking } from './thinking.ts'
+
+/** `max_tokens` is required; this is sent when neither caller nor catalog names a limit. Every Claude can give it. */
+const fallbackMaxTokens = 4096
+
+/** What the canonical request says for itself: an extension never speaks for it. */
+const reserved = new Set([
+  'model',
+  'messages',
+  'system',
+  'stream',
+  'max_tokens',
+  'betas',
+  'anthropic_beta',
+])
+
+/** Writes `POST /messages`. */
+export function encodeRequest(request: CanonicalRequest, target: AdapterTarget): UpstreamCall {
+  const unhonoured = new Set<Feature>()
+  const note: Note = (feature) => void unhonoured.add(feature)
+  const model = claudeModel(target.upstreamModel)
+  const maxTokens = maxTokensOf(request, target)
+  const thinking = thinkingOf(request, model, maxTokens, note)
+  const body = withExtensions(request, {
+    ...promptOf(request, target, model, note),
+    max_tokens: maxTokens,
+    stop_sequences: stopOf(request, note),
+    ...samplingOf(request, model, thinking, note),
+    thinking: thinking.thinking,
+    output_config: outputConfigOf(request, thinking),
+    metadata: request.userId === undefined ? undefined : { user_id: request.userId },
+    service_tier: serviceTierOf(request, note),
+    stream: request.stream ? true : undefined,
+  })
+  return {
+    method: 'POST',
+    path: '/messages',
+    headers: headersOf(request),
+    body,
+    ...(unhonoured.size === 0 ? {} : { unhonoured: [...unhonoured] }),
+  }
+}
+
+/** Writes `POST /messages/count_tokens`: what the model would read, without how it should answer. */
+export function encodeCountTokens(request: CanonicalRequest, target: AdapterTarget): UpstreamCall {
+  const model = claudeModel(target.upstreamModel)
+  const ignore: Note = () => undefined
+  const thinking = thinkingOf(request, model, maxTokensOf(request, target), ignore)
+  const body = present({
+    ...promptOf(request, target, model, ignore),
+    thinking: thinking.thinking,
+    output_config: outputConfigOf(request, thinking),
+  })
+  return { method: 'POST', path: '/messages/count_tokens', headers: headersOf(request), body }
+}
+
+function promptOf(
+  request: CanonicalRequest,
+  target: AdapterTarget,
+  model: ClaudeModel,
+  note: Note,
+): JsonObject {
+  const { system, messages } = encodeMessages(request.messages, model, note)
+  const tools = encodeTools(offeredTools(request), note)
+  return {
+    model: target.upstreamModel,
+    system: system.length === 0 ? undefined : system,
+    messages,
+    tools: tools.length === 0 ? undefined : tools,
+    tool_choice:
+      tools.length === 0 ? undefined : encodeToolChoice(request, model.forcedTools, note),
+  }
+}
+
+/** The caller's limit, or the model's own where that is lower: a limit the model cannot reach is refused. */
+export function maxTokensOf(request: CanonicalRequest, target: AdapterTarget): number {
+  const largest = target.maxOutputTokens
+  const asked = request.maxOutputTokens ?? largest ?? fallbackMaxTokens
+  return largest === undefined ? asked : Math.min(asked, largest)
+}
+
+/** Thinking gives way to a forced tool: the API refuses both at once (extended thinking, "with tool use"). */
+function thinkingOf(
+  request: CanonicalRequest,
+  model: ClaudeModel,
+  maxTokens: number,
+  note: Note,
+): Thinking {
+  const thinking = encodeThinking(request.reasoning, model, maxTokens)
+  thinking.unhonoured.forEach(note)
+  if (!thinking.derived || !forcesTool(request) || !model.forcedTools) return thinking
+  note('reasoning')
+  const { thinking: _dropped, ...rest } = thinking
+  return rest
+}
+
+/** Whitespace alone is refused as a stop sequence. */
+function stopOf({ stop = [] }: CanonicalRequest, note: Note): readonly string[] | undefined {
+  const sequences = stop.filter((sequence) => sequence.trim() !== '')
+  if (sequences.length < stop.length) note('stop')
+  return sequences.length === 0 ? undefined : sequences
+}
+
+/**
+ * Sampling as far as the model takes it. Thinking fixes temperature and top_k
+ * and leaves top_p from 0.95; Claude 4.7 and later fix all three; 4.1 and
+ * later take one of temperature and top_p. (platform.claude.com, extended
+ * thinking, "Feature compatibility", and the migration guides, 2026-11-20.)
+ */
+export function samplingOf(
+  { sampling }: CanonicalRequest,
+  model: ClaudeModel,
+  { thinking }: Thinking,
+  note: Note,
+): JsonObject {
+  const thinks = thinking !== undefined && thinking['type'] !== 'disabled'
+  const keep = <Value>(value: Value | undefined, allowed: boolean, feature: Feature) => {
+    if (value !== undefined && !allowed) note(feature)
+    return allowed ? value : undefined
+  }
+  const free = model.sampling && !thinks
+  const temperature = keep(sampling.temperature, sampling.temperature === 1 || free, 'temperature')
+  const alone = temperature === undefined || temperature === 1 || model.temperatureWithTopP
+  const topP = keep(
+    sampling.topP,
+    sampling.topP === 1 || (alone && (free || (model.sampling && (sampling.topP ?? 0) >= 0.95))),
+    'topP',
+  )
+  const warm = temperature !== undefined && temperature > 1
+  if (warm) note('temperature')
+  return {
+    // 1 is the default: said only where both words are free.
+    temperature: warm ? 1 : temperature === 1 && !free ? undefined : temperature,
+    top_p: topP === 1 && !(free && model.temperatureWithTopP) ? undefined : topP,
+    top_k: keep(sampling.topK, free, 'topK'),
+  }
+}
+
+function outputConfigOf(
+  { responseFormat }: CanonicalRequest,
+  { effort }: Thinking,
+): JsonObject | undefined {
+  const schema = responseFormat?.type === 'jsonSchema' ? responseFormat.schema : undefined
+  if (schema === undefined && effort === undefined) return undefined
+  return present({
+    effort,
+    format:
+      schema === undefined ? undefined : { type: 'json_schema', schema: outputSchema(schema) },
+  })
+}
+
+/** OpenAI's `default` is Anthropic's `standard_only`; the wire has no word for the others. */
+function serviceTierOf({ serviceTier }: CanonicalRequest, note: Note): string | undefined {
+  if (serviceTier === undefined || serviceTier === 'auto' || serviceTier === 'standard_only')
+    return serviceTier
+  if (serviceTier === 'default') return 'standard_only'
+  note('serviceTier')
+  return undefined
+}
+
+/** Lays `body` over the caller's own Anthropic fields; objects that both have are joined (`output_config.task_budget` beside our `effort`). */
+function withExtensions(request: CanonicalRequest, body: JsonObject): JsonObject {
+  const own = present(body)
+  const result: Record<string, unknown> = { ...own }
+  for (const [key, value] of Object.entries(request.extensions?.['anthropic-messages'] ?? {})) {
+    if (reserved.has(key)) continue
+    const [theirs, ours] = [objectOf(value), objectOf(own[key])]
+    if (own[key] === undefined) result[key] = value
+    else if (theirs !== undefined && ours !== undefined) result[key] = { ...theirs, ...ours }
+  }
+  return result
+}
+
+function headersOf(request: CanonicalRequest): Readonly<Record<string, string>> {
+  const extensions = request.extensions?.['anthropic-messages'] ?? {}
+  const betas = [extensions['anthropic_beta'], extensions['betas']].flatMap((value) =>
+    typeof value === 'string'
+      ? value.split(',')
+      : listOf(value).flatMap((one) => stringOf(one) ?? []),
+  )
+  const named = [...new Set(betas.map((beta) => beta.trim()))].filter((beta) => beta !== '')
+  return {
+    'anthropic-version': '2023-06-01',
+    ...(named.length === 0 ? {} : { 'anthropic-beta': named.join(',') }),
+  }
+}
