@@ -1,0 +1,45 @@
+import type { JsonObject } from '../canonical/request.ts'
+
+/*
+ * What a provider sent is unknown until it is looked at. These answer the value
+ * in the asked shape, or undefined, so that a decoder never trusts a field it
+ * has not seen and never throws at one it did not expect.
+ */
+
+/** `value` as an object; undefined for null, lists and everything else. */
+export function objectOf(value: unknown): JsonObject | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as JsonObject)
+    : undefined
+}
+
+/** The items of `value`; an empty list when it is none. */
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as readonly unknown[]) : []
+}
+
+/** The objects among the items of `value`. */
+export function objectsOf(value: unknown): readonly JsonObject[] {
+  return listOf(value).flatMap((item) => {
+    const object = objectOf(item)
+    return object === undefined ? [] : [object]
+  })
+}
+
+export function stringOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+/** `value` as a text that says something; undefined when it is empty. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+export function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+}
+
+/** `fields` without the absent ones, so that a body carries only what was asked for. */
+export function present(fields: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
