@@ -1,0 +1,59 @@
+import { AwsV4Signer } from 'aws4fetch'
+
+/** A secret and the one host it may go to. */
+export interface BoundCredential {
+  /** `host[:port]` as in a URL's `host`. */
+  readonly host: string
+  /** Adds what proves the call; answers the headers to send. Throws when `url` is another host. */
+  sign(url: URL, method: string, headers: Readonly<Record<string, string>>, body: string | null): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
+}
+
+export interface AwsKeys {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string
+  readonly service: string
+  readonly region: string
+}
+
+export function headerCredential(host: string, name: string, value: string): BoundCredential {
+  return {
+    host,
+    sign(url, _method, headers) {
+      refuseOtherHost(url, host)
+      return { ...headers, [name]: value }
+    },
+  }
+}
+
+export function noCredential(host: string): BoundCredential {
+  return {
+    host,
+    sign(url, _method, headers) {
+      refuseOtherHost(url, host)
+      return headers
+    },
+  }
+}
+
+/** AWS Signature Version 4 over the whole body. */
+export function sigv4Credential(host: string, keys: AwsKeys): BoundCredential {
+  return {
+    host,
+    async sign(url, method, headers, body) {
+      refuseOtherHost(url, host)
+      const signer = new AwsV4Signer({ ...keys, method, url: url.href, headers: { ...headers }, ...(body === null ? {} : { body }) })
+      const signed = await signer.sign()
+      const all: Record<string, string> = { ...headers }
+      signed.headers.forEach((value, name) => {
+        all[name] = value
+      })
+      return all
+    },
+  }
+}
+
+/** The dispatcher's last look: a credential never leaves for a host it is not bound to. */
+function refuseOtherHost(url: URL, host: string): void {
+  if (url.host !== host) throw new Error('a credential was about to be sent to a host it is not bound to')
+}

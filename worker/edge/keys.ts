@@ -1,0 +1,111 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+
+/**
+ * Keys: `sk-sy-{tenant}-{keyId}-{secret}{check}`. 43 base-62 digits of secret
+ * hold 256 random bits; 6 digits of CRC-32 over what stands before them refuse
+ * junk without any look-up. An admin key's tenant part is `admin`, which no
+ * tenant may be called. Stored is only HMAC-SHA-256 under the pepper, hex; the
+ * digest itself is never accepted as a key because it has not the form.
+ */
+const keyForm = /^sk-sy-([a-z0-9][a-z0-9._-]{0,63})-([A-Za-z0-9]{8})-([A-Za-z0-9]{43})([A-Za-z0-9]{6})$/
+
+const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+
+/** One key as it is stored: whose it is, and the digest that proves it. */
+export interface StoredKey {
+  readonly tenant: string
+  readonly id: string
+  /** HMAC-SHA-256 of the key under the pepper, lower-case hex. */
+  readonly digest: string
+}
+
+/** The parts of a well-formed key; null for junk. */
+export function parseKey(key: string): { readonly tenant: string; readonly id: string } | null {
+  const match = keyForm.exec(key)
+  if (match === null) return null
+  const [, tenant = '', id = '', , check = ''] = match
+  return base62(crc32(key.slice(0, -6)), 6) === check ? { tenant, id } : null
+}
+
+/** Writes a key from 40 random bytes: 8 for the id, 32 for the secret. */
+export function formatKey(tenant: string, random: Uint8Array): string {
+  if (random.length !== 40) throw new RangeError(`a key is made of 40 random bytes, not ${random.length}`)
+  const id = [...random.subarray(0, 8)].map((byte) => alphabet[byte % 62]).join('')
+  const secret = base62(bigEndian(random.subarray(8)), 43)
+  const body = `sk-sy-${tenant}-${id}-${secret}`
+  return body + base62(crc32(body), 6)
+}
+
+export function digestKey(key: string, pepper: string): string {
+  return createHmac('sha256', pepper).update(key).digest('hex')
+}
+
+/** Compares two hex digests without telling by time where they differ. */
+export function sameDigest(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+}
+
+/** The keys a deployment knows, by key id: the id finds, the digest proves. */
+export class KeyRing {
+  readonly #keys: ReadonlyMap<string, StoredKey>
+  readonly #pepper: string
+
+  constructor(keys: readonly StoredKey[], pepper: string) {
+    this.#keys = new Map(keys.map((key) => [`${key.tenant}-${key.id}`, key]))
+    this.#pepper = pepper
+  }
+
+  /** The stored key that `key` is, or null. Junk is refused by its form alone. */
+  find(key: string): StoredKey | null {
+    const parts = parseKey(key)
+    if (parts === null) return null
+    const stored = this.#keys.get(`${parts.tenant}-${parts.id}`)
+    // An unknown id costs the same digest, so that time does not tell ids apart.
+    const digest = digestKey(key, this.#pepper)
+    return stored !== undefined && sameDigest(digest, stored.digest) ? stored : null
+  }
+}
+
+/** Reads a `SWITCHYARD_KEYS` secret: a JSON list of stored keys. Throws with the rule that is broken. */
+export function parseStoredKeys(text: string, secretName: string): StoredKey[] {
+  const raw = safeJson(text)
+  if (!Array.isArray(raw)) throw new Error(`${secretName} must be a JSON list of {tenant, id, digest}`)
+  return raw.map((entry: unknown, index) => {
+    const { tenant, id, digest } = (entry ?? {}) as Record<string, unknown>
+    if (typeof tenant !== 'string' || typeof id !== 'string' || typeof digest !== 'string' || !/^[0-9a-f]{64}$/.test(digest)) {
+      throw new Error(`${secretName}[${index}] must have "tenant", "id" and a "digest" of 64 hex digits`)
+    }
+    return { tenant, id, digest }
+  })
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+function bigEndian(bytes: Uint8Array): bigint {
+  return bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n)
+}
+
+function base62(value: number | bigint, length: number): string {
+  let rest = BigInt(value)
+  let text = ''
+  for (let index = 0; index < length; index++) {
+    text = (alphabet[Number(rest % 62n)] ?? '') + text
+    rest /= 62n
+  }
+  return text
+}
+
+function crc32(text: string): number {
+  let crc = 0xffffffff
+  for (let index = 0; index < text.length; index++) {
+    crc ^= text.charCodeAt(index)
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
+  }
+  return (crc ^ 0xffffffff) >>> 0
+}

@@ -1,0 +1,252 @@
+import { isMeaningful, type CanonicalEvent } from '../canonical/events.ts'
+import { failure, type Failure } from '../canonical/failure.ts'
+import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
+import type { Target } from '../edge/runtime.ts'
+import type { ProviderAdapter } from '../providers/adapter.ts'
+import type { EventDecoder } from '../streams/event-decoder.ts'
+import { StreamDecoder } from '../streams/stream-decoder.ts'
+import { AttemptControl } from './attempt-control.ts'
+import type { Ports } from './ports.ts'
+import { headerMap, readText, send } from './upstream.ts'
+
+export interface AttemptLimits {
+  /** For a stream: from sending to the first meaningful token, ms. */
+  readonly firstTokenTimeoutMs: number
+  /** For a whole answer: from sending to its end, ms. */
+  readonly answerTimeoutMs: number
+}
+
+/** A stream that has given its first meaningful token, and waits to be carried to the client. */
+export interface OpenStream {
+  readonly control: AttemptControl
+  /** Everything decoded so far, the first meaningful event among them. */
+  readonly events: readonly CanonicalEvent[]
+  readonly eventDecoder: EventDecoder
+  readonly decoder: StreamDecoder
+  readonly source: StreamSource
+}
+
+export type StreamSource =
+  | { readonly kind: 'translate'; readonly reader: ReadableStreamDefaultReader<Uint8Array> }
+  /** `client` holds every byte from the beginning; `meter` the same bytes less those already decoded. */
+  | {
+      readonly kind: 'relay'
+      readonly client: ReadableStream<Uint8Array>
+      readonly meter: ReadableStreamBYOBReader
+    }
+
+export type AttemptResult =
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly status: number | null }
+  /** A whole answer. `body` is the provider's own JSON. */
+  | {
+      readonly kind: 'whole'
+      readonly events: readonly CanonicalEvent[]
+      readonly body: JsonObject
+      readonly text: string
+    }
+  | { readonly kind: 'stream'; readonly stream: OpenStream }
+
+/** Error bodies are read up to here, bytes. */
+const maxErrorBytes = 65_536
+
+/**
+ * Makes one call to one target and waits until it has shown that it answers:
+ * the first meaningful token of a stream, or a whole answer. Everything that
+ * goes wrong before that is a value, and invisible to the client.
+ */
+export async function attempt(
+  request: CanonicalRequest,
+  target: Target,
+  limits: AttemptLimits,
+  relay: boolean,
+  ports: Ports,
+): Promise<AttemptResult> {
+  const control = new AttemptControl(ports)
+  control.arm(
+    request.stream ? limits.firstTokenTimeoutMs : limits.answerTimeoutMs,
+    request.stream ? 'first-token' : 'answer',
+  )
+  const result = await tryAttempt(request, target, relay, control, ports)
+  if (result.kind !== 'stream') {
+    // A failed call may still be sending: its body is given up, not left to the collector.
+    if (result.kind === 'failed' && !control.stopped) control.stop('answer')
+    control.release()
+  }
+  return result
+}
+
+async function tryAttempt(
+  request: CanonicalRequest,
+  target: Target,
+  relay: boolean,
+  control: AttemptControl,
+  ports: Ports,
+): Promise<AttemptResult> {
+  const { adapter } = target.provider
+  const failed = (reason: Failure, status: number | null = null): AttemptResult => ({
+    kind: 'failed',
+    failure: control.failure(reason),
+    status,
+  })
+  let response: Response
+  try {
+    response = await send(
+      adapter.encodeRequest(request, target.adapterTarget),
+      target,
+      request.stream,
+      ports,
+      control.signal,
+    )
+  } catch {
+    return failed(failure('connect', 'the provider could not be reached'))
+  }
+  try {
+    if (response.status < 200 || response.status > 299)
+      return failed(await refusal(response, adapter, ports.nowMs()), response.status)
+    const type = response.headers.get('content-type') ?? ''
+    if (request.stream && !type.includes('application/json'))
+      return await openStream(response, adapter, relay, control)
+    return await wholeAnswer(
+      response,
+      adapter,
+      request,
+      ports.runtime.config.limits.maxAnswerBytes,
+      control,
+    )
+  } catch {
+    return failed(failure('truncated', 'the connection to the provider broke'), response.status)
+  }
+}
+
+async function refusal(
+  response: Response,
+  adapter: ProviderAdapter,
+  nowMs: number,
+): Promise<Failure> {
+  if (response.status >= 300 && response.status < 400)
+    return failure('server_error', 'the provider answered with a redirect', {
+      status: response.status,
+    })
+  const body = await readText(response, maxErrorBytes)
+  const headers = headerMap(response.headers)
+  const read = adapter.decodeFailure(response.status, headers, body.ok ? body.text : '')
+  return withRetryDate({ ...read, status: read.status ?? response.status }, headers, nowMs)
+}
+
+/** `retry-after` as an HTTP date needs a clock, which adapters do not have. */
+function withRetryDate(
+  read: Failure,
+  headers: ReadonlyMap<string, string>,
+  nowMs: number,
+): Failure {
+  if (read.retryAfterMs !== undefined) return read
+  const untilMs = Date.parse(headers.get('retry-after') ?? '')
+  return Number.isNaN(untilMs) ? read : { ...read, retryAfterMs: Math.max(0, untilMs - nowMs) }
+}
+
+/** Reads a whole answer. A streamed request may get one too: an error in a 200, or a provider that does not stream. */
+async function wholeAnswer(
+  response: Response,
+  adapter: ProviderAdapter,
+  request: CanonicalRequest,
+  maxBytes: number,
+  control: AttemptControl,
+): Promise<AttemptResult> {
+  const { status } = response
+  const malformed = (message: string): AttemptResult => ({
+    kind: 'failed',
+    failure: control.failure(failure('malformed', message)),
+    status,
+  })
+  const read = await readText(response, maxBytes)
+  if (!read.ok) return malformed(read.reason)
+  const body = parseObject(read.text)
+  if (body === null) return malformed('the provider answered with something that is no JSON object')
+  const events = adapter.decodeResponse(Array.isArray(body) ? [...body] : body)
+  const last = events.at(-1)
+  if (last?.type === 'failure') return { kind: 'failed', failure: last.failure, status }
+  if (last?.type !== 'finish') return malformed('the provider answered without an answer')
+  if (!request.stream) return { kind: 'whole', events, body: body as JsonObject, text: read.text }
+  const decoder = new StreamDecoder(adapter.framing, adapter.createDecoder())
+  const reader = emptyStream().getReader()
+  const eventDecoder = adapter.createDecoder()
+  control.disarm()
+  return {
+    kind: 'stream',
+    stream: { control, events, decoder, eventDecoder, source: { kind: 'translate', reader } },
+  }
+}
+
+function parseObject(text: string): object | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' ? value : null
+  } catch {
+    return null
+  }
+}
+
+function emptyStream(): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({ start: (controller) => controller.close() })
+}
+
+/** Reads until the first meaningful token; that is the moment of commit. */
+async function openStream(
+  response: Response,
+  adapter: ProviderAdapter,
+  relay: boolean,
+  control: AttemptControl,
+): Promise<AttemptResult> {
+  const { body, status } = response
+  if (body === null)
+    return {
+      kind: 'failed',
+      failure: failure('truncated', 'the provider sent an empty answer'),
+      status,
+    }
+  const eventDecoder = adapter.createDecoder()
+  const decoder = new StreamDecoder(adapter.framing, eventDecoder)
+  const { source, read } = relay ? relaySource(body) : translateSource(body)
+  const events: CanonicalEvent[] = []
+  for (;;) {
+    const bytes = await read()
+    const fresh = bytes === null ? decoder.end() : decoder.push(bytes)
+    events.push(...fresh)
+    const last = fresh.at(-1)
+    const meaningful = fresh.some(isMeaningful)
+    if (last?.type === 'failure' && !meaningful && !events.some(isMeaningful)) {
+      return { kind: 'failed', failure: control.failure(last.failure), status }
+    }
+    if (meaningful || last?.type === 'finish' || last?.type === 'failure') {
+      control.disarm()
+      return { kind: 'stream', stream: { control, events, decoder, eventDecoder, source } }
+    }
+  }
+}
+
+type ReadBytes = () => Promise<Uint8Array | null>
+
+function translateSource(body: ReadableStream<Uint8Array>): {
+  source: StreamSource
+  read: ReadBytes
+} {
+  const reader = body.getReader()
+  const read: ReadBytes = async () => {
+    const { done, value } = await reader.read()
+    return done ? null : value
+  }
+  return { source: { kind: 'translate', reader }, read }
+}
+
+/** Bytes read at once from the metering branch. */
+export const meterBufferBytes = 16_384
+
+function relaySource(body: ReadableStream<Uint8Array>): { source: StreamSource; read: ReadBytes } {
+  const [client, branch] = body.tee()
+  const meter = branch.getReader({ mode: 'byob' })
+  const read: ReadBytes = async () => {
+    const { done, value } = await meter.read(new Uint8Array(meterBufferBytes))
+    return done || value === undefined ? null : value
+  }
+  return { source: { kind: 'relay', client, meter }, read }
+}

@@ -1,0 +1,54 @@
+import type { ChoiceFinish } from '../canonical/events.ts'
+import { gatewayError, type GatewayError } from '../canonical/errors.ts'
+import type { Failure } from '../canonical/failure.ts'
+import type { Usage } from '../canonical/usage.ts'
+import type { Dialect, RenderContext } from '../dialects/dialect.ts'
+import type { Ports } from './ports.ts'
+
+/** How a stream that had begun came to its end. */
+export interface CarryEnding {
+  readonly kind: 'finished' | 'failed' | 'client_gone'
+  readonly failure?: Failure
+  readonly usage?: Usage
+  readonly choices?: readonly ChoiceFinish[]
+}
+
+/** What carrying a stream needs, whichever way it takes. */
+export interface CarryContext {
+  readonly dialect: Dialect
+  readonly render: RenderContext
+  /** Longest silence of the provider, ms. */
+  readonly idleTimeoutMs: number
+  readonly heartbeatAfterMs: number
+  /** Epoch ms at which the whole request ends. */
+  readonly deadlineAtMs: number
+  readonly ports: Ports
+}
+
+const encoder = new TextEncoder()
+
+export function encode(text: string): Uint8Array {
+  return encoder.encode(text)
+}
+
+/** What a client is told when a stream breaks after its first token. */
+export function interruption(failure: Failure): GatewayError {
+  switch (failure.class) {
+    case 'timeout':
+      return gatewayError('upstream_timeout', 504, failure.message)
+    case 'content_policy':
+      return gatewayError('content_policy', 400, failure.message)
+    default:
+      return gatewayError('upstream_interrupted', 502, failure.message)
+  }
+}
+
+/** The comment behind a stream's end mark, as the contract has it. */
+export function costComment(costUsd: number | null): string {
+  return costUsd === null ? '' : `: cost-usd ${formatCost(costUsd)}\n\n`
+}
+
+/** USD without an exponent: `1.2e-7` is no decimal that every reader takes. */
+function formatCost(costUsd: number): string {
+  return costUsd.toFixed(12).replace(/\.?0+$/, '')
+}

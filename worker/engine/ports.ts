@@ -1,0 +1,39 @@
+import type { Gates } from '../edge/gates.ts'
+import type { Runtime } from '../edge/runtime.ts'
+import type { RequestRecord } from './record.ts'
+import type { RetryBudget } from './retry-budget.ts'
+
+/**
+ * Everything the pipeline takes from the place it runs in, so that it runs the
+ * same at the edge, inside an object, and in a test.
+ */
+export interface Ports {
+  nowMs(): number
+  /** In [0, 1). */
+  random(): number
+  fetch(url: string, init: RequestInit): Promise<Response>
+  /** Calls a Workers AI binding by name; rejects when there is none. */
+  runBinding(
+    binding: string,
+    model: string,
+    body: unknown,
+    stream: boolean,
+    signal: AbortSignal,
+  ): Promise<Response>
+  /** Calls `then` after `delayMs`; the answer cancels it. */
+  after(delayMs: number, then: () => void): () => void
+  /** Keeps the host alive for work behind the response. */
+  waitUntil(work: Promise<unknown>): void
+  /** Fires when the client has gone. */
+  readonly clientGone: AbortSignal
+  log(record: RequestRecord): void
+  readonly runtime: Runtime
+  readonly memory: IsolateMemory
+}
+
+/** Plain data that an isolate keeps between requests. */
+export interface IsolateMemory {
+  readonly gates: Gates
+  /** One bucket for each provider id. */
+  readonly retryBudgets: Map<string, RetryBudget>
+}

@@ -1,0 +1,78 @@
+import type { UpstreamCall } from '../providers/adapter.ts'
+import type { Target } from '../edge/runtime.ts'
+import type { Ports } from './ports.ts'
+
+/**
+ * Sends one call. The address comes from the configuration alone, the headers
+ * are built here from nothing (no header of the caller travels on), a redirect
+ * is answered like any other status and so becomes a failure.
+ */
+export async function send(
+  call: UpstreamCall,
+  target: Target,
+  stream: boolean,
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<Response> {
+  const { baseUrl, credential, binding } = target.provider
+  if (binding !== null)
+    return ports.runBinding(binding, target.adapterTarget.upstreamModel, call.body, stream, signal)
+  if (baseUrl === null || credential === null)
+    throw new Error('a provider without address or credential was planned')
+  const url = baseUrl + call.path
+  const body = call.method === 'GET' ? null : JSON.stringify(call.body)
+  const plain = {
+    'content-type': 'application/json',
+    accept: stream ? 'text/event-stream, application/json' : 'application/json',
+    'user-agent': 'switchyard',
+    ...call.headers,
+  }
+  const signed = credential.sign(new URL(url), call.method, plain, body)
+  const headers = signed instanceof Promise ? await signed : signed
+  return ports.fetch(url, { method: call.method, headers, body, redirect: 'manual', signal })
+}
+
+/** Response headers as adapters read them: lower-case names. */
+export function headerMap(headers: Headers): ReadonlyMap<string, string> {
+  const map = new Map<string, string>()
+  headers.forEach((value, name) => {
+    map.set(name.toLowerCase(), value)
+  })
+  return map
+}
+
+export type ReadText =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly reason: string }
+
+/** Reads a body as text, at most `maxBytes`; what is longer is not read to its end. */
+export async function readText(response: Response, maxBytes: number): Promise<ReadText> {
+  const declared = Number(response.headers.get('content-length') ?? Number.NaN)
+  if (declared > maxBytes) {
+    await response.body?.cancel()
+    return { ok: false, reason: `the answer is larger than ${maxBytes} bytes` }
+  }
+  if (declared <= maxBytes) return { ok: true, text: await response.text() }
+  return readBounded(response.body, maxBytes)
+}
+
+async function readBounded(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+): Promise<ReadText> {
+  if (body === null) return { ok: true, text: '' }
+  const reader = body.getReader()
+  const decoder = new TextDecoder()
+  let bytes = 0
+  let text = ''
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return { ok: true, text: text + decoder.decode() }
+    bytes += value.byteLength
+    if (bytes > maxBytes) {
+      await reader.cancel()
+      return { ok: false, reason: `the answer is larger than ${maxBytes} bytes` }
+    }
+    text += decoder.decode(value, { stream: true })
+  }
+}

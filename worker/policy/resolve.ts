@@ -1,0 +1,59 @@
+/** What a name in `model` can mean. */
+export interface NameSpace {
+  /** Route -> tiers of `{target, weight}`. */
+  readonly routes: ReadonlyMap<string, readonly (readonly WeightedTarget[])[]>
+  /** All declared targets, `model@provider`. */
+  readonly targets: ReadonlySet<string>
+  /** Bare model id -> targets that serve it, in file order. */
+  readonly models: ReadonlyMap<string, readonly string[]>
+  /** Routes the tenant may name; `*` is all. */
+  readonly allowedRoutes: readonly string[]
+  readonly directTargets: boolean
+}
+
+export interface WeightedTarget {
+  readonly target: string
+  readonly weight: number
+}
+
+export type Resolved =
+  | {
+      readonly kind: 'tiers'
+      readonly route: string | null
+      readonly tiers: readonly (readonly WeightedTarget[])[]
+    }
+  | { readonly kind: 'unknown'; readonly name: string }
+  | { readonly kind: 'forbidden'; readonly name: string }
+
+/**
+ * Turns `model` (and further `models`) into tiers of targets: a route gives its
+ * own tiers, a target one tier of itself, a bare model id one tier of all
+ * targets that serve it. Several names are tried in the caller's order; an
+ * unknown or forbidden one refuses the request rather than being skipped.
+ */
+export function resolve(names: readonly [string, ...string[]], space: NameSpace): Resolved {
+  const tiers: (readonly WeightedTarget[])[] = []
+  const seen = new Set<string>()
+  for (const name of names) {
+    const found = resolveOne(name, space)
+    if (found.kind !== 'tiers') return found
+    for (const tier of found.tiers) {
+      const fresh = tier.filter(({ target }) => !seen.has(target))
+      for (const { target } of fresh) seen.add(target)
+      if (fresh.length > 0) tiers.push(fresh)
+    }
+  }
+  return { kind: 'tiers', route: space.routes.has(names[0]) ? names[0] : null, tiers }
+}
+
+function resolveOne(name: string, space: NameSpace): Resolved {
+  const route = space.routes.get(name)
+  if (route !== undefined) {
+    const allowed = space.allowedRoutes.includes('*') || space.allowedRoutes.includes(name)
+    return allowed ? { kind: 'tiers', route: name, tiers: route } : { kind: 'forbidden', name }
+  }
+  const direct = space.targets.has(name) ? [name] : space.models.get(name)
+  if (direct === undefined) return { kind: 'unknown', name }
+  if (!space.directTargets) return { kind: 'forbidden', name }
+  return { kind: 'tiers', route: null, tiers: [direct.map((target) => ({ target, weight: 1 }))] }
+}
