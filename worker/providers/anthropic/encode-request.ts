@@ -89,7 +89,7 @@ export function maxTokensOf(request: CanonicalRequest, target: AdapterTarget): n
 }
 
 /** Thinking gives way to a forced tool: the API refuses both at once (extended thinking, "with tool use"). */
-function thinkingOf(
+export function thinkingOf(
   request: CanonicalRequest,
   model: ClaudeModel,
   maxTokens: number,
