@@ -1,7 +1,9 @@
 import type { ProviderAdapter } from './adapter.ts'
+import { anthropicAdapter } from './anthropic/adapter.ts'
+import { bedrockAdapter } from './bedrock/adapter.ts'
 
 /** Every vendor we can call. A new one is one import and one entry here. */
-const all: readonly ProviderAdapter[] = []
+const all: readonly ProviderAdapter[] = [anthropicAdapter, bedrockAdapter]
 
 /** Adapters by the name `routes.json` uses. */
 export const adapters: ReadonlyMap<string, ProviderAdapter> = new Map(
