@@ -61,10 +61,10 @@ export function saysContextLength(message: string): boolean {
 /** True when a 404 (or a vendor's 400) says that the model or deployment itself is missing, retired or not open to us. */
 export function saysModelMissing(message: string): boolean {
   return (
-    /\b(?:model|deployment|engine|inference profile)\b.{0,120}\b(?:not found|not exist|no longer|deprecated|decommissioned|retired|unavailable|not available|not supported|end of (?:its )?life)/is.test(
+    /\b(?:model|deployment|engine|inference profile)\b[ `'":]*(?:[\w./:@+-]*[`'"]*)?,? ?(?:is |has been |was |does |do )?(?:currently )?(?:not found|not exist|no longer|deprecated|decommissioned|retired|unavailable|not available|not supported|not a valid|end of (?:its )?life)/i.test(
       message,
     ) ||
-    /\b(?:unknown|invalid|no such|unsupported) (?:model|deployment)\b|not a valid model|not a chat model|no endpoints found/i.test(
+    /\b(?:unknown|invalid|no such|unsupported) (?:model|deployment)\b|not a valid model|not a chat model|no endpoints found|model .{1,80} (?:does not exist|not found)/i.test(
       message,
     )
   )

@@ -1,4 +1,7 @@
 import type { ProviderAdapter } from './adapter.ts'
+import { azureFoundry, azureOpenAi } from './azure-openai.ts'
+import { compatibleRows } from './compatible-rows.ts'
+import { createOpenAiAdapter } from './openai-compatible.ts'
 import { anthropicAdapter } from './anthropic/adapter.ts'
 import { bedrockAdapter } from './bedrock/adapter.ts'
 

@@ -1,0 +1,53 @@
+import type { Feature } from '../../canonical/features.ts'
+import type { FailureClass } from '../../canonical/failure.ts'
+import type { JsonObject } from '../../canonical/request.ts'
+
+/**
+ * How one vendor's Chat Completions differs from OpenAI's, as data. Everything
+ * optional is OpenAI's own way when absent.
+ */
+export interface OpenAiQuirks {
+  /** Adapter name in `routes.json`. */
+  readonly id: string
+  /** The vendor's page that describes the wire, and the day it was read. */
+  readonly page: string
+  readonly readOn: string
+  /** `recorded`: real exchanges pin it; `unverified`: written from the page alone. */
+  readonly verified: 'recorded' | 'unverified'
+  /** The vendor's public base URL; absent where every operator has an own one. */
+  readonly baseUrl?: string
+  /** Appended to the base URL; default `/chat/completions`. */
+  readonly path?: string
+  /** Answers are OpenAI's form, whole: they may be passed on byte for byte. */
+  readonly relay?: boolean
+  readonly features: ReadonlySet<Feature>
+  /** What ends a stream: `[DONE]`, or, where the vendor sends none, a finish reason. */
+  readonly endMark?: 'done' | 'finish-reason'
+  /** Default `max_tokens`, which is what every vendor but OpenAI understands. */
+  readonly maxTokensField?: 'max_completion_tokens' | 'max_tokens'
+  /** False: `stream_options` is refused, or usage comes without asking. */
+  readonly streamOptions?: boolean
+  /** True: the vendor knows OpenAI's `developer` role; else it is sent as `system`. */
+  readonly developerRole?: boolean
+  readonly reasoning?: ReasoningStyle
+  /** How the model's earlier thinking goes back to it; absent: it does not. */
+  readonly reasoningEcho?: 'reasoning_content' | 'reasoning' | 'reasoning_details'
+  /** Cache marks are written for models with this prefix (`anthropic/`), as `cache_control`. */
+  readonly cacheControlModels?: string
+  /** Sent with every request, under whatever the caller's extensions say. */
+  readonly always?: JsonObject
+  /** An answer with tool calls that says `stop`, or nothing, ended for its tool calls. */
+  readonly toolCallsOverStop?: boolean
+  /** What the vendor says a call cost is the price (`Usage.providerCostUsd`). */
+  readonly statesCost?: boolean
+  /** The vendor's own error codes, over the common table. */
+  readonly errorCodes?: Readonly<Record<string, FailureClass>>
+}
+
+/**
+ * How thinking is asked for: `effort` is OpenAI's `reasoning_effort`,
+ * `object` is OpenRouter's `reasoning: {effort, max_tokens, exclude}`,
+ * `thinking` is `thinking: {type}` beside `reasoning_effort` (DeepSeek, z.ai, Moonshot),
+ * `enable-thinking` is Alibaba's `enable_thinking` and `thinking_budget`.
+ */
+export type ReasoningStyle = 'effort' | 'object' | 'thinking' | 'enable-thinking'

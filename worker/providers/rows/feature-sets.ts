@@ -1,0 +1,60 @@
+import type { Feature } from '../../canonical/features.ts'
+
+/** What nearly every OpenAI-shaped vendor takes; text documents go as text, tool images as a message of their own. */
+const common: readonly Feature[] = [
+  'tools',
+  'toolChoiceNone',
+  'toolChoiceRequired',
+  'toolChoiceNamed',
+  // Not a word of the wire: the encoder offers fewer tools instead.
+  'toolChoiceAllowed',
+  'imageUrl',
+  'imageBase64',
+  'toolResultImages',
+  'fileText',
+  'jsonMode',
+  'jsonSchema',
+  'reasoning',
+  'stop',
+  'temperature',
+  'topP',
+]
+
+/** OpenAI's penalties, seed and the rest of plain sampling. */
+const sampling: readonly Feature[] = ['seed', 'frequencyPenalty', 'presencePenalty']
+
+/** What engines such as vLLM, SGLang and llama.cpp take beside OpenAI's parameters. */
+const engineSampling: readonly Feature[] = ['topK', 'minP', 'repetitionPenalty', 'logitBias']
+
+/** OpenAI's own list: everything Chat Completions has. */
+const openAi: readonly Feature[] = [
+  ...common,
+  ...sampling,
+  'singleToolCall',
+  'customTools',
+  'audioInput',
+  'fileBase64',
+  'fileId',
+  'n',
+  'logprobs',
+  'audioOutput',
+  'logitBias',
+  'userId',
+  'metadata',
+  'serviceTier',
+  'promptCacheKey',
+  'verbosity',
+]
+
+export const featureSets = { common, sampling, engineSampling, openAi } as const
+
+/** `base` lists with `more` and without `less`. */
+export function features(
+  base: readonly (readonly Feature[])[],
+  more: readonly Feature[] = [],
+  less: readonly Feature[] = [],
+): ReadonlySet<Feature> {
+  const all = new Set<Feature>([...base.flat(), ...more])
+  for (const feature of less) all.delete(feature)
+  return all
+}

@@ -1,0 +1,77 @@
+import type { OpenAiQuirks } from '../openai/quirks.ts'
+import { features, featureSets } from './feature-sets.ts'
+
+const { common, sampling, engineSampling } = featureSets
+const readOn = '2026-11-20'
+
+/** Vendors who pass requests on to other vendors, and so speak for many. */
+export const gateways: readonly OpenAiQuirks[] = [
+  {
+    id: 'openrouter',
+    page: 'https://openrouter.ai/docs/api-reference/chat-completion',
+    readOn,
+    verified: 'recorded',
+    baseUrl: 'https://openrouter.ai/api/v1',
+    features: features(
+      [common, sampling, engineSampling],
+      [
+        'singleToolCall',
+        'logprobs',
+        'audioInput',
+        'videoInput',
+        'fileBase64',
+        'fileUrl',
+        'imageOutput',
+        'audioOutput',
+        'cacheMarks',
+        'prefill',
+        'userId',
+        'metadata',
+        'serviceTier',
+        'verbosity',
+      ],
+    ),
+    reasoning: 'object',
+    reasoningEcho: 'reasoning_details',
+    cacheControlModels: 'anthropic/',
+    // Without it older accounts get no cost (openrouter.ai/docs/use-cases/usage-accounting).
+    always: { usage: { include: true } },
+    statesCost: true,
+  },
+  {
+    id: 'vercel-gateway',
+    page: 'https://vercel.com/docs/ai-gateway/openai-compat',
+    readOn,
+    verified: 'recorded',
+    baseUrl: 'https://ai-gateway.vercel.sh/v1',
+    features: features(
+      [common, sampling],
+      ['fileBase64', 'imageOutput', 'cacheMarks', 'userId', 'singleToolCall'],
+    ),
+    reasoning: 'object',
+    reasoningEcho: 'reasoning_details',
+    cacheControlModels: 'anthropic/',
+    statesCost: true,
+  },
+  {
+    id: 'huggingface',
+    page: 'https://huggingface.co/docs/inference-providers/tasks/chat-completion',
+    readOn,
+    verified: 'recorded',
+    baseUrl: 'https://router.huggingface.co/v1',
+    features: features([common, sampling], ['logprobs'], ['reasoning']),
+  },
+  {
+    id: 'github-models',
+    page: 'https://docs.github.com/en/rest/models/inference',
+    readOn,
+    verified: 'unverified',
+    baseUrl: 'https://models.github.ai/inference',
+    features: features(
+      [common, sampling],
+      ['reasoning'],
+      ['toolResultImages', 'toolChoiceAllowed'],
+    ),
+    reasoning: 'effort',
+  },
+]

@@ -1,0 +1,56 @@
+import type { OpenAiQuirks } from '../openai/quirks.ts'
+import { features, featureSets } from './feature-sets.ts'
+
+const { common, sampling, engineSampling } = featureSets
+const readOn = '2026-11-20'
+
+/** Servers an operator runs, or any other vendor by its base URL: there is no address to default to. */
+export const ownServers: readonly OpenAiQuirks[] = [
+  {
+    id: 'vllm',
+    page: 'https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html',
+    readOn,
+    verified: 'recorded',
+    features: features(
+      [common, sampling, engineSampling],
+      ['n', 'logprobs', 'singleToolCall', 'audioInput', 'videoInput', 'userId'],
+    ),
+    maxTokensField: 'max_completion_tokens',
+    reasoning: 'effort',
+    reasoningEcho: 'reasoning_content',
+  },
+  {
+    id: 'lmstudio',
+    page: 'https://lmstudio.ai/docs/developer/openai-compat/chat-completions',
+    readOn,
+    verified: 'unverified',
+    features: features(
+      [common, sampling],
+      ['topK', 'repetitionPenalty', 'logitBias'],
+      ['imageUrl', 'toolChoiceNamed'],
+    ),
+    reasoning: 'effort',
+  },
+  {
+    id: 'llamacpp',
+    page: 'https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md',
+    readOn,
+    verified: 'recorded',
+    features: features(
+      [common, sampling, engineSampling],
+      ['logprobs', 'singleToolCall', 'audioInput'],
+      ['toolChoiceNamed'],
+    ),
+    reasoning: 'effort',
+    reasoningEcho: 'reasoning_content',
+  },
+  {
+    id: 'openai-compatible',
+    // Any vendor without a row: the plainest form of the wire, and nothing that many refuse.
+    page: 'https://platform.openai.com/docs/api-reference/chat',
+    readOn,
+    verified: 'recorded',
+    features: features([common, sampling], ['singleToolCall', 'n', 'logprobs']),
+    reasoning: 'effort',
+  },
+]
