@@ -6,7 +6,13 @@ import { anthropicAdapter } from './anthropic/adapter.ts'
 import { bedrockAdapter } from './bedrock/adapter.ts'
 
 /** Every vendor we can call. A new one is one import and one entry here. */
-const all: readonly ProviderAdapter[] = [anthropicAdapter, bedrockAdapter]
+const all: readonly ProviderAdapter[] = [
+  azureOpenAi,
+  azureFoundry,
+  ...compatibleRows.map((row) => createOpenAiAdapter(row)),
+  anthropicAdapter,
+  bedrockAdapter,
+]
 
 /** Adapters by the name `routes.json` uses. */
 export const adapters: ReadonlyMap<string, ProviderAdapter> = new Map(
