@@ -1,0 +1,84 @@
+import * as z from 'zod'
+import type { ProviderPreferences } from '../../canonical/request.ts'
+import { compact } from './compact.ts'
+import type { Ignored } from './ignored.ts'
+
+/**
+ * What OpenRouter's clients send beside any body: `models`, `provider`, `usage`
+ * (openrouter.ai/docs, "Provider Routing" and "Usage Accounting", 2026-11-20).
+ */
+export function preferenceFields() {
+  const names = () => z.array(z.string().min(1)).nullish()
+  const price = () => z.union([z.number().min(0), z.string().regex(/^\d+(\.\d+)?$/)]).nullish()
+  return {
+    models: z.array(z.string().min(1)).nullish(),
+    usage: z.looseObject({ include: z.boolean().nullish() }).nullish(),
+    provider: z
+      .looseObject({
+        order: names(),
+        only: names(),
+        ignore: names(),
+        allow_fallbacks: z.boolean().nullish(),
+        require_parameters: z.boolean().nullish(),
+        sort: z.union([sortWord(), z.looseObject({ by: sortWord() })]).nullish(),
+        max_price: z.looseObject({ prompt: price(), completion: price() }).nullish(),
+        data_collection: z.enum(['allow', 'deny']).nullish(),
+        zdr: z.boolean().nullish(),
+      })
+      .nullish(),
+  }
+}
+
+function sortWord() {
+  return z.enum(['price', 'throughput', 'latency'])
+}
+
+type ProviderField = NonNullable<
+  z.output<z.ZodObject<ReturnType<typeof preferenceFields>>>['provider']
+>
+
+const knownFields = new Set([
+  'order',
+  'only',
+  'ignore',
+  'allow_fallbacks',
+  'require_parameters',
+  'sort',
+  'max_price',
+  'data_collection',
+  'zdr',
+])
+const knownSort = new Set(['by'])
+const knownPrices = new Set(['prompt', 'completion'])
+
+/** `provider` in our words. `max_price` is USD per million tokens. */
+export function readPreferences(
+  field: ProviderField | null | undefined,
+  ignored: Ignored,
+): ProviderPreferences | undefined {
+  if (field === null || field === undefined) return undefined
+  ignored.note(field, knownFields, 'provider')
+  const { sort, max_price: maxPrice } = field
+  if (typeof sort === 'object' && sort !== null) ignored.note(sort, knownSort, 'provider', 'sort')
+  if (maxPrice) ignored.note(maxPrice, knownPrices, 'provider', 'max_price')
+  return compact<ProviderPreferences>({
+    order: field.order,
+    only: field.only,
+    ignore: field.ignore,
+    allowFallbacks: field.allow_fallbacks,
+    requireParameters: field.require_parameters,
+    sort: typeof sort === 'object' ? sort?.by : sort,
+    maxPrice: maxPrice
+      ? compact<{ prompt?: number; completion?: number }>({
+          prompt: toNumber(maxPrice.prompt),
+          completion: toNumber(maxPrice.completion),
+        })
+      : undefined,
+    dataCollection: field.data_collection,
+    zdr: field.zdr,
+  })
+}
+
+function toNumber(price: string | number | null | undefined): number | undefined {
+  return price === null || price === undefined ? undefined : Number(price)
+}
