@@ -5,7 +5,12 @@ export interface BoundCredential {
   /** `host[:port]` as in a URL's `host`. */
   readonly host: string
   /** Adds what proves the call; answers the headers to send. Throws when `url` is another host. */
-  sign(url: URL, method: string, headers: Readonly<Record<string, string>>, body: string | null): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
+  sign(
+    url: URL,
+    method: string,
+    headers: Readonly<Record<string, string>>,
+    body: string | null,
+  ): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
 }
 
 export interface AwsKeys {
@@ -42,7 +47,13 @@ export function sigv4Credential(host: string, keys: AwsKeys): BoundCredential {
     host,
     async sign(url, method, headers, body) {
       refuseOtherHost(url, host)
-      const signer = new AwsV4Signer({ ...keys, method, url: url.href, headers: { ...headers }, ...(body === null ? {} : { body }) })
+      const signer = new AwsV4Signer({
+        ...keys,
+        method,
+        url: url.href,
+        headers: { ...headers },
+        ...(body === null ? {} : { body }),
+      })
       const signed = await signer.sign()
       const all: Record<string, string> = { ...headers }
       signed.headers.forEach((value, name) => {
@@ -55,5 +66,6 @@ export function sigv4Credential(host: string, keys: AwsKeys): BoundCredential {
 
 /** The dispatcher's last look: a credential never leaves for a host it is not bound to. */
 function refuseOtherHost(url: URL, host: string): void {
-  if (url.host !== host) throw new Error('a credential was about to be sent to a host it is not bound to')
+  if (url.host !== host)
+    throw new Error('a credential was about to be sent to a host it is not bound to')
 }

@@ -7,7 +7,8 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
  * tenant may be called. Stored is only HMAC-SHA-256 under the pepper, hex; the
  * digest itself is never accepted as a key because it has not the form.
  */
-const keyForm = /^sk-sy-([a-z0-9][a-z0-9._-]{0,63})-([A-Za-z0-9]{8})-([A-Za-z0-9]{43})([A-Za-z0-9]{6})$/
+const keyForm =
+  /^sk-sy-([a-z0-9][a-z0-9._-]{0,63})-([A-Za-z0-9]{8})-([A-Za-z0-9]{43})([A-Za-z0-9]{6})$/
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
@@ -29,7 +30,8 @@ export function parseKey(key: string): { readonly tenant: string; readonly id: s
 
 /** Writes a key from 40 random bytes: 8 for the id, 32 for the secret. */
 export function formatKey(tenant: string, random: Uint8Array): string {
-  if (random.length !== 40) throw new RangeError(`a key is made of 40 random bytes, not ${random.length}`)
+  if (random.length !== 40)
+    throw new RangeError(`a key is made of 40 random bytes, not ${random.length}`)
   const id = [...random.subarray(0, 8)].map((byte) => alphabet[byte % 62]).join('')
   const secret = base62(bigEndian(random.subarray(8)), 43)
   const body = `sk-sy-${tenant}-${id}-${secret}`
@@ -69,11 +71,19 @@ export class KeyRing {
 /** Reads a `SWITCHYARD_KEYS` secret: a JSON list of stored keys. Throws with the rule that is broken. */
 export function parseStoredKeys(text: string, secretName: string): StoredKey[] {
   const raw = safeJson(text)
-  if (!Array.isArray(raw)) throw new Error(`${secretName} must be a JSON list of {tenant, id, digest}`)
+  if (!Array.isArray(raw))
+    throw new Error(`${secretName} must be a JSON list of {tenant, id, digest}`)
   return raw.map((entry: unknown, index) => {
     const { tenant, id, digest } = (entry ?? {}) as Record<string, unknown>
-    if (typeof tenant !== 'string' || typeof id !== 'string' || typeof digest !== 'string' || !/^[0-9a-f]{64}$/.test(digest)) {
-      throw new Error(`${secretName}[${index}] must have "tenant", "id" and a "digest" of 64 hex digits`)
+    if (
+      typeof tenant !== 'string' ||
+      typeof id !== 'string' ||
+      typeof digest !== 'string' ||
+      !/^[0-9a-f]{64}$/.test(digest)
+    ) {
+      throw new Error(
+        `${secretName}[${index}] must have "tenant", "id" and a "digest" of 64 hex digits`,
+      )
     }
     return { tenant, id, digest }
   })

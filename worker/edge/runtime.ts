@@ -6,7 +6,12 @@ import type { AdapterTarget, ProviderAdapter } from '../providers/adapter.ts'
 import { adapterOf } from '../providers/index.ts'
 import type { Config, ProviderConfig, RouteConfig } from './config-schema.ts'
 import { fillPlaceholders, modelOfTarget, providerOfTarget } from './config.ts'
-import { headerCredential, noCredential, sigv4Credential, type BoundCredential } from './credentials.ts'
+import {
+  headerCredential,
+  noCredential,
+  sigv4Credential,
+  type BoundCredential,
+} from './credentials.ts'
 
 /** A provider as a request needs it: adapter, address, credential. */
 export interface Provider {
@@ -48,17 +53,32 @@ export type Variables = Readonly<Record<string, unknown>>
 
 export function createRuntime(config: Config, version: string, variables: Variables): Runtime {
   const providers = new Map(
-    Object.entries(config.providers).map(([id, provider]) => [id, createProvider(id, provider, variables)]),
+    Object.entries(config.providers).map(([id, provider]) => [
+      id,
+      createProvider(id, provider, variables),
+    ]),
   )
   const targets = new Map<string, Target>()
   const models = new Map<string, string[]>()
   for (const [name, { upstreamModel, catalogModel }] of Object.entries(config.targets)) {
     const provider = providers.get(providerOfTarget(name))
-    if (provider === undefined) throw new Error(`target "${name}" names a provider that is not declared`)
+    if (provider === undefined)
+      throw new Error(`target "${name}" names a provider that is not declared`)
     const model = modelOfTarget(name)
     const upstream = upstreamModel ?? model
-    const facts = modelFacts(provider.id, catalogModel ?? upstream) ?? modelFacts(provider.id, model)
-    targets.set(name, createTarget(name, model, upstream, provider, facts, config.providers[provider.id]?.options ?? {}))
+    const facts =
+      modelFacts(provider.id, catalogModel ?? upstream) ?? modelFacts(provider.id, model)
+    targets.set(
+      name,
+      createTarget(
+        name,
+        model,
+        upstream,
+        provider,
+        facts,
+        config.providers[provider.id]?.options ?? {},
+      ),
+    )
     models.set(model, [...(models.get(model) ?? []), name])
   }
   return {
@@ -109,6 +129,8 @@ export function candidates(
           outputUsdPerMillion: usdPerMillion(facts?.prices?.output),
           wire: provider.adapter.wire,
           notBeforeMs: notBeforeMs(name),
+          unavailable:
+            provider.missing.length === 0 ? null : `${provider.missing.join(', ')} is not set here`,
         },
       ]
     }),
@@ -116,7 +138,9 @@ export function candidates(
 }
 
 function tiersOf(route: RouteConfig): WeightedTarget[][] {
-  return route.tiers.map((tier) => tier.map((entry) => (typeof entry === 'string' ? { target: entry, weight: 1 } : entry)))
+  return route.tiers.map((tier) =>
+    tier.map((entry) => (typeof entry === 'string' ? { target: entry, weight: 1 } : entry)),
+  )
 }
 
 function createTarget(
@@ -130,10 +154,19 @@ function createTarget(
   const adapterTarget: AdapterTarget = {
     upstreamModel,
     options,
-    ...(facts?.maxOutputTokens === undefined || facts.maxOutputTokens === null ? {} : { maxOutputTokens: facts.maxOutputTokens }),
+    ...(facts?.maxOutputTokens === undefined || facts.maxOutputTokens === null
+      ? {}
+      : { maxOutputTokens: facts.maxOutputTokens }),
     ...(facts === null ? {} : { facts: adapterFacts(facts) }),
   }
-  return { name, model, provider, adapterTarget, facts, features: featuresOf(provider.adapter, facts) }
+  return {
+    name,
+    model,
+    provider,
+    adapterTarget,
+    facts,
+    features: featuresOf(provider.adapter, facts),
+  }
 }
 
 /** The catalog counts in micro-USD per million tokens. */
@@ -150,7 +183,15 @@ function featuresOf(adapter: ProviderAdapter, facts: ModelFacts | null): Readonl
     if (fact === false) for (const feature of lost) features.delete(feature)
   }
   without(known.vision, 'imageUrl', 'imageBase64', 'toolResultImages')
-  without(known.tools, 'tools', 'toolChoiceRequired', 'toolChoiceNamed', 'toolChoiceAllowed', 'toolChoiceNone', 'customTools')
+  without(
+    known.tools,
+    'tools',
+    'toolChoiceRequired',
+    'toolChoiceNamed',
+    'toolChoiceAllowed',
+    'toolChoiceNone',
+    'customTools',
+  )
   without(known.audioInput, 'audioInput')
   without(known.prefill, 'prefill')
   without(known.reasoning, 'reasoning')
@@ -159,10 +200,19 @@ function featuresOf(adapter: ProviderAdapter, facts: ModelFacts | null): Readonl
 
 function createProvider(id: string, config: ProviderConfig, variables: Variables): Provider {
   const adapter = adapterOf(config.adapter)
-  if (adapter === undefined) throw new Error(`providers.${id}.adapter: no adapter is named "${config.adapter}"`)
+  if (adapter === undefined)
+    throw new Error(`providers.${id}.adapter: no adapter is named "${config.adapter}"`)
   const regions = config.regions
   if (config.binding !== undefined) {
-    return { id, adapter, baseUrl: null, credential: null, binding: config.binding, regions, missing: [] }
+    return {
+      id,
+      adapter,
+      baseUrl: null,
+      credential: null,
+      binding: config.binding,
+      regions,
+      missing: [],
+    }
   }
   const missing: string[] = []
   const text = (name: string) => {
@@ -175,13 +225,29 @@ function createProvider(id: string, config: ProviderConfig, variables: Variables
   const credential = createCredential(config, new URL(baseUrl).host, text)
   const simulator = variables['SWITCHYARD_SIMULATOR_URL']
   // Without its secrets a provider is played by the simulator, where one is running: local only.
-  if (missing.length > 0 && typeof simulator === 'string' && variables['SWITCHYARD_LOCAL'] === '1') {
+  if (
+    missing.length > 0 &&
+    typeof simulator === 'string' &&
+    variables['SWITCHYARD_LOCAL'] === '1'
+  ) {
     return simulated(id, adapter, config, simulator, regions)
   }
-  return { id, adapter, baseUrl, credential: missing.length > 0 ? null : credential, binding: null, regions, missing }
+  return {
+    id,
+    adapter,
+    baseUrl,
+    credential: missing.length > 0 ? null : credential,
+    binding: null,
+    regions,
+    missing,
+  }
 }
 
-function createCredential({ credential }: ProviderConfig, host: string, text: (name: string) => string): BoundCredential {
+function createCredential(
+  { credential }: ProviderConfig,
+  host: string,
+  text: (name: string) => string,
+): BoundCredential {
   switch (credential.kind) {
     case 'none':
       return noCredential(host)
@@ -195,12 +261,28 @@ function createCredential({ credential }: ProviderConfig, host: string, text: (n
         secretAccessKey: text(credential.secretAccessKey),
         service: credential.service,
         region: credential.region,
-        ...(credential.sessionToken === undefined ? {} : { sessionToken: text(credential.sessionToken) }),
+        ...(credential.sessionToken === undefined
+          ? {}
+          : { sessionToken: text(credential.sessionToken) }),
       })
   }
 }
 
-function simulated(id: string, adapter: ProviderAdapter, config: ProviderConfig, simulator: string, regions: readonly string[]): Provider {
+function simulated(
+  id: string,
+  adapter: ProviderAdapter,
+  config: ProviderConfig,
+  simulator: string,
+  regions: readonly string[],
+): Provider {
   const credential = createCredential(config, new URL(simulator).host, () => 'simulated')
-  return { id, adapter, baseUrl: `${simulator}/${id}`, credential, binding: null, regions, missing: [] }
+  return {
+    id,
+    adapter,
+    baseUrl: `${simulator}/${id}`,
+    credential,
+    binding: null,
+    regions,
+    missing: [],
+  }
 }

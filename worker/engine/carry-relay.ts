@@ -30,19 +30,13 @@ export async function carryRelayed(
   const { control } = stream
   const { ports } = context
   const account = new Account(stream)
-  const idle = new SilenceWatch(ports, context.idleTimeoutMs + meterIntervalMs, () => control.stop('idle'))
-  control.arm(context.deadlineAtMs - ports.nowMs(), 'deadline')
-  const pipeDone = pauses()
-  let intact = false
-  const pipe = client.pipeTo(writable, { preventClose: true, preventAbort: true, signal: control.signal }).then(
-    () => {
-      intact = true
-      pipeDone.resolve()
-    },
-    () => pipeDone.resolve(),
+  const idle = new SilenceWatch(ports, context.idleTimeoutMs + meterIntervalMs, () =>
+    control.stop('idle'),
   )
-  const metering = watchMeter(meter, account, idle, pipeDone.promise, context)
-  await pipe
+  control.arm(context.deadlineAtMs - ports.nowMs(), 'deadline')
+  const pipe = pipeWhole(client, writable, control.signal)
+  const metering = watchMeter(meter, account, idle, pipe, context)
+  const intact = await pipe
   await finishMeter(metering, intact, context)
   idle.stop()
   const ending = account.close()
@@ -56,17 +50,28 @@ export async function carryRelayed(
 }
 
 /** Writes what follows the last byte: the cost, the error event, or nothing when the client has left. */
-async function end(ending: CarryEnding, intact: boolean, stream: OpenStream, writable: WritableStream<Uint8Array>, context: CarryContext): Promise<CarryEnding> {
+async function end(
+  ending: CarryEnding,
+  intact: boolean,
+  stream: OpenStream,
+  writable: WritableStream<Uint8Array>,
+  context: CarryContext,
+): Promise<CarryEnding> {
   const { control } = stream
   const writer = writable.getWriter()
   const told = ending.failure !== undefined && !silentFailures.has(ending.failure.class)
-  const failure = ending.failure === undefined || told ? ending.failure : control.failure(ending.failure)
+  const failure =
+    ending.failure === undefined || told ? ending.failure : control.failure(ending.failure)
   try {
     if (ending.kind === 'finished') {
-      const comment = costComment(ending.usage === undefined ? null : context.render.costUsd(ending.usage))
+      const comment = costComment(
+        ending.usage === undefined ? null : context.render.costUsd(ending.usage),
+      )
       if (comment !== '' && intact) await writer.write(encode(comment))
     } else if (failure !== undefined && !told) {
-      await writer.write(encode(context.dialect.renderStreamError(interruption(failure), context.render.requestId)))
+      await writer.write(
+        encode(context.dialect.renderStreamError(interruption(failure), context.render.requestId)),
+      )
     }
     await writer.close()
   } catch {
@@ -79,25 +84,34 @@ async function end(ending: CarryEnding, intact: boolean, stream: OpenStream, wri
 /** Failures of which the client has not been told by an error event of the provider's own. */
 const silentFailures: ReadonlySet<FailureClass> = new Set(['truncated', 'malformed'])
 
-interface Pause {
-  readonly promise: Promise<void>
-  resolve(): void
-}
-
-function pauses(): Pause {
-  let resolve: () => void = () => undefined
-  const promise = new Promise<void>((done) => {
-    resolve = done
-  })
-  return { promise, resolve: () => resolve() }
+/** Lets the runtime move the bytes; true when it moved them all. */
+async function pipeWhole(
+  client: ReadableStream<Uint8Array>,
+  writable: WritableStream<Uint8Array>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await client.pipeTo(writable, { preventClose: true, preventAbort: true, signal })
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Reads what has queued on the metering branch, once a second, until the pipe has ended and the branch is empty. */
-async function watchMeter(meter: ReadableStreamBYOBReader, account: Account, idle: SilenceWatch, pipeDone: Promise<void>, { ports }: CarryContext): Promise<void> {
+async function watchMeter(
+  meter: ReadableStreamBYOBReader,
+  account: Account,
+  idle: SilenceWatch,
+  pipe: Promise<boolean>,
+  { ports }: CarryContext,
+): Promise<void> {
   let piping = true
-  const ended = pipeDone.then(() => {
+  const stopped = async () => {
+    await pipe
     piping = false
-  })
+  }
+  const ended = stopped()
   let buffer = new ArrayBuffer(meterBufferBytes)
   for (;;) {
     let read: ReadableStreamReadResult<Uint8Array>
@@ -112,12 +126,19 @@ async function watchMeter(meter: ReadableStreamBYOBReader, account: Account, idl
     const full = read.value.byteLength === meterBufferBytes
     buffer = read.value.buffer as ArrayBuffer
     if (full || !piping) continue
-    await Promise.race([ended, new Promise<void>((resolve) => ports.after(meterIntervalMs, resolve))])
+    await Promise.race([
+      ended,
+      new Promise<void>((resolve) => ports.after(meterIntervalMs, resolve)),
+    ])
   }
 }
 
 /** After a whole pipe the branch is read to its end; after a broken one for a moment only, what is queued is all there is. */
-async function finishMeter(metering: Promise<void>, intact: boolean, { ports }: CarryContext): Promise<void> {
+async function finishMeter(
+  metering: Promise<void>,
+  intact: boolean,
+  { ports }: CarryContext,
+): Promise<void> {
   if (intact) return metering
   let cancel: () => void = () => undefined
   const limit = new Promise<void>((resolve) => {
@@ -157,7 +178,10 @@ class Account {
     if (this.#choices === undefined && this.#failure === undefined) this.#readTail()
     const counts = this.#usage === undefined ? {} : { usage: this.#usage }
     if (this.#choices !== undefined) return { kind: 'finished', choices: this.#choices, ...counts }
-    const failure = this.#failure ?? { class: 'truncated', message: 'the provider ended its answer early' }
+    const failure = this.#failure ?? {
+      class: 'truncated',
+      message: 'the provider ended its answer early',
+    }
     return { kind: 'failed', failure, ...counts }
   }
 
@@ -167,7 +191,8 @@ class Account {
    */
   #readTail(): void {
     const tail = join(this.#tail, this.#tailBytes)
-    if (!this.#skipped) return this.#take([...this.#stream.decoder.push(tail), ...this.#stream.decoder.end()])
+    if (!this.#skipped)
+      return this.#take([...this.#stream.decoder.push(tail), ...this.#stream.decoder.end()])
     const decoder = new StreamDecoder('sse', this.#stream.eventDecoder)
     this.#take([...decoder.push(tail.subarray(firstEventStart(tail))), ...decoder.end()])
   }

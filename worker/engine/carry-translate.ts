@@ -39,8 +39,10 @@ export async function carryTranslated(
       reading = true
       const bytes = await nextBytes(reader)
       reading = false
-      if (control.stopped) text = meter.take([{ type: 'failure', failure: control.failure(brokenConnection) }])
-      else if (bytes === 'broken') text = meter.take([{ type: 'failure', failure: brokenConnection }])
+      if (control.stopped)
+        text = meter.take([{ type: 'failure', failure: control.failure(brokenConnection) }])
+      else if (bytes === 'broken')
+        text = meter.take([{ type: 'failure', failure: brokenConnection }])
       else text = meter.take(bytes === null ? decoder.end() : decoder.push(bytes))
     }
     if (control.clientGone) return meter.ending('client_gone')
@@ -60,9 +62,14 @@ export async function carryTranslated(
   }
 }
 
-const brokenConnection: Failure = { class: 'truncated', message: 'the connection to the provider broke' }
+const brokenConnection: Failure = {
+  class: 'truncated',
+  message: 'the connection to the provider broke',
+}
 
-async function nextBytes(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | null | 'broken'> {
+async function nextBytes(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<Uint8Array | null | 'broken'> {
   try {
     const { done, value } = await reader.read()
     return done ? null : value

@@ -3,7 +3,9 @@ export interface JsonLimits {
   readonly maxBodyKeys: number
 }
 
-export type GuardedJson = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly rule: string }
+export type GuardedJson =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly rule: string }
 
 /**
  * Parses JSON after a look at its structure: nesting and number of keys are
@@ -23,7 +25,9 @@ export function parseGuarded(text: string, limits: JsonLimits): GuardedJson {
           return inner
         })
       : JSON.parse(text)
-    return forbiddenKey ? { ok: false, rule: 'the body must not hold a key named "__proto__"' } : { ok: true, value }
+    return forbiddenKey
+      ? { ok: false, rule: 'the body must not hold a key named "__proto__"' }
+      : { ok: true, value }
   } catch (cause) {
     return { ok: false, rule: `the body is not valid JSON${positionOf(cause)}` }
   }
@@ -63,7 +67,8 @@ function structureRule(text: string, { maxBodyDepth, maxBodyKeys }: JsonLimits):
 function stringEnd(text: string, from: number): number {
   for (let end = text.indexOf('"', from); end !== -1; end = text.indexOf('"', end + 1)) {
     let slashes = 0
-    while (text.charCodeAt(end - 1 - slashes) === backslash && end - 1 - slashes >= from) slashes += 1
+    while (text.charCodeAt(end - 1 - slashes) === backslash && end - 1 - slashes >= from)
+      slashes += 1
     if (slashes % 2 === 0) return end
   }
   return -1
@@ -71,6 +76,9 @@ function stringEnd(text: string, from: number): number {
 
 /** V8 names the position; the text around it, which it also quotes, is the caller's and stays out. */
 function positionOf(cause: unknown): string {
-  const position = cause instanceof SyntaxError ? /position \d+( \(line \d+ column \d+\))?/.exec(cause.message)?.[0] : undefined
+  const position =
+    cause instanceof SyntaxError
+      ? /position \d+( \(line \d+ column \d+\))?/.exec(cause.message)?.[0]
+      : undefined
   return position === undefined ? '' : ` (${position})`
 }

@@ -26,6 +26,8 @@ export interface Ports {
   waitUntil(work: Promise<unknown>): void
   /** Fires when the client has gone. */
   readonly clientGone: AbortSignal
+  /** A write to the client came to nothing: fires `clientGone`. */
+  clientLeft(): void
   log(record: RequestRecord): void
   readonly runtime: Runtime
   readonly memory: IsolateMemory

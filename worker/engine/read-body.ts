@@ -5,13 +5,21 @@ export interface BodyLimits extends JsonLimits {
   readonly maxBodyBytes: number
 }
 
-export type ReadBody = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: GatewayError }
+export type ReadBody =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: GatewayError }
 
 /** Reads an inbound JSON body within its caps: bytes while it arrives, depth and keys before it is parsed. */
 export async function readBody(request: Request, limits: BodyLimits): Promise<ReadBody> {
   const encoding = request.headers.get('content-encoding')
   if (encoding !== null && encoding !== 'identity') {
-    return refuse(gatewayError('invalid_request', 415, `content-encoding: a request body must not be compressed (found "${encoding.slice(0, 32)}")`))
+    return refuse(
+      gatewayError(
+        'invalid_request',
+        415,
+        `content-encoding: a request body must not be compressed (found "${encoding.slice(0, 32)}")`,
+      ),
+    )
   }
   let bytes: Uint8Array | null
   try {
@@ -19,8 +27,12 @@ export async function readBody(request: Request, limits: BodyLimits): Promise<Re
   } catch {
     return refuse(invalidRequest('the body ended early'))
   }
-  if (bytes === null) return refuse(gatewayError('body_too_large', 413, `the body is larger than ${limits.maxBodyBytes} bytes`))
-  if (bytes.byteLength === 0) return refuse(invalidRequest('the body is empty; a JSON object is expected'))
+  if (bytes === null)
+    return refuse(
+      gatewayError('body_too_large', 413, `the body is larger than ${limits.maxBodyBytes} bytes`),
+    )
+  if (bytes.byteLength === 0)
+    return refuse(invalidRequest('the body is empty; a JSON object is expected'))
   const text = decodeUtf8(bytes)
   if (text === null) return refuse(invalidRequest('the body is not valid UTF-8'))
   const parsed = parseGuarded(text, limits)
@@ -54,7 +66,7 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
   return bytes
 }
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
 function decodeUtf8(bytes: Uint8Array): string | null {
   try {

@@ -20,10 +20,14 @@ export interface Candidate {
   readonly wire: string
   /** The provider asked to be left alone until then (`retry-after`), epoch ms; 0 when it did not. */
   readonly notBeforeMs: number
+  /** Why it cannot be called at all here (a missing secret), or null. */
+  readonly unavailable: string | null
 }
 
 /** A target that the plan leaves out, and why. */
 export interface Exclusion {
   readonly target: string
   readonly reason: string
+  /** The target is out of service here; it is not the request's fault. */
+  readonly unavailable?: true
 }

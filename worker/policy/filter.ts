@@ -19,6 +19,14 @@ export function filter(
   const kept: Candidate[] = []
   const exclusions: Exclusion[] = []
   for (const candidate of candidates) {
+    if (candidate.unavailable !== null) {
+      exclusions.push({
+        target: candidate.target,
+        reason: candidate.unavailable,
+        unavailable: true,
+      })
+      continue
+    }
     const reason =
       unwanted(candidate, preferences) ??
       incapable(candidate, facts, preferences.requireParameters === true)

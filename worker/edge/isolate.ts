@@ -1,0 +1,36 @@
+import routes from '../../routes.json'
+import { Gates } from './gates.ts'
+import { describeProblems, readConfig } from './config.ts'
+import { KeyRing, parseStoredKeys } from './keys.ts'
+import { createRuntime, type Runtime, type Variables } from './runtime.ts'
+
+/** What an isolate makes once and keeps: the configuration resolved, the keys, and plain data between requests. */
+export interface Isolate {
+  readonly runtime: Runtime
+  readonly keys: KeyRing
+  readonly adminKeys: KeyRing
+  readonly gates: Gates
+}
+
+/**
+ * Reads `routes.json` and the secrets. Throws, and so refuses every request,
+ * when the file breaks a rule or a secret is missing: there is no open mode.
+ */
+export function createIsolate(variables: Variables): Isolate {
+  const read = readConfig(routes, { local: variables['SWITCHYARD_LOCAL'] === '1' })
+  if (!read.ok) throw new Error(`routes.json is refused:\n${describeProblems(read.problems)}`)
+  const pepper = secret(variables, 'SWITCHYARD_PEPPER')
+  if (pepper.length < 32) throw new Error('SWITCHYARD_PEPPER must have at least 32 characters')
+  return {
+    runtime: createRuntime(read.config, read.version, variables),
+    keys: new KeyRing(parseStoredKeys(secret(variables, 'SWITCHYARD_KEYS'), 'SWITCHYARD_KEYS'), pepper),
+    adminKeys: new KeyRing(parseStoredKeys(secret(variables, 'SWITCHYARD_ADMIN_KEYS'), 'SWITCHYARD_ADMIN_KEYS'), pepper),
+    gates: new Gates(),
+  }
+}
+
+function secret(variables: Variables, name: string): string {
+  const value = variables[name]
+  if (typeof value !== 'string' || value === '') throw new Error(`the secret ${name} is not set; npm run setup makes it`)
+  return value
+}

@@ -1,0 +1,153 @@
+import { errorOfFailures, type GatewayError } from '../canonical/errors.ts'
+import { encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
+import { carryRelayed } from './carry-relay.ts'
+import { carryTranslated } from './carry-translate.ts'
+import type { Exchange } from './exchange.ts'
+import type { RouteSettings } from './plan-request.ts'
+import type { RunResult } from './run-plan.ts'
+
+type Answered = Extract<RunResult, { kind: 'answered' }>
+
+/**
+ * Answers a streamed request as soon as it is committed. While the model is
+ * silent longer than `heartbeatAfterMs`, the response begins without it, with
+ * heartbeats in the dialect; what happens then is told inside the stream.
+ */
+export async function answerStream(
+  running: Promise<RunResult>,
+  exchange: Exchange,
+  settings: RouteSettings,
+  deadlineAtMs: number,
+): Promise<Response> {
+  const { ports } = exchange
+  const first = await firstOf(running, settings.heartbeatAfterMs, exchange)
+  if (first !== 'silence') {
+    exchange.ran(first)
+    if (first.kind === 'failed') return exchange.fail(first)
+  }
+  const { readable, writable } = new IdentityTransformStream()
+  const work =
+    first === 'silence'
+      ? carryLate(running, exchange, settings, deadlineAtMs, writable)
+      : carry(first, exchange, settings, deadlineAtMs, writable)
+  ports.waitUntil(guarded(work, exchange, writable))
+  return exchange.stream(readable)
+}
+
+async function firstOf(
+  running: Promise<RunResult>,
+  silenceMs: number,
+  { ports }: Exchange,
+): Promise<RunResult | 'silence'> {
+  let cancel: () => void = () => undefined
+  const silence = new Promise<'silence'>((resolve) => {
+    cancel = ports.after(silenceMs, () => resolve('silence'))
+  })
+  const first = await Promise.race([running, silence])
+  cancel()
+  return first
+}
+
+/** A fault of ours must not leave the client waiting: the connection breaks, and the record says so. */
+async function guarded(
+  work: Promise<void>,
+  exchange: Exchange,
+  writable: WritableStream<Uint8Array>,
+): Promise<void> {
+  try {
+    await work
+  } catch (fault) {
+    exchange.settle({ ending: 'failed', status: 200, errorCode: 'internal' })
+    exchange.ports.clientLeft()
+    if (!writable.locked) await writable.abort(fault)
+    throw fault
+  }
+}
+
+/** Carries the committed stream to the client and settles the request. */
+async function carry(
+  result: Answered,
+  exchange: Exchange,
+  settings: RouteSettings,
+  deadlineAtMs: number,
+  writable: WritableStream<Uint8Array>,
+): Promise<void> {
+  const { answer, target, step, sentAtMs, firstTokenMs } = result
+  if (answer.kind !== 'stream') throw new Error('a streamed request was answered whole')
+  const { stream } = answer
+  const context: CarryContext = {
+    dialect: exchange.dialect,
+    render: exchange.renderContext(target),
+    idleTimeoutMs: settings.timeouts.idleTimeoutMs,
+    heartbeatAfterMs: settings.heartbeatAfterMs,
+    deadlineAtMs,
+    ports: exchange.ports,
+  }
+  const { source } = stream
+  const ending =
+    source.kind === 'relay'
+      ? await carryRelayed(stream, source.client, source.meter, writable, context)
+      : await carryTranslated(stream, source.reader, writable.getWriter(), context)
+  const error =
+    ending.kind === 'failed' && ending.failure !== undefined
+      ? interruption(ending.failure)
+      : undefined
+  exchange.settle({
+    ending: ending.kind,
+    status: 200,
+    plumbing: source.kind,
+    usage: ending.usage,
+    choices: ending.choices,
+    ...(error === undefined ? {} : { errorCode: error.code }),
+    attempt: {
+      target: step.target,
+      outcome: outcomeOf(ending),
+      durationMs: exchange.ports.nowMs() - sentAtMs,
+      firstTokenMs,
+    },
+  })
+}
+
+function outcomeOf(ending: CarryEnding): 'ok' | NonNullable<CarryEnding['failure']>['class'] {
+  if (ending.kind === 'client_gone') return 'cancelled'
+  return ending.failure?.class ?? 'ok'
+}
+
+/** The response has begun with heartbeats; they go on until someone answers or everybody has failed. */
+async function carryLate(
+  running: Promise<RunResult>,
+  exchange: Exchange,
+  settings: RouteSettings,
+  deadlineAtMs: number,
+  writable: WritableStream<Uint8Array>,
+): Promise<void> {
+  const { ports, dialect } = exchange
+  const writer = writable.getWriter()
+  let cancel: () => void = () => undefined
+  const beat = () => {
+    writer.write(encode(dialect.heartbeat)).catch(() => ports.clientLeft())
+    cancel = ports.after(settings.heartbeatAfterMs, beat)
+  }
+  beat()
+  const result = await running
+  cancel()
+  exchange.ran(result)
+  if (result.kind === 'failed') return failLate(errorOfFailures(result.failures), exchange, writer)
+  writer.releaseLock()
+  return carry(result, exchange, settings, deadlineAtMs, writable)
+}
+
+async function failLate(
+  error: GatewayError,
+  exchange: Exchange,
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+): Promise<void> {
+  const gone = exchange.ports.clientGone.aborted
+  exchange.settle({ ending: gone ? 'client_gone' : 'failed', status: 200, errorCode: error.code })
+  try {
+    await writer.write(encode(exchange.dialect.renderStreamError(error, exchange.requestId)))
+    await writer.close()
+  } catch {
+    exchange.ports.clientLeft()
+  }
+}

@@ -1,0 +1,65 @@
+import { collect } from '../canonical/response.ts'
+import type { JsonObject } from '../canonical/request.ts'
+import type { CanonicalEvent } from '../canonical/events.ts'
+import { mergeUsage, type Usage } from '../canonical/usage.ts'
+import type { Target } from '../edge/runtime.ts'
+import type { Exchange } from './exchange.ts'
+import type { RunResult } from './run-plan.ts'
+
+/** Answers an unstreamed request: the provider's own JSON where the client reads that format, else rendered anew. */
+export function answerWhole(result: RunResult, exchange: Exchange, includeCost: boolean): Response {
+  exchange.ran(result)
+  if (result.kind === 'failed') return exchange.fail(result)
+  if (result.answer.kind !== 'whole')
+    throw new Error('an unstreamed request was answered with a stream')
+  const { events, body, text } = result.answer
+  const usage = usageIn(events)
+  const finish = events.at(-1)
+  const answer = native(result.target, exchange)
+    ? nativeBody(body, text, result.target, usage, exchange, includeCost)
+    : renderedBody(events, result.target, exchange)
+  const choices = finish?.type === 'finish' ? finish.choices : undefined
+  exchange.settle({ ending: 'finished', status: 200, plumbing: 'json', usage, choices })
+  return exchange.json(answer)
+}
+
+function native({ provider }: Target, { dialect }: Exchange): boolean {
+  return provider.adapter.relay && provider.adapter.wire === dialect.wire
+}
+
+/** The provider's text with `cost` written behind its last field, so that a large answer is not written anew. */
+function nativeBody(
+  body: JsonObject,
+  text: string,
+  target: Target,
+  usage: Usage | undefined,
+  exchange: Exchange,
+  includeCost: boolean,
+): string {
+  const cost = usage === undefined ? null : exchange.renderContext(target).costUsd(usage)
+  if (cost === null) return text
+  if (includeCost || 'cost' in body) {
+    const own = body['usage']
+    const counted =
+      includeCost && typeof own === 'object' && own !== null ? { usage: { ...own, cost } } : {}
+    return JSON.stringify({ ...body, ...counted, cost })
+  }
+  const end = text.lastIndexOf('}')
+  return `${text.slice(0, end)},"cost":${JSON.stringify(cost)}}`
+}
+
+function renderedBody(
+  events: readonly CanonicalEvent[],
+  target: Target,
+  exchange: Exchange,
+): string {
+  const collected = collect(events)
+  const response = collected.ok ? collected.response : collected.partial
+  return JSON.stringify(exchange.dialect.renderResponse(response, exchange.renderContext(target)))
+}
+
+function usageIn(events: readonly CanonicalEvent[]): Usage | undefined {
+  let usage: Usage | undefined
+  for (const event of events) if (event.type === 'usage') usage = mergeUsage(usage, event.usage)
+  return usage
+}

@@ -1,0 +1,248 @@
+import type { ChoiceFinish } from '../canonical/events.ts'
+import { errorOfFailures, type GatewayError } from '../canonical/errors.ts'
+import type { Usage } from '../canonical/usage.ts'
+import { costNanoUsd } from '../catalog/index.ts'
+import type { Dialect, RenderContext } from '../dialects/dialect.ts'
+import type { Target } from '../edge/runtime.ts'
+import type { Caller } from './caller.ts'
+import type { PlannedRequest } from './plan-request.ts'
+import type { Ports } from './ports.ts'
+import type { AttemptRecord, Ending, RequestRecord } from './record.ts'
+import type { RunResult } from './run-plan.ts'
+
+/** How a request ended, for its record. */
+export interface Outcome {
+  readonly ending: Ending
+  readonly status: number
+  readonly errorCode?: string
+  readonly plumbing?: RequestRecord['plumbing']
+  readonly usage?: Usage | undefined
+  readonly choices?: readonly ChoiceFinish[] | undefined
+  /** The last attempt, when it ended after the answer had begun. */
+  readonly attempt?: AttemptRecord
+}
+
+/**
+ * One request and what is known of it so far: the answer's headers and the
+ * record are both made from here, whatever way the request ends.
+ */
+export class Exchange {
+  readonly requestId: string
+  readonly dialect: Dialect
+  readonly ports: Ports
+  readonly #caller: Caller
+  readonly #startedMs: number
+  readonly #operation: RequestRecord['operation']
+  readonly #colo: string | null
+  #planned: PlannedRequest | null = null
+  #plannedMs = 0
+  #run: RunResult | null = null
+  #requestedModel: string | null = null
+  #warnings: string[] = []
+  #settled = false
+
+  constructor(
+    requestId: string,
+    dialect: Dialect,
+    caller: Caller,
+    operation: RequestRecord['operation'],
+    colo: string | null,
+    ports: Ports,
+  ) {
+    this.requestId = requestId
+    this.dialect = dialect
+    this.ports = ports
+    this.#caller = caller
+    this.#operation = operation
+    this.#colo = colo
+    this.#startedMs = ports.nowMs()
+  }
+
+  named(model: string): void {
+    this.#requestedModel = model
+  }
+
+  planned(planned: PlannedRequest): void {
+    this.#planned = planned
+    this.#plannedMs = this.ports.nowMs() - this.#startedMs
+  }
+
+  ran(result: RunResult): void {
+    this.#run = result
+    const dropped = result.step.warnings
+    if (dropped.length > 0)
+      this.#warnings.push(`${result.step.target} does not know ${dropped.join(', ')}; not sent`)
+  }
+
+  warn(text: string): void {
+    this.#warnings.push(text)
+  }
+
+  renderContext(target: Target): RenderContext {
+    const request = this.#planned?.request
+    return {
+      requestId: this.requestId,
+      model: target.adapterTarget.upstreamModel,
+      nowS: Math.floor(this.ports.nowMs() / 1000),
+      includeUsage: request?.includeUsage ?? true,
+      includeCost: request?.includeCost ?? false,
+      costUsd: (usage) => {
+        const nano = costOf(target, usage)
+        return nano === null ? null : nano / 1e9
+      },
+    }
+  }
+
+  /** The answer to a request that ends before anything was asked of a provider. */
+  refuse(error: GatewayError): Response {
+    this.settle({ ending: 'refused', status: error.status, errorCode: error.code })
+    return this.#errorResponse(error, {})
+  }
+
+  /** The answer when every attempt failed. */
+  fail(result: Extract<RunResult, { kind: 'failed' }>): Response {
+    const error = errorOfFailures(result.failures)
+    this.settle({
+      ending: error.status === 499 ? 'client_gone' : 'failed',
+      status: error.status,
+      errorCode: error.code,
+    })
+    return this.#errorResponse(error, { 'x-should-retry': 'false' })
+  }
+
+  json(body: string): Response {
+    return new Response(body, {
+      headers: { ...this.headers(), 'content-type': 'application/json' },
+    })
+  }
+
+  stream(readable: ReadableStream<Uint8Array>): Response {
+    return new Response(readable, {
+      headers: {
+        ...this.headers(),
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-cache, no-transform',
+        // A development proxy that compresses would hold the stream back.
+        'content-encoding': 'identity',
+      },
+    })
+  }
+
+  /** Everything that is known now, as response headers. */
+  headers(): Record<string, string> {
+    const run = this.#run
+    const target = run === null ? undefined : this.ports.runtime.targets.get(run.step.target)
+    const headers: Record<string, string> = {
+      'x-switchyard-request-id': this.requestId,
+      'x-switchyard-config': this.ports.runtime.version,
+    }
+    if (this.#planned?.route != null) headers['x-switchyard-route'] = this.#planned.route
+    if (run !== null && target !== undefined) {
+      headers['x-switchyard-provider'] = target.provider.id
+      headers['x-switchyard-model'] = target.model
+      headers['x-switchyard-reason'] = headerText(run.reason)
+      if (target.provider.regions.length > 0)
+        headers['x-switchyard-region'] = target.provider.regions.join(', ')
+    }
+    if (this.#planned !== null) headers['x-switchyard-attempts'] = String(this.#attempts().length)
+    if (this.#planned?.shortened === true) headers['x-switchyard-degraded'] = 'shorter'
+    if (this.#warnings.length > 0)
+      headers['x-switchyard-warning'] = headerText(this.#warnings.join('; '))
+    headers['server-timing'] = this.#serverTiming()
+    return headers
+  }
+
+  /** Writes the record, once; whatever ends the request first is what happened. */
+  settle(outcome: Outcome): void {
+    if (this.#settled) return
+    this.#settled = true
+    this.ports.log(this.#record(outcome))
+  }
+
+  #errorResponse(error: GatewayError, more: Readonly<Record<string, string>>): Response {
+    const headers: Record<string, string> = {
+      ...this.headers(),
+      ...more,
+      'content-type': 'application/json',
+    }
+    if (error.retryAfterMs !== undefined)
+      headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)))
+    return new Response(JSON.stringify(this.dialect.renderError(error, this.requestId)), {
+      status: error.status,
+      headers,
+    })
+  }
+
+  #attempts(): readonly AttemptRecord[] {
+    const run = this.#run
+    if (run === null) return []
+    if (run.kind === 'failed') return run.records
+    return [
+      ...run.records,
+      {
+        target: run.step.target,
+        outcome: 'ok',
+        durationMs: run.firstTokenMs,
+        firstTokenMs: run.firstTokenMs,
+      },
+    ]
+  }
+
+  #serverTiming(): string {
+    const run = this.#run
+    const parts = [`policy;dur=${this.#plannedMs}`, 'admit;dur=0']
+    if (run !== null && run.kind === 'answered') parts.push(`upstream;dur=${run.firstTokenMs}`)
+    return parts.join(', ')
+  }
+
+  #record(outcome: Outcome): RequestRecord {
+    const run = this.#run
+    const target = run === null ? undefined : this.ports.runtime.targets.get(run.step.target)
+    const attempts =
+      outcome.attempt === undefined
+        ? this.#attempts()
+        : [...this.#attempts().slice(0, -1), outcome.attempt]
+    const cost =
+      target === undefined || outcome.usage === undefined ? null : costOf(target, outcome.usage)
+    return {
+      requestId: this.requestId,
+      tenant: this.#caller.tenant,
+      keyId: this.#caller.keyId,
+      dialect: this.dialect.id,
+      operation: this.#operation,
+      stream: this.#planned?.request.stream ?? false,
+      ...(outcome.plumbing === undefined ? {} : { plumbing: outcome.plumbing }),
+      requestedModel: this.#requestedModel,
+      route: this.#planned?.route ?? null,
+      target: target?.name ?? null,
+      provider: target?.provider.id ?? null,
+      model: target?.adapterTarget.upstreamModel ?? null,
+      region: target === undefined ? null : target.provider.regions.join(',') || null,
+      attempts,
+      ending: outcome.ending,
+      status: outcome.status,
+      ...(outcome.errorCode === undefined ? {} : { errorCode: outcome.errorCode }),
+      ...(outcome.choices === undefined
+        ? {}
+        : { finishReasons: outcome.choices.map(({ reason }) => reason) }),
+      ...(outcome.usage === undefined ? {} : { usage: outcome.usage }),
+      ...(cost === null ? {} : { costNanoUsd: cost }),
+      durationMs: this.ports.nowMs() - this.#startedMs,
+      ...(run?.kind === 'answered' ? { firstTokenMs: run.firstTokenMs } : {}),
+      reason: run?.reason ?? null,
+      configVersion: this.ports.runtime.version,
+      colo: this.#colo,
+    }
+  }
+}
+
+/** Nano-USD; null when the model has no price or the counts are missing. */
+function costOf(target: Target, usage: Usage): number | null {
+  const prices = target.facts?.prices
+  return prices === undefined || prices === null ? null : costNanoUsd(usage, prices)
+}
+
+/** Header values are printable ASCII; models name themselves freely. */
+function headerText(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 1000)
+}

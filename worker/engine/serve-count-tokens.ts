@@ -1,0 +1,101 @@
+import { errorOfFailures, type GatewayError } from '../canonical/errors.ts'
+import { failure, type Failure } from '../canonical/failure.ts'
+import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
+import type { Parsed } from '../dialects/dialect.ts'
+import type { Target } from '../edge/runtime.ts'
+import { AttemptControl } from './attempt-control.ts'
+import type { Caller } from './caller.ts'
+import type { Exchange } from './exchange.ts'
+import { planRequest } from './plan-request.ts'
+import type { Ports } from './ports.ts'
+import { readBody } from './read-body.ts'
+import { headerMap, readText, send } from './upstream.ts'
+
+/** A provider counts in a fraction of a second; longer is an outage, ms. */
+const countTimeoutMs = 10_000
+const maxCountBytes = 65_536
+
+/** How a dialect asks for a count and is told one. */
+export interface CountDialect {
+  parse(body: unknown): Parsed<CanonicalRequest>
+  render(inputTokens: number): JsonObject
+}
+
+/**
+ * Counts the tokens of a prompt. The first target of the plan whose provider
+ * can count does it; where none can, the answer is an estimate that says so.
+ */
+export async function serveCountTokens(inbound: Request, count: CountDialect, caller: Caller, exchange: Exchange): Promise<Response> {
+  const { ports } = exchange
+  const body = await readBody(inbound, ports.runtime.config.limits)
+  if (!body.ok) return exchange.refuse(body.error)
+  const parsed = count.parse(body.value)
+  if (!parsed.ok) return exchange.refuse(parsed.error)
+  exchange.named(parsed.value.model)
+  const planned = planRequest(parsed.value, caller, ports)
+  if (!planned.ok) return exchange.refuse(planned.error)
+  exchange.planned(planned.value)
+  const { request, plan } = planned.value
+  const counting = plan.steps.flatMap(({ target }) => ports.runtime.targets.get(target) ?? []).filter(canCount)
+  if (counting.length === 0) {
+    exchange.warn(`input_tokens is an estimate of four characters a token: no provider of "${request.model}" counts tokens`)
+    return answer(plan.facts.promptTokens, count, exchange)
+  }
+  const counted = await firstCount(counting.slice(0, 3), request, ports)
+  if (counted.ok) return answer(counted.tokens, count, exchange)
+  return refuseCount(errorOfFailures(counted.failures), exchange)
+}
+
+function canCount({ provider }: Target): boolean {
+  return provider.adapter.encodeCountTokens !== undefined && provider.adapter.decodeCountTokens !== undefined
+}
+
+type Counted = { readonly ok: true; readonly tokens: number } | { readonly ok: false; readonly failures: readonly [Failure, ...Failure[]] }
+
+async function firstCount(targets: readonly Target[], request: CanonicalRequest, ports: Ports): Promise<Counted> {
+  const failures: Failure[] = []
+  for (const target of targets) {
+    const counted = await countAt(target, request, ports)
+    if (typeof counted === 'number') return { ok: true, tokens: counted }
+    failures.push(counted)
+    if (counted.class === 'bad_request' && counted.targetFault !== true) break
+  }
+  const [first = failure('server_error', 'no provider counted the tokens'), ...rest] = failures
+  return { ok: false, failures: [first, ...rest] }
+}
+
+async function countAt(target: Target, request: CanonicalRequest, ports: Ports): Promise<number | Failure> {
+  const { adapter } = target.provider
+  const control = new AttemptControl(ports)
+  control.arm(countTimeoutMs, 'answer')
+  try {
+    const call = adapter.encodeCountTokens?.(request, target.adapterTarget)
+    if (call === undefined) return failure('bad_request', 'this provider does not count tokens', { targetFault: true })
+    const response = await send(call, target, false, ports, control.signal)
+    const read = await readText(response, maxCountBytes)
+    if (!response.ok) return adapter.decodeFailure(response.status, headerMap(response.headers), read.ok ? read.text : '')
+    const tokens = read.ok ? (adapter.decodeCountTokens?.(parseJson(read.text)) ?? null) : null
+    return tokens ?? failure('malformed', 'the provider answered without a count')
+  } catch {
+    return control.failure(failure('connect', 'the provider could not be reached'))
+  } finally {
+    control.release()
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+function answer(inputTokens: number, count: CountDialect, exchange: Exchange): Response {
+  exchange.settle({ ending: 'finished', status: 200, usage: { inputTokens } })
+  return exchange.json(JSON.stringify(count.render(inputTokens)))
+}
+
+function refuseCount(error: GatewayError, exchange: Exchange): Response {
+  return exchange.refuse(error)
+}

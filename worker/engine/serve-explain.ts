@@ -1,0 +1,42 @@
+import { invalidRequest } from '../canonical/errors.ts'
+import type { JsonObject } from '../canonical/request.ts'
+import type { Dialect } from '../dialects/dialect.ts'
+import { explain } from '../policy/explain.ts'
+import type { Caller } from './caller.ts'
+import type { Exchange } from './exchange.ts'
+import { planRequest } from './plan-request.ts'
+import { readBody } from './read-body.ts'
+
+/**
+ * Answers the plan of a request body with the `path` it would be sent to, and
+ * calls nobody. Chance is drawn as for a real request, so two answers of a
+ * weighted tier may differ.
+ */
+export async function serveExplain(
+  inbound: Request,
+  dialectOf: (path: string) => Dialect | null,
+  caller: Caller,
+  exchange: Exchange,
+): Promise<Response> {
+  const { ports } = exchange
+  const body = await readBody(inbound, ports.runtime.config.limits)
+  if (!body.ok) return exchange.refuse(body.error)
+  if (typeof body.value !== 'object' || body.value === null || Array.isArray(body.value)) {
+    return exchange.refuse(invalidRequest('the body must be a JSON object'))
+  }
+  const { path = '/v1/chat/completions', ...rest } = body.value as JsonObject
+  const dialect = typeof path === 'string' ? dialectOf(path) : null
+  if (dialect === null) {
+    return exchange.refuse(invalidRequest('path: must be "/v1/chat/completions" or "/v1/messages"', 'path'))
+  }
+  const parsed = dialect.parse(rest)
+  if (!parsed.ok) return exchange.refuse(parsed.error)
+  exchange.named(parsed.value.model)
+  const planned = planRequest(parsed.value, caller, ports)
+  if (!planned.ok) return exchange.refuse(planned.error)
+  exchange.planned(planned.value)
+  const { plan, route, settings } = planned.value
+  const answer = { object: 'switchyard.plan', route, config: ports.runtime.version, ...explain(plan), timeouts: settings.timeouts, limits: settings.limits }
+  exchange.settle({ ending: 'finished', status: 200 })
+  return exchange.json(JSON.stringify(answer))
+}

@@ -1,0 +1,75 @@
+import { invalidRequest } from '../canonical/errors.ts'
+import type { Dialect } from '../dialects/dialect.ts'
+import type { Target } from '../edge/runtime.ts'
+import type { CanonicalRequest } from '../canonical/request.ts'
+import { answerStream } from './answer-stream.ts'
+import { answerWhole } from './answer-whole.ts'
+import type { Exchange } from './exchange.ts'
+import type { Caller } from './caller.ts'
+import { planRequest } from './plan-request.ts'
+import { readBody } from './read-body.ts'
+import { runPlan } from './run-plan.ts'
+
+/** Answers one chat request. Read this function first: the whole gateway is on this page. */
+export async function serve(
+  inbound: Request,
+  dialect: Dialect,
+  caller: Caller,
+  exchange: Exchange,
+): Promise<Response> {
+  const { ports } = exchange
+  const startedMs = ports.nowMs()
+
+  const body = await readBody(inbound, ports.runtime.config.limits)
+  if (!body.ok) return exchange.refuse(body.error)
+
+  const parsed = dialect.parse(body.value)
+  if (!parsed.ok) return exchange.refuse(parsed.error)
+  exchange.named(parsed.value.model)
+
+  const deadlineMs = readDeadline(inbound.headers)
+  if (Number.isNaN(deadlineMs))
+    return exchange.refuse(
+      invalidRequest(
+        'x-switchyard-deadline-ms: must be a whole number of milliseconds above 0',
+        'x-switchyard-deadline-ms',
+      ),
+    )
+
+  const planned = planRequest(parsed.value, caller, ports)
+  if (!planned.ok) return exchange.refuse(planned.error)
+  exchange.planned(planned.value)
+
+  const { request, plan, settings } = planned.value
+  const { timeouts, limits } = settings
+  const deadlineAtMs = startedMs + Math.min(timeouts.deadlineMs, deadlineMs)
+  const { firstTokenTimeoutMs, answerTimeoutMs } = timeouts
+  const runLimits = {
+    firstTokenTimeoutMs,
+    answerTimeoutMs,
+    deadlineAtMs,
+    maxAttempts: limits.maxAttempts,
+  }
+
+  const running = runPlan(plan.steps, request, runLimits, relayable(request, dialect), ports)
+  if (request.stream) return answerStream(running, exchange, settings, deadlineAtMs)
+  return answerWhole(await running, exchange, request.includeCost)
+}
+
+/**
+ * A stream may be relayed when the provider's form is the client's own, nothing
+ * in it must change, and the client sees a usage block anyway: taking one out,
+ * or writing the cost into it, means touching the stream.
+ */
+function relayable(request: CanonicalRequest, dialect: Dialect): (target: Target) => boolean {
+  const untouched = request.stream && request.includeUsage && !request.includeCost
+  return ({ provider }) =>
+    untouched && provider.adapter.relay && provider.adapter.wire === dialect.wire
+}
+
+/** `x-switchyard-deadline-ms`: infinite when absent, NaN when it is no positive whole number. */
+function readDeadline(headers: Headers): number {
+  const text = headers.get('x-switchyard-deadline-ms')
+  if (text === null) return Infinity
+  return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : Number.NaN
+}
