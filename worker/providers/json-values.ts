@@ -43,3 +43,8 @@ export function numberOf(value: unknown): number | undefined {
 export function present(fields: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
+
+/** `object` without the fields of these names. */
+export function without(object: JsonObject | undefined, names: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(object ?? {}).filter(([name]) => !names.includes(name)))
+}

@@ -1,0 +1,106 @@
+import type { CanonicalRequest, JsonObject } from '../../canonical/request.ts'
+import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { objectOf, present, without } from '../json-values.ts'
+import { contentsOf, systemInstructionOf } from './contents.ts'
+import { isThirdGeneration, thinkingConfig } from './thinking.ts'
+import { toolConfigOf, toolsOf } from './tools.ts'
+
+/** Settings that a caller's extensions never make: they decide how much is billed. */
+const billed: readonly string[] = ['candidateCount', 'maxOutputTokens']
+
+/** The call of `generateContent`, or of its streaming form. */
+export function encodeRequest(request: CanonicalRequest, target: AdapterTarget): UpstreamCall {
+  const method = request.stream ? 'streamGenerateContent?alt=sse' : 'generateContent'
+  return callOf(target, method, bodyOf(request, target))
+}
+
+/**
+ * The call of `countTokens`. The Gemini API counts system instruction and tools
+ * only inside a `generateContentRequest`; Vertex (`options.api` is `vertex`) has
+ * them beside the contents (https://ai.google.dev/api/tokens, 2026-11-20).
+ */
+export function encodeCountTokens(request: CanonicalRequest, target: AdapterTarget): UpstreamCall {
+  const { contents, systemInstruction, tools } = bodyOf(request, target)
+  const prompt = present({ contents, systemInstruction, tools })
+  const model = modelPath(target.upstreamModel).slice(1)
+  const body =
+    target.options['api'] === 'vertex' ? prompt : { generateContentRequest: { model, ...prompt } }
+  return callOf(target, 'countTokens', body)
+}
+
+/** Reads `totalTokens`; null when there is none. */
+export function decodeCountTokens(body: unknown): number | null {
+  const total = objectOf(body)?.['totalTokens']
+  return typeof total === 'number' && Number.isSafeInteger(total) && total >= 0 ? total : null
+}
+
+function callOf(target: AdapterTarget, method: string, body: JsonObject): UpstreamCall {
+  return { method: 'POST', path: `${modelPath(target.upstreamModel)}:${method}`, headers: {}, body }
+}
+
+/** A bare id is one of `models/`; `tunedModels/x` and `endpoints/x` name their own collection. */
+function modelPath(model: string): string {
+  const path = model.includes('/') ? model : `models/${model}`
+  return `/${path.split('/').map(encodeURIComponent).join('/')}`
+}
+
+function bodyOf(request: CanonicalRequest, target: AdapterTarget): JsonObject {
+  const extensions = without(request.extensions?.gemini, ['model', 'contents', 'generationConfig'])
+  const generationConfig = generationConfigOf(request, target)
+  return present({
+    ...extensions,
+    systemInstruction: systemInstructionOf(request.messages),
+    contents: contentsOf(request.messages, isThirdGeneration(target.upstreamModel)),
+    tools: toolsOf(request),
+    toolConfig: toolConfigOf(request, extensions['toolConfig']),
+    serviceTier: request.serviceTier ?? extensions['serviceTier'],
+    generationConfig: Object.keys(generationConfig).length === 0 ? undefined : generationConfig,
+  })
+}
+
+function generationConfigOf(request: CanonicalRequest, target: AdapterTarget): JsonObject {
+  const own = without(objectOf(request.extensions?.gemini?.['generationConfig']), billed)
+  const { sampling, outputModalities } = request
+  const thinking = thinkingConfig(request.reasoning, target)
+  const ownThinking = objectOf(own['thinkingConfig'])
+  return present({
+    ...own,
+    ...present({
+      temperature: sampling.temperature,
+      topP: sampling.topP,
+      topK: sampling.topK,
+      seed: sampling.seed,
+      presencePenalty: sampling.presencePenalty,
+      frequencyPenalty: sampling.frequencyPenalty,
+      candidateCount: sampling.n,
+      responseLogprobs: sampling.logprobs,
+      logprobs: sampling.topLogprobs,
+      stopSequences: request.stop,
+      maxOutputTokens: request.maxOutputTokens,
+      responseModalities: outputModalities?.map((modality) => modality.toUpperCase()),
+      speechConfig: speechOf(request.audioOutput),
+      ...formatOf(request),
+    }),
+    thinkingConfig: thinking === undefined ? ownThinking : { ...ownThinking, ...thinking },
+  })
+}
+
+/** OpenAI's `audio.voice` names a prebuilt voice. */
+function speechOf(audioOutput: JsonObject | undefined): JsonObject | undefined {
+  const voiceName = audioOutput?.['voice']
+  return typeof voiceName === 'string'
+    ? { voiceConfig: { prebuiltVoiceConfig: { voiceName } } }
+    : undefined
+}
+
+function formatOf({ responseFormat }: CanonicalRequest): JsonObject {
+  switch (responseFormat?.type) {
+    case 'json':
+      return { responseMimeType: 'application/json' }
+    case 'jsonSchema':
+      return { responseMimeType: 'application/json', responseJsonSchema: responseFormat.schema }
+    case 'text':
+    case undefined:
+      return {}
+  }
+}
