@@ -120,8 +120,6 @@ export class JsonArrayFramer implements Framer {
   }
 
   #beginElement(code: number): void {
-    this.#isEscaped = false
-    this.#inString = false
     this.#depth = 1
     if (code === openBrace || code === openBracket) this.#place = 'nested'
     else if (code === quote) this.#place = 'string'
