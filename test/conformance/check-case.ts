@@ -1,0 +1,169 @@
+import { dialects } from './dialects.ts'
+import type { ProviderAdapter } from '../../worker/providers/adapter.ts'
+import { differences, type AnswerPart } from './answer.ts'
+import { answerOfEvents } from './canonical-answer.ts'
+import { checkSplits, decodeJson, decodeStream, endingFaults, framingOf } from './check-decoding.ts'
+import { checkDialect } from './check-dialects.ts'
+import { checkFailure } from './check-failure.ts'
+import { checkRequest } from './check-request.ts'
+import { isStreamed, responseBytes, type RecordedCase } from './corpus.ts'
+import { checkDifferential } from './differential.ts'
+import { caseExclusions, exclusionRules, provenOperations, type CheckName } from './exclusions.ts'
+import { readRecording } from './oracles/index.ts'
+import { parseJson } from './oracles/read-sse.ts'
+import { at } from './oracles/wire-value.ts'
+import { adapterFor } from './routing.ts'
+import { seedOf, type SplitEffort } from './splits.ts'
+
+export interface CaseResult {
+  readonly id: string
+  readonly provider: string
+  readonly operation: string
+  readonly outcome: 'passed' | 'failed' | 'skipped'
+  /** Why it was left out, by the name of the rule. */
+  readonly reason?: string
+  readonly faults: readonly string[]
+  readonly checks: readonly CheckName[]
+  /** Checks that a listed exclusion let fail. */
+  readonly excused: readonly CheckName[]
+  readonly splits: number
+}
+
+export interface CheckOptions {
+  readonly effort: SplitEffort
+  readonly seed: number
+  readonly differential: boolean
+}
+
+type Findings = Map<CheckName, readonly string[]>
+
+/** Runs every check that applies to one case. Never throws: what throws inside is a fault of the case. */
+export async function checkCase(
+  recorded: RecordedCase,
+  options: CheckOptions,
+): Promise<CaseResult> {
+  const { id, provider, operation } = recorded
+  const head = { id, provider, operation }
+  const rule = exclusionRules.find((one) => one.covers(recorded))
+  if (rule !== undefined) {
+    return {
+      ...head,
+      outcome: 'skipped',
+      reason: rule.name,
+      faults: [],
+      checks: [],
+      excused: [],
+      splits: 0,
+    }
+  }
+  const adapter = adapterFor(recorded)
+  if (!provenOperations.has(operation) || adapter === undefined) {
+    const fault = provenOperations.has(operation)
+      ? `no adapter for provider "${provider}", and no rule in exclusions.ts covers it`
+      : `no rule in exclusions.ts covers operation "${operation}"`
+    return { ...head, outcome: 'failed', faults: [fault], checks: [], excused: [], splits: 0 }
+  }
+  const found: Findings = new Map()
+  const splits = await runChecks(recorded, adapter, options, found)
+  return { ...head, ...judge(id, found), checks: [...found.keys()], splits }
+}
+
+/** Sets the findings against the listed exclusions: an excused check must fail, every other must pass. */
+function judge(id: string, found: Findings): Pick<CaseResult, 'outcome' | 'faults' | 'excused'> {
+  const exclusion = caseExclusions[id]
+  const faults: string[] = []
+  const excused: CheckName[] = []
+  for (const [name, list] of found) {
+    const listed = exclusion?.checks.includes(name) === true
+    if (listed && list.length === 0) faults.push(`${name}: passes, but exclusions.ts lists it`)
+    else if (listed) excused.push(name)
+    else faults.push(...list.map((fault) => `${name}: ${fault}`))
+  }
+  for (const name of exclusion?.checks ?? []) {
+    if (!found.has(name)) faults.push(`${name}: exclusions.ts lists a check that does not apply`)
+  }
+  return { outcome: faults.length === 0 ? 'passed' : 'failed', faults, excused }
+}
+
+async function runChecks(
+  recorded: RecordedCase,
+  adapter: ProviderAdapter,
+  options: CheckOptions,
+  found: Findings,
+): Promise<number> {
+  attempt(found, 'request', () => checkRequest(recorded, adapter, dialects))
+  if (recorded.meta.status >= 400) {
+    attempt(found, 'failure', () => checkFailure(recorded, adapter, dialects))
+    return 0
+  }
+  if (recorded.operation === 'count-tokens') {
+    attempt(found, 'count-tokens', () => checkCount(recorded, adapter))
+    return 0
+  }
+  const splits = checkAnswer(recorded, adapter, options, found)
+  if (options.differential) {
+    const faults = await checkDifferential(recorded, adapter)
+    if (faults !== undefined) found.set('differential', faults)
+  }
+  return splits
+}
+
+function attempt(
+  found: Findings,
+  name: CheckName,
+  check: () => readonly string[] | undefined,
+): void {
+  try {
+    const faults = check()
+    if (faults !== undefined) found.set(name, faults)
+  } catch (error) {
+    found.set(name, [
+      `threw ${error instanceof Error ? (error.stack ?? error.message).slice(0, 400) : String(error)}`,
+    ])
+  }
+}
+
+function checkAnswer(
+  recorded: RecordedCase,
+  adapter: ProviderAdapter,
+  options: CheckOptions,
+  found: Findings,
+): number {
+  const bytes = responseBytes(recorded)
+  const streamed = isStreamed(recorded)
+  const framing = framingOf(adapter, bytes)
+  const oracle = readRecording(adapter.wire, recorded.provider, bytes, streamed)
+  let splits = 0
+  attempt(found, 'decode', () => {
+    const events = streamed ? decodeStream(adapter, framing, [bytes]) : decodeJson(adapter, bytes)
+    for (const dialect of dialects) {
+      attempt(found, dialect.id, () => checkDialect(dialect, adapter, events, oracle))
+    }
+    const ignore = new Set<AnswerPart>(
+      adapter.wire === 'gemini' || adapter.wire === 'openai-chat' ? ['proofs'] : [],
+    )
+    return [...endingFaults(events), ...differences(oracle, answerOfEvents(events), { ignore })]
+  })
+  if (streamed) {
+    attempt(found, 'splits', () => {
+      const result = checkSplits(
+        adapter,
+        framing,
+        bytes,
+        options.effort,
+        seedOf(recorded.id, options.seed),
+      )
+      splits = result.splits
+      return result.faults
+    })
+  }
+  return splits
+}
+
+function checkCount(recorded: RecordedCase, adapter: ProviderAdapter): string[] {
+  const body = parseJson(new TextDecoder().decode(responseBytes(recorded)))
+  const expected = at(body, 'input_tokens') ?? at(body, 'totalTokens') ?? at(body, 'inputTokens')
+  if (adapter.decodeCountTokens === undefined) return ['the adapter cannot read a count']
+  const got = adapter.decodeCountTokens(body)
+  return got === expected ? [] : [`count: expected ${String(expected)}, got ${String(got)}`]
+}
