@@ -17,7 +17,7 @@ export class ChoiceState {
   #block: number | undefined
   #blockStart = 0
   #citations: Citation[] = []
-  #thought: { block: number | undefined; text: string; detail: number } | undefined
+  #thought: { block: number | undefined; detail: number } | undefined
   #details = 0
 
   /** Counts text of `block`; answers what has to be said before it. */
@@ -46,20 +46,19 @@ export class ChoiceState {
     return renderCitations(citations, range)
   }
 
-  /** The delta of a piece of thinking. */
+  /**
+   * The delta of a piece of thinking. `reasoning_details` carries it in pieces
+   * too, as OpenRouter streams it: its clients put pieces of one index together,
+   * and a detail that came whole at its end would repeat to them what they have.
+   */
   addThought(event: ReasoningEvent): JsonObject {
-    const { block, text, signature, redacted, wire } = event
+    const { block, text } = event
     if (this.#thought === undefined || this.#thought.block !== block)
-      this.#thought = { block, text: '', detail: this.#details++ }
-    const thought = this.#thought
-    thought.text += text
-    const proven = signature !== undefined || redacted !== undefined
-    const fields = { text: thought.text, signature, redacted, wire }
+      this.#thought = { block, detail: this.#details++ }
     return compact<JsonObject>({
       reasoning_content: text === '' ? undefined : text,
       reasoning: text === '' ? undefined : text,
-      // Whole at its end, so that a client that returns `reasoning_details` returns all that was signed.
-      reasoning_details: proven ? [detailOf(compact(fields), thought.detail)] : undefined,
+      reasoning_details: [detailOf(event, this.#thought.detail)],
     })
   }
 }
