@@ -4,6 +4,11 @@ import { compatibleRows } from './compatible-rows.ts'
 import { createOpenAiAdapter } from './openai-compatible.ts'
 import { anthropicAdapter } from './anthropic/adapter.ts'
 import { bedrockAdapter } from './bedrock/adapter.ts'
+import { cohereAdapter } from './cohere/adapter.ts'
+import { geminiAdapter } from './gemini/adapter.ts'
+import { mistralAdapter } from './mistral/adapter.ts'
+import { ollamaAdapter } from './ollama/adapter.ts'
+import { workersAiAdapter } from './workers-ai/adapter.ts'
 
 /** Every vendor we can call. A new one is one import and one entry here. */
 const all: readonly ProviderAdapter[] = [
@@ -12,6 +17,11 @@ const all: readonly ProviderAdapter[] = [
   ...compatibleRows.map((row) => createOpenAiAdapter(row)),
   anthropicAdapter,
   bedrockAdapter,
+  geminiAdapter,
+  mistralAdapter,
+  cohereAdapter,
+  workersAiAdapter,
+  ollamaAdapter,
 ]
 
 /** Adapters by the name `routes.json` uses. */

@@ -45,6 +45,23 @@ export const ownServers: readonly OpenAiQuirks[] = [
     reasoningEcho: 'reasoning_content',
   },
   {
+    // Ollama's OpenAI-shaped endpoint; its own API is the adapter `ollama`.
+    id: 'ollama-openai',
+    page: 'https://docs.ollama.com/api/openai-compatibility',
+    readOn,
+    verified: 'recorded',
+    baseUrl: 'http://localhost:11434/v1',
+    features: features(
+      [common, sampling],
+      ['logprobs'],
+      // It reads no `tool_choice`, and images as data URIs only.
+      ['toolChoiceNone', 'toolChoiceRequired', 'toolChoiceNamed', 'imageUrl'],
+    ),
+    reasoning: 'effort',
+    reasoningEcho: 'reasoning',
+    toolCallsOverStop: true,
+  },
+  {
     id: 'openai-compatible',
     // Any vendor without a row: the plainest form of the wire, and nothing that many refuse.
     page: 'https://platform.openai.com/docs/api-reference/chat',
