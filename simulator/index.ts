@@ -1,0 +1,48 @@
+import { control } from './control.ts'
+import { serve } from './serve.ts'
+import { SimulatorState } from './state.ts'
+
+/** Texts, as `vars` carry them; absent or not a number means the default. */
+interface SimulatorEnv {
+  readonly FIRST_BYTE_MS?: string
+  readonly PER_CHUNK_MS?: string
+  readonly SEED?: string
+}
+
+const defaultFirstByteMs = 20
+const defaultPerChunkMs = 5
+const defaultSeed = 20261120
+
+let state: SimulatorState | null = null
+
+/** Made at the first request, because the environment is not known before. */
+function stateOf(env: SimulatorEnv): SimulatorState {
+  state ??= new SimulatorState(
+    {
+      firstByteMs: numberOf(env.FIRST_BYTE_MS, defaultFirstByteMs),
+      perChunkMs: numberOf(env.PER_CHUNK_MS, defaultPerChunkMs),
+    },
+    numberOf(env.SEED, defaultSeed),
+  )
+  return state
+}
+
+function numberOf(text: string | undefined, otherwise: number): number {
+  const value = Number(text)
+  return text === undefined || text === '' || !Number.isSafeInteger(value) || value < 0
+    ? otherwise
+    : value
+}
+
+/** The simulated providers, for development and tests only: `/__control...` steers, `/{provider}/...` answers. */
+export default {
+  fetch(request, env, context) {
+    const { pathname } = new URL(request.url)
+    const [, first = ''] = pathname.split('/')
+    const rest = pathname.slice(first.length + 1)
+    if (first === '__control') return control(request, rest, stateOf(env))
+    if (first === '')
+      return Response.json({ error: 'use /{provider}/... or /__control' }, { status: 404 })
+    return serve(request, first, rest, stateOf(env), (promise) => context.waitUntil(promise))
+  },
+} satisfies ExportedHandler<SimulatorEnv>
