@@ -1,6 +1,6 @@
 import type { CanonicalEvent, ChoiceFinish, TokenLogprob } from '../../canonical/events.ts'
 import type { JsonObject } from '../../canonical/request.ts'
-import { numberOf, objectOf, objectsOf, stringOf, textOf } from '../json-values.ts'
+import { listOf, numberOf, objectOf, objectsOf, stringOf, textOf } from '../json-values.ts'
 import { citationsOf, groundingOf } from './citations.ts'
 import { type Ending, endingOf } from './finish.ts'
 import { PartialArguments } from './partial-arguments.ts'
@@ -24,10 +24,16 @@ export class Candidate {
   /** Proof of a part that is not reasoning; kept back so that citations of the text still find it open. */
   #heldSignature: string | undefined
   #grounding: JsonObject | undefined
+  #searches = 0
 
   constructor(choice: number, callIdPrefix: string) {
     this.choice = choice
     this.#callIdPrefix = callIdPrefix
+  }
+
+  /** Searches that Google ran for this answer. */
+  get searches(): number {
+    return this.#searches
   }
 
   get isFinished(): boolean {
@@ -49,6 +55,8 @@ export class Candidate {
     const grounding = objectOf(candidate['groundingMetadata'])
     // Later metadata repeats and completes earlier; some chunks carry it empty.
     if (objectsOf(grounding?.['groundingChunks']).length > 0) this.#grounding = grounding
+    const queries = listOf(grounding?.['webSearchQueries']).filter((query) => query !== '')
+    this.#searches = Math.max(this.#searches, queries.length)
     // Content after a finish reason takes it back: with code execution one stream says STOP twice
     // (corpus gemini/chat/stream-two-terminal-stream-unicode-answer-after-the-first-finis-959172).
     const ending = endingOf(candidate['finishReason'])

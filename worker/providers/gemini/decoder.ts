@@ -7,6 +7,7 @@ import { cleanMessage, parseJson } from '../failures.ts'
 import { objectOf, objectsOf, textOf } from '../json-values.ts'
 import { Candidate } from './candidate.ts'
 import { failureOf } from './failures.ts'
+import { isThirdGeneration } from './thinking.ts'
 import { readUsage } from './usage.ts'
 
 /**
@@ -24,6 +25,7 @@ export class GeminiDecoder implements EventDecoder {
   #started = false
   #ended = false
   #callIdPrefix = 'call_'
+  #model = ''
   readonly #candidates = new Map<number, Candidate>()
 
   decode(message: WireMessage, out: CanonicalEvent[]): void {
@@ -69,6 +71,7 @@ export class GeminiDecoder implements EventDecoder {
     this.#started = true
     const id = textOf(chunk['responseId'])
     const model = textOf(chunk['modelVersion'])
+    this.#model = model ?? ''
     // OpenAI takes ids of up to 40 characters, Anthropic letters, digits, `_` and `-`.
     const safeId = id?.replace(/[^A-Za-z0-9_-]/g, '').slice(0, 26)
     if (safeId !== undefined && safeId !== '') this.#callIdPrefix += `${safeId}_`
@@ -110,7 +113,15 @@ export class GeminiDecoder implements EventDecoder {
     this.#ended = true
     const candidates = [...this.#candidates.values()].sort((a, b) => a.choice - b.choice)
     const choices = candidates.map((candidate) => candidate.finish(out))
+    const webSearchRequests = this.#billedSearches(candidates)
+    if (webSearchRequests > 0) out.push({ type: 'usage', usage: { webSearchRequests } })
     out.push({ type: 'finish', choices })
+  }
+
+  /** Gemini 3 is billed by the search, earlier models by the prompt that was searched for (https://ai.google.dev/gemini-api/docs/google-search#pricing, 2026-11-20). */
+  #billedSearches(candidates: readonly Candidate[]): number {
+    const searches = candidates.reduce((sum, candidate) => sum + candidate.searches, 0)
+    return isThirdGeneration(this.#model) ? searches : Math.min(searches, 1)
   }
 
   #fail(failureClass: 'malformed' | 'truncated', message: string, out: CanonicalEvent[]): void {

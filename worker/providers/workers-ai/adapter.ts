@@ -7,7 +7,7 @@ import { encodeRequest } from './request.ts'
 
 function decodeResponse(body: unknown): CanonicalEvent[] {
   const out: CanonicalEvent[] = []
-  new WorkersAiDecoder().readWhole(body, out)
+  new WorkersAiDecoder('message').readWhole(body, out)
   return out
 }
 
@@ -24,7 +24,7 @@ export const workersAiAdapter: ProviderAdapter = {
   relay: false,
   features: workersAiQuirks.features,
   encodeRequest,
-  createDecoder: () => new WorkersAiDecoder(),
+  createDecoder: () => new WorkersAiDecoder('delta'),
   decodeResponse,
   decodeFailure,
 }

@@ -15,8 +15,15 @@ import { workersAiQuirks } from './quirks.ts'
  * the same reader. `data: [DONE]` is the end mark of both.
  */
 export class WorkersAiDecoder implements EventDecoder {
-  readonly #reader = new AnswerReader(workersAiQuirks)
+  readonly #content: 'delta' | 'message'
+  readonly #reader: AnswerReader
   #ended = false
+
+  /** A stream's choices hold a `delta`, a whole answer's a `message`. */
+  constructor(content: 'delta' | 'message') {
+    this.#content = content
+    this.#reader = new AnswerReader(workersAiQuirks, content)
+  }
 
   decode(message: WireMessage, out: CanonicalEvent[]): void {
     if (this.#ended) return
@@ -59,7 +66,7 @@ export class WorkersAiDecoder implements EventDecoder {
     if (error !== undefined) {
       this.#ended = true
       out.push({ type: 'failure', failure: failureOf(error) })
-    } else this.#ended = this.#reader.add(openAiForm(chunk), out)
+    } else this.#ended = this.#reader.add(openAiForm(chunk, this.#content), out)
   }
 
   #fail(failureClass: 'malformed' | 'truncated', message: string, out: CanonicalEvent[]): void {
@@ -73,10 +80,10 @@ function isAnswer(result: JsonObject): boolean {
 }
 
 /** A native chunk as OpenAI's; one that is OpenAI's already stays. */
-function openAiForm(chunk: JsonObject): JsonObject {
+function openAiForm(chunk: JsonObject, part: 'delta' | 'message'): JsonObject {
   if ('choices' in chunk) return chunk
   const { usage, id, model, created } = chunk
-  const delta = present({
+  const said = present({
     content: textOfResponse(chunk['response']),
     reasoning_content: chunk['reasoning_content'],
     tool_calls: callsOf(chunk['tool_calls']),
@@ -87,7 +94,7 @@ function openAiForm(chunk: JsonObject): JsonObject {
     model,
     created,
     usage,
-    choices: [{ index: 0, delta, finish_reason: finishReason }],
+    choices: [{ index: 0, [part]: said, finish_reason: finishReason }],
   })
 }
 
@@ -108,11 +115,11 @@ function callsOf(value: unknown): JsonObject[] | undefined {
           function: { name: call['name'], arguments: call['arguments'] },
         }),
   )
-  const said = calls.filter((call) => {
+  const spoken = calls.filter((call) => {
     const called = objectOf(call['function'])
     return [call['id'], called?.['name'], called?.['arguments']].some(
       (field) => field !== null && field !== undefined && field !== '',
     )
   })
-  return said.length === 0 ? undefined : said
+  return spoken.length === 0 ? undefined : spoken
 }
