@@ -16,8 +16,8 @@ const adapterOfFolder: Readonly<Record<string, string>> = {
 
 /** The adapter that must read a case; undefined when there is none for its provider. */
 export function adapterFor(recorded: RecordedCase): ProviderAdapter | undefined {
-  if (recorded.provider === 'ollama' && isNativeOllama(recorded))
-    return adapters.get('ollama-native')
+  if (recorded.provider === 'ollama')
+    return adapters.get(isNativeOllama(recorded) ? 'ollama' : 'ollama-openai')
   return adapters.get(adapterOfFolder[recorded.provider] ?? recorded.provider)
 }
 
