@@ -84,7 +84,9 @@ function promptOf(
 /** The caller's limit, or the model's own where that is lower: a limit the model cannot reach is refused. */
 export function maxTokensOf(request: CanonicalRequest, target: AdapterTarget): number {
   const largest = target.maxOutputTokens
-  const asked = request.maxOutputTokens ?? largest ?? fallbackMaxTokens
+  // A budget must be smaller than the limit, so an unknown limit makes room for both.
+  const fallback = fallbackMaxTokens + (request.reasoning?.budgetTokens ?? 0)
+  const asked = request.maxOutputTokens ?? largest ?? fallback
   return largest === undefined ? asked : Math.min(asked, largest)
 }
 

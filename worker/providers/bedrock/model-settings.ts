@@ -51,11 +51,9 @@ function claudeSettings(
     thinking === undefined ? rest : { ...rest, thinking },
     note,
   )
-  const hasBudget = thinking?.['budget_tokens'] !== undefined
   return withModelFields(
     {
-      // A budget must be smaller than the limit, so the limit is said then.
-      maxTokens: request.maxOutputTokens !== undefined || hasBudget ? maxTokens : undefined,
+      maxTokens: request.maxOutputTokens === undefined ? undefined : maxTokens,
       temperature: sampling['temperature'],
       topP: sampling['top_p'],
     },
