@@ -64,7 +64,8 @@ function readOptions(argv: readonly string[]): Options | null {
 
 function portOf(flag: string, text: string): number {
   const port = Number(text)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`${flag} must be a port, 0 to 65535 (found "${text}")`)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`${flag} must be a port, 0 to 65535 (found "${text}")`)
   return port
 }
 
@@ -74,14 +75,19 @@ function checkRoutes(file: string): void {
   try {
     raw = JSON.parse(readFileSync(file, 'utf8'))
   } catch (cause) {
-    throw new Error(`${file} cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new Error(
+      `${file} cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
   }
   const read = readConfig(raw, { local: true })
   if (!read.ok) throw new Error(`${file} is refused:\n${describeProblems(read.problems)}`)
 }
 
 function tenantsOf(file: string): string[] {
-  return Object.keys((JSON.parse(readFileSync(file, 'utf8')) as { tenants: Record<string, unknown> }).tenants)
+  return Object.keys(
+    (JSON.parse(readFileSync(file, 'utf8')) as { tenants: Record<string, unknown> }).tenants,
+  )
 }
 
 /** Keys and pepper: fresh ones, or those kept in the state directory. */
@@ -110,12 +116,18 @@ function devVars(): Record<string, string> {
   const file = join(root, '.dev.vars')
   if (!existsSync(file)) return {}
   return Object.fromEntries(
-    Object.entries(parseEnv(readFileSync(file, 'utf8'))).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value]])),
+    Object.entries(parseEnv(readFileSync(file, 'utf8'))).flatMap(([name, value]) =>
+      value === undefined || value === '' ? [] : [[name, value]],
+    ),
   )
 }
 
-function plainText(values: Readonly<Record<string, string>>): Record<string, { type: 'plain_text'; value: string }> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { type: 'plain_text' as const, value }]))
+function plainText(
+  values: Readonly<Record<string, string>>,
+): Record<string, { type: 'plain_text'; value: string }> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, { type: 'plain_text' as const, value }]),
+  )
 }
 
 function devSettings(port: number, persist: string) {
@@ -179,7 +191,9 @@ async function main(): Promise<void> {
   }
   process.on('SIGINT', () => void stop())
   process.on('SIGTERM', () => void stop())
-  process.stdout.write(`\nGateway ${url}${simulator === null ? '' : `, simulated providers ${simulator}`}. Ctrl-C stops.\n`)
+  process.stdout.write(
+    `\nGateway ${url}${simulator === null ? '' : `, simulated providers ${simulator}`}. Ctrl-C stops.\n`,
+  )
   process.stdout.write(`${JSON.stringify({ ready: true, url, key, adminKey, simulator })}\n`)
 }
 

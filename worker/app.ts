@@ -1,13 +1,18 @@
 import { Hono, type Context } from 'hono'
 import { gatewayError, type GatewayError } from './canonical/errors.ts'
 import type { Dialect } from './dialects/dialect.ts'
-import { anthropicMessages, openAiChat, parseCountTokens, renderCountTokens } from './dialects/index.ts'
+import { openAiChat } from './dialects/openai-chat/index.ts'
+import {
+  anthropicMessages,
+  parseCountTokens,
+  renderCountTokens,
+} from './dialects/anthropic-messages/index.ts'
 import type { Isolate } from './edge/isolate.ts'
-import { logFault, logRequest } from './edge/log.ts'
+import { edgePorts } from './edge/edge-ports.ts'
+import { logFault } from './edge/log.ts'
 import { listModels } from './edge/models.ts'
 import type { Caller } from './engine/caller.ts'
 import { Exchange } from './engine/exchange.ts'
-import type { Ports } from './engine/ports.ts'
 import type { RequestRecord } from './engine/record.ts'
 import type { RetryBudget } from './engine/retry-budget.ts'
 import { serve } from './engine/serve.ts'
@@ -35,11 +40,34 @@ const notBuilt = [
   '/v1/jobs/:id',
 ]
 
-/** Which URL goes to which dialect, and the checks every request passes, in order. */
-export function createApp(isolateOf: (variables: Readonly<Record<string, unknown>>) => Isolate): Hono<Environment> {
-  const app = new Hono<Environment>()
-  const retryBudgets = new Map<string, RetryBudget>()
+type App = Hono<Environment>
+type IsolateOf = (variables: Readonly<Record<string, unknown>>) => Isolate
 
+/** Which URL goes to which dialect, and the checks every request passes, in order. */
+export function createApp(isolateOf: IsolateOf): App {
+  const app = new Hono<Environment>()
+  identify(app, isolateOf)
+  app.get('/healthz', (context) =>
+    context.json({ status: 'ok', config: isolateOf(context.env).runtime.version }),
+  )
+  authenticate(app, isolateOf)
+  chatEndpoints(app, isolateOf)
+  modelEndpoints(app, isolateOf)
+  for (const path of [...notBuilt, '/admin/v1/*']) {
+    app.all(path, (context) =>
+      refuse(
+        context,
+        isolateOf(context.env),
+        gatewayError('not_implemented', 501, 'this endpoint is not built yet'),
+      ),
+    )
+  }
+  faults(app, isolateOf)
+  return app
+}
+
+/** A request id for everything, and CORS where the configuration asks for it. */
+function identify(app: App, isolateOf: IsolateOf): void {
   app.use(async (context, next) => {
     context.set('requestId', `req_${crypto.randomUUID().replaceAll('-', '')}`)
     const { config } = isolateOf(context.env).runtime
@@ -47,10 +75,12 @@ export function createApp(isolateOf: (variables: Readonly<Record<string, unknown
     if (origin !== null && context.req.method === 'OPTIONS') return preflight(origin)
     await next()
     if (origin !== null) allowOrigin(context.res.headers, origin)
+    return undefined
   })
+}
 
-  app.get('/healthz', (context) => context.json({ status: 'ok', config: isolateOf(context.env).runtime.version }))
-
+/** Keys before bodies: nothing behind these paths is read for a caller that is not known. */
+function authenticate(app: App, isolateOf: IsolateOf): void {
   app.use('/v1/*', async (context, next) => {
     const isolate = isolateOf(context.env)
     const key = presentedKey(context.req.raw.headers)
@@ -59,20 +89,37 @@ export function createApp(isolateOf: (variables: Readonly<Record<string, unknown
     context.set('caller', { tenant: stored.tenant, keyId: stored.id })
     return next()
   })
-
   app.use('/admin/v1/*', async (context, next) => {
     const isolate = isolateOf(context.env)
     const key = presentedKey(context.req.raw.headers)
-    if (key === null || isolate.adminKeys.find(key) === null) return refuse(context, isolate, unauthorized(key))
+    if (key === null || isolate.adminKeys.find(key) === null)
+      return refuse(context, isolate, unauthorized(key))
     return next()
   })
+}
 
-  const exchangeFor = (context: AppContext, dialect: Dialect, operation: RequestRecord['operation']) => {
-    const isolate = isolateOf(context.env)
-    const ports = edgePorts(context, isolate, retryBudgets)
-    return new Exchange(context.get('requestId'), dialect, context.get('caller'), operation, coloOf(context.req.raw), ports)
+function chatEndpoints(app: App, isolateOf: IsolateOf): void {
+  const retryBudgets = new Map<string, RetryBudget>()
+  const exchangeFor = (
+    context: AppContext,
+    dialect: Dialect,
+    operation: RequestRecord['operation'],
+  ) => {
+    const edgeRequest = {
+      request: context.req.raw,
+      bindings: context.env,
+      waitUntil: (work: Promise<unknown>) => context.executionCtx.waitUntil(work),
+    }
+    const ports = edgePorts(edgeRequest, isolateOf(context.env), retryBudgets)
+    return new Exchange(
+      context.get('requestId'),
+      dialect,
+      context.get('caller'),
+      operation,
+      coloOf(context.req.raw),
+      ports,
+    )
   }
-
   const chat = (dialect: Dialect) => (context: AppContext) =>
     serve(context.req.raw, dialect, context.get('caller'), exchangeFor(context, dialect, 'chat'))
 
@@ -87,36 +134,59 @@ export function createApp(isolateOf: (variables: Readonly<Record<string, unknown
     ),
   )
   app.post('/v1/explain', (context) =>
-    serveExplain(context.req.raw, dialectOfPath, context.get('caller'), exchangeFor(context, openAiChat, 'chat')),
+    serveExplain(
+      context.req.raw,
+      dialectOfPath,
+      context.get('caller'),
+      exchangeFor(context, openAiChat, 'chat'),
+    ),
   )
+}
 
+function modelEndpoints(app: App, isolateOf: IsolateOf): void {
   app.get('/v1/models', (context) => {
-    const data = listModels(isolateOf(context.env).runtime, context.get('caller').tenant)
-    return context.json({ object: 'list', data }, 200, plainHeaders(context, isolateOf(context.env)))
+    const isolate = isolateOf(context.env)
+    const data = listModels(isolate.runtime, context.get('caller').tenant)
+    return context.json({ object: 'list', data }, 200, plainHeaders(context, isolate))
   })
   app.get('/v1/models/:id{.+}', (context) => {
     const isolate = isolateOf(context.env)
     const id = context.req.param('id')
-    const entry = listModels(isolate.runtime, context.get('caller').tenant).find((model) => model.id === id)
+    const entry = listModels(isolate.runtime, context.get('caller').tenant).find(
+      (model) => model.id === id,
+    )
     if (entry !== undefined) return context.json(entry, 200, plainHeaders(context, isolate))
-    return refuse(context, isolate, gatewayError('unknown_model', 404, 'no route, target or model has this id', { param: 'model' }))
+    return refuse(
+      context,
+      isolate,
+      gatewayError('unknown_model', 404, 'no route, target or model has this id', {
+        param: 'model',
+      }),
+    )
   })
+}
 
-  for (const path of [...notBuilt, '/admin/v1/*']) {
-    app.all(path, (context) => refuse(context, isolateOf(context.env), gatewayError('not_implemented', 501, 'this endpoint is not built yet')))
-  }
-
-  app.notFound((context) => refuse(context, isolateOf(context.env), gatewayError('invalid_request', 404, 'there is no such endpoint')))
+function faults(app: App, isolateOf: IsolateOf): void {
+  app.notFound((context) =>
+    refuse(
+      context,
+      isolateOf(context.env),
+      gatewayError('invalid_request', 404, 'there is no such endpoint'),
+    ),
+  )
   app.onError((fault, context) => {
     const requestId = context.get('requestId') ?? 'req_unknown'
     logFault(requestId, fault)
-    const error = gatewayError('internal', 500, `something went wrong here; request id ${requestId}`)
+    const error = gatewayError(
+      'internal',
+      500,
+      `something went wrong here; request id ${requestId}`,
+    )
     return new Response(JSON.stringify(errorDialect(context).renderError(error, requestId)), {
       status: 500,
       headers: { 'content-type': 'application/json', 'x-switchyard-request-id': requestId },
     })
   })
-  return app
 }
 
 function dialectOfPath(path: string): Dialect | null {
@@ -130,7 +200,10 @@ function errorDialect(context: AppContext): Dialect {
 }
 
 function unauthorized(key: string | null): GatewayError {
-  const message = key === null ? 'no key was sent; use "Authorization: Bearer KEY" or "x-api-key: KEY"' : 'this key is not known'
+  const message =
+    key === null
+      ? 'no key was sent; use "Authorization: Bearer KEY" or "x-api-key: KEY"'
+      : 'this key is not known'
   return gatewayError('unauthorized', 401, message)
 }
 
@@ -149,7 +222,10 @@ function refuse(context: AppContext, isolate: Isolate, error: GatewayError): Res
 }
 
 function plainHeaders(context: AppContext, isolate: Isolate): Record<string, string> {
-  return { 'x-switchyard-request-id': context.get('requestId'), 'x-switchyard-config': isolate.runtime.version }
+  return {
+    'x-switchyard-request-id': context.get('requestId'),
+    'x-switchyard-config': isolate.runtime.version,
+  }
 }
 
 function coloOf(request: Request): string | null {
@@ -165,7 +241,8 @@ function allowedOrigin(context: AppContext, origins: readonly string[]): string 
 function preflight(origin: string): Response {
   const headers = new Headers({
     'access-control-allow-methods': 'GET, POST, OPTIONS',
-    'access-control-allow-headers': 'authorization, content-type, x-api-key, anthropic-version, anthropic-beta, x-switchyard-tags, x-switchyard-deadline-ms, x-switchyard-resume, idempotency-key, prefer',
+    'access-control-allow-headers':
+      'authorization, content-type, x-api-key, anthropic-version, anthropic-beta, x-switchyard-tags, x-switchyard-deadline-ms, x-switchyard-resume, idempotency-key, prefer',
     'access-control-max-age': '86400',
   })
   allowOrigin(headers, origin)
@@ -174,39 +251,9 @@ function preflight(origin: string): Response {
 
 function allowOrigin(headers: Headers, origin: string): void {
   headers.set('access-control-allow-origin', origin)
-  headers.set('access-control-expose-headers', 'x-switchyard-request-id, x-switchyard-route, x-switchyard-provider, x-switchyard-model, x-switchyard-attempts, x-switchyard-reason, x-switchyard-warning, x-switchyard-degraded, retry-after')
+  headers.set(
+    'access-control-expose-headers',
+    'x-switchyard-request-id, x-switchyard-route, x-switchyard-provider, x-switchyard-model, x-switchyard-attempts, x-switchyard-reason, x-switchyard-warning, x-switchyard-degraded, retry-after',
+  )
   headers.append('vary', 'origin')
-}
-
-/** The edge as a host of the pipeline. */
-function edgePorts(context: AppContext, isolate: Isolate, retryBudgets: Map<string, RetryBudget>): Ports {
-  const gone = new AbortController()
-  const { signal } = context.req.raw
-  if (signal.aborted) gone.abort()
-  else signal.addEventListener('abort', () => gone.abort())
-  const bindings = context.env
-  return {
-    nowMs: () => Date.now(),
-    random: () => Math.random(),
-    fetch: (url, init) => fetch(url, init),
-    runBinding: (name, model, body, stream, abort) => runBinding(bindings[name], name, model, body, stream, abort),
-    after(delayMs, then) {
-      const timer = setTimeout(then, delayMs)
-      return () => clearTimeout(timer)
-    },
-    waitUntil: (work) => context.executionCtx.waitUntil(work),
-    clientGone: gone.signal,
-    clientLeft: () => gone.abort(),
-    log: logRequest,
-    runtime: isolate.runtime,
-    memory: { gates: isolate.gates, retryBudgets },
-  }
-}
-
-/** Calls Workers AI through its binding, for the raw response it would give over HTTP. */
-async function runBinding(binding: unknown, name: string, model: string, body: unknown, stream: boolean, signal: AbortSignal): Promise<Response> {
-  const ai = binding as { run?: (model: string, inputs: unknown, options: unknown) => Promise<Response> } | undefined
-  if (typeof ai?.run !== 'function') throw new Error(`the binding ${name} is not there`)
-  const inputs = { ...(body as Record<string, unknown>), ...(stream ? { stream: true } : {}) }
-  return ai.run(model, inputs, { returnRawResponse: true, signal })
 }

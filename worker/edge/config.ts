@@ -11,6 +11,11 @@ export type ConfigResult =
   | { readonly ok: true; readonly config: Config; readonly version: string }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
 
+/** What an operator must mend before anything is served. Its message holds names and rules, never a secret. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError'
+}
+
 /** What decides how strictly base URLs are read. */
 export interface ConfigSwitches {
   /** Set by `npm start`: plain http on a loopback address is allowed. */
@@ -129,12 +134,18 @@ const loopbackHost = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\])$/
 const publicHost = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/
 const privateSuffix = /(^|\.)(localhost|local|internal|lan|home|arpa|test|invalid|onion)$/
 
+/** A host that the environment names as a whole (an own server); its value is held to the same rules when it is filled in. */
+const wholeHostPlaceholder = /^(https:\/\/)\$\{[A-Z][A-Z0-9_]*\}(?=\/|$)/
+
 /** The rule a base URL breaks, or null. `${NAME}` stands for one label or path segment and is checked as such. */
 export function baseUrlRule(baseUrl: string, switches: ConfigSwitches): string | null {
   // eslint-disable-next-line no-control-regex -- control characters are what is refused here
   if (/[\s\\\u0000-\u001f\u007f]/.test(baseUrl))
     return 'must not hold white space, control characters or backslashes'
-  const filled = fillPlaceholders(baseUrl, () => 'placeholder')
+  const filled = fillPlaceholders(
+    baseUrl.replace(wholeHostPlaceholder, '$1placeholder.example'),
+    () => 'placeholder',
+  )
   if (!URL.canParse(filled)) return 'must be an absolute URL'
   const url = new URL(filled)
   if (url.username !== '' || url.password !== '') return 'must not carry user info'

@@ -1,6 +1,6 @@
 import routes from '../../routes.json'
 import { Gates } from './gates.ts'
-import { describeProblems, readConfig } from './config.ts'
+import { ConfigurationError, describeProblems, readConfig } from './config.ts'
 import { KeyRing, parseStoredKeys } from './keys.ts'
 import { createRuntime, type Runtime, type Variables } from './runtime.ts'
 
@@ -18,19 +18,28 @@ export interface Isolate {
  */
 export function createIsolate(variables: Variables): Isolate {
   const read = readConfig(routes, { local: variables['SWITCHYARD_LOCAL'] === '1' })
-  if (!read.ok) throw new Error(`routes.json is refused:\n${describeProblems(read.problems)}`)
+  if (!read.ok)
+    throw new ConfigurationError(`routes.json is refused:\n${describeProblems(read.problems)}`)
   const pepper = secret(variables, 'SWITCHYARD_PEPPER')
-  if (pepper.length < 32) throw new Error('SWITCHYARD_PEPPER must have at least 32 characters')
+  if (pepper.length < 32)
+    throw new ConfigurationError('SWITCHYARD_PEPPER must have at least 32 characters')
   return {
     runtime: createRuntime(read.config, read.version, variables),
-    keys: new KeyRing(parseStoredKeys(secret(variables, 'SWITCHYARD_KEYS'), 'SWITCHYARD_KEYS'), pepper),
-    adminKeys: new KeyRing(parseStoredKeys(secret(variables, 'SWITCHYARD_ADMIN_KEYS'), 'SWITCHYARD_ADMIN_KEYS'), pepper),
+    keys: new KeyRing(
+      parseStoredKeys(secret(variables, 'SWITCHYARD_KEYS'), 'SWITCHYARD_KEYS'),
+      pepper,
+    ),
+    adminKeys: new KeyRing(
+      parseStoredKeys(secret(variables, 'SWITCHYARD_ADMIN_KEYS'), 'SWITCHYARD_ADMIN_KEYS'),
+      pepper,
+    ),
     gates: new Gates(),
   }
 }
 
 function secret(variables: Variables, name: string): string {
   const value = variables[name]
-  if (typeof value !== 'string' || value === '') throw new Error(`the secret ${name} is not set; npm run setup makes it`)
+  if (typeof value !== 'string' || value === '')
+    throw new ConfigurationError(`the secret ${name} is not set; npm run setup makes it`)
   return value
 }

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { ConfigurationError } from './config.ts'
 
 /**
  * Keys: `sk-sy-{tenant}-{keyId}-{secret}{check}`. 43 base-62 digits of secret
@@ -72,7 +73,7 @@ export class KeyRing {
 export function parseStoredKeys(text: string, secretName: string): StoredKey[] {
   const raw = safeJson(text)
   if (!Array.isArray(raw))
-    throw new Error(`${secretName} must be a JSON list of {tenant, id, digest}`)
+    throw new ConfigurationError(`${secretName} must be a JSON list of {tenant, id, digest}`)
   return raw.map((entry: unknown, index) => {
     const { tenant, id, digest } = (entry ?? {}) as Record<string, unknown>
     if (
@@ -81,7 +82,7 @@ export function parseStoredKeys(text: string, secretName: string): StoredKey[] {
       typeof digest !== 'string' ||
       !/^[0-9a-f]{64}$/.test(digest)
     ) {
-      throw new Error(
+      throw new ConfigurationError(
         `${secretName}[${index}] must have "tenant", "id" and a "digest" of 64 hex digits`,
       )
     }

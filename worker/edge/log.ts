@@ -1,4 +1,5 @@
 import { formatUsd } from '../catalog/index.ts'
+import { ConfigurationError } from './config.ts'
 import type { RequestRecord } from '../engine/record.ts'
 
 /**
@@ -37,7 +38,8 @@ export function logLine(record: RequestRecord): Readonly<Record<string, unknown>
     'gen_ai.usage.cache_read.input_tokens': usage?.cacheReadTokens,
     'gen_ai.usage.cache_creation.input_tokens': usage?.cacheWriteTokens,
     'gen_ai.usage.reasoning.output_tokens': usage?.reasoningTokens,
-    'switchyard.cost_usd': record.costNanoUsd === undefined ? undefined : formatUsd(record.costNanoUsd),
+    'switchyard.cost_usd':
+      record.costNanoUsd === undefined ? undefined : formatUsd(record.costNanoUsd),
     'switchyard.duration_ms': record.durationMs,
     'switchyard.first_token_ms': record.firstTokenMs,
     'switchyard.reason': record.reason,
@@ -46,14 +48,31 @@ export function logLine(record: RequestRecord): Readonly<Record<string, unknown>
   }
 }
 
-/** A fault of ours: its name and where it happened, never its message (which may hold what a caller sent). */
+/** A fault of ours: its name and where it happened, and its message only when it is about the configuration (others may hold what a caller sent). */
 export function logFault(requestId: string, fault: unknown): void {
   const name = fault instanceof Error ? fault.name : typeof fault
-  const stack = fault instanceof Error ? fault.stack?.split('\n').filter((line) => /^\s+at /.test(line)).slice(0, 6).map((line) => line.trim()) : undefined
-  console.error(JSON.stringify({ event: 'fault', 'switchyard.request.id': requestId, 'error.type': name, stack }))
+  const stack =
+    fault instanceof Error
+      ? fault.stack
+          ?.split('\n')
+          .filter((line) => /^\s+at /.test(line))
+          .slice(0, 6)
+          .map((line) => line.trim())
+      : undefined
+  console.error(
+    JSON.stringify({
+      event: 'fault',
+      'switchyard.request.id': requestId,
+      'error.type': name,
+      message: fault instanceof ConfigurationError ? fault.message : undefined,
+      stack,
+    }),
+  )
 }
 
-function attemptLine(attempt: RequestRecord['attempts'][number]): Readonly<Record<string, unknown>> {
+function attemptLine(
+  attempt: RequestRecord['attempts'][number],
+): Readonly<Record<string, unknown>> {
   return {
     target: attempt.target,
     outcome: attempt.outcome,

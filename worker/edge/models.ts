@@ -33,10 +33,12 @@ function routeEntry(name: string, runtime: Runtime): ModelEntry {
   const tiers = runtime.tiers.get(name) ?? []
   const all = tiers.flat().flatMap(({ target }) => runtime.targets.get(target) ?? [])
   const contexts = all.flatMap(({ facts }) => facts?.contextTokens ?? [])
-  const shared = all.map(capabilities).reduce<string[] | null>(
-    (common, own) => (common === null ? own : common.filter((one) => own.includes(one))),
-    null,
-  )
+  const shared = all
+    .map(capabilities)
+    .reduce<string[] | null>(
+      (common, own) => (common === null ? own : common.filter((one) => own.includes(one))),
+      null,
+    )
   return {
     id: name,
     object: 'model',
@@ -73,13 +75,16 @@ const shown = {
 } as const
 
 function capabilities({ features }: Target): string[] {
-  return Object.entries(shown).flatMap(([feature, name]) => (features.has(feature as keyof typeof shown) ? [name] : []))
+  return Object.entries(shown).flatMap(([feature, name]) =>
+    features.has(feature as keyof typeof shown) ? [name] : [],
+  )
 }
 
 /** USD per token as decimal strings, the way OpenRouter's clients read them. The catalog counts micro-USD per million. */
 function pricing(prices: Prices | null): Readonly<Record<string, string>> | null {
   if (prices === null) return null
-  const perToken = (microUsdPerMillion: number) => (microUsdPerMillion / 1e12).toFixed(12).replace(/\.?0+$/, '')
+  const perToken = (microUsdPerMillion: number) =>
+    (microUsdPerMillion / 1e12).toFixed(12).replace(/\.?0+$/, '')
   return {
     prompt: perToken(prices.input),
     completion: perToken(prices.output),

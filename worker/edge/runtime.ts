@@ -5,7 +5,13 @@ import { adapterFacts, modelFacts, type ModelFacts } from '../catalog/index.ts'
 import type { AdapterTarget, ProviderAdapter } from '../providers/adapter.ts'
 import { adapterOf } from '../providers/index.ts'
 import type { Config, ProviderConfig, RouteConfig } from './config-schema.ts'
-import { fillPlaceholders, modelOfTarget, providerOfTarget } from './config.ts'
+import {
+  baseUrlRule,
+  ConfigurationError,
+  fillPlaceholders,
+  modelOfTarget,
+  providerOfTarget,
+} from './config.ts'
 import {
   headerCredential,
   noCredential,
@@ -201,7 +207,7 @@ function featuresOf(adapter: ProviderAdapter, facts: ModelFacts | null): Readonl
 function createProvider(id: string, config: ProviderConfig, variables: Variables): Provider {
   const adapter = adapterOf(config.adapter)
   if (adapter === undefined)
-    throw new Error(`providers.${id}.adapter: no adapter is named "${config.adapter}"`)
+    throw new ConfigurationError(`providers.${id}.adapter: no adapter is named "${config.adapter}"`)
   const regions = config.regions
   if (config.binding !== undefined) {
     return {
@@ -222,14 +228,14 @@ function createProvider(id: string, config: ProviderConfig, variables: Variables
     return 'missing'
   }
   const baseUrl = fillPlaceholders(config.baseUrl ?? '', text).replace(/\/+$/, '')
-  const credential = createCredential(config, new URL(baseUrl).host, text)
   const simulator = variables['SWITCHYARD_SIMULATOR_URL']
+  const local = variables['SWITCHYARD_LOCAL'] === '1'
+  const rule = missing.length > 0 ? null : baseUrlRule(baseUrl, { local })
+  if (rule !== null)
+    throw new ConfigurationError(`providers.${id}.baseUrl, with its variables filled in, ${rule}`)
+  const credential = createCredential(config, new URL(baseUrl).host, text)
   // Without its secrets a provider is played by the simulator, where one is running: local only.
-  if (
-    missing.length > 0 &&
-    typeof simulator === 'string' &&
-    variables['SWITCHYARD_LOCAL'] === '1'
-  ) {
+  if (missing.length > 0 && typeof simulator === 'string' && local) {
     return simulated(id, adapter, config, simulator, regions)
   }
   return {

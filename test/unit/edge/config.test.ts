@@ -1,0 +1,232 @@
+import { describe, expect, it } from 'vitest'
+import routes from '../../../routes.json' with { type: 'json' }
+import { baseUrlRule, describeProblems, readConfig } from '../../../worker/edge/config.ts'
+
+const switches = { local: false }
+
+/** A small file that is right; each test breaks one thing. */
+function file(change: (draft: ReturnType<typeof draft>) => void = () => undefined) {
+  const made = draft()
+  change(made)
+  return made
+}
+
+function draft() {
+  return {
+    providers: {
+      openai: {
+        adapter: 'openai',
+        baseUrl: 'https://api.openai.com/v1',
+        credential: { kind: 'bearer', secret: 'OPENAI_API_KEY', host: 'api.openai.com' },
+      },
+    } as Record<string, Record<string, unknown>>,
+    targets: { 'gpt-4.1@openai': {} } as Record<string, object>,
+    routes: { chat: { tiers: [['gpt-4.1@openai']] } } as Record<
+      string,
+      { tiers: unknown; timeouts?: unknown; limits?: unknown }
+    >,
+    tenants: { demo: {} } as Record<string, object>,
+  }
+}
+
+function problems(raw: unknown, local = false): string {
+  const read = readConfig(raw, { local })
+  return read.ok ? '' : describeProblems(read.problems)
+}
+
+describe('readConfig()', () => {
+  it('accepts the routes.json of this repository', () => {
+    expect(problems(routes)).toBe('')
+  })
+
+  it('fills defaults in', () => {
+    const read = readConfig(file(), switches)
+    expect(read.ok && read.config.routes['chat']).toMatchObject({
+      timeouts: { firstTokenTimeoutMs: 30_000, idleTimeoutMs: 30_000, deadlineMs: 600_000 },
+      heartbeatAfterMs: 15_000,
+      limits: { maxAttempts: 3 },
+    })
+  })
+
+  it.each([
+    [
+      'a target nobody declared',
+      file((d) => {
+        d.routes['chat'] = { tiers: [['gpt-9@openai']] }
+      }),
+      'routes.chat.tiers[0][0]: names a target that is not declared (found "gpt-9@openai")',
+    ],
+    [
+      'a provider nobody declared',
+      file((d) => {
+        d.targets['x@nowhere'] = {}
+      }),
+      'targets["x@nowhere"]: names a provider that is not declared (found "nowhere")',
+    ],
+    [
+      'an empty tier',
+      file((d) => {
+        d.routes['chat'] = { tiers: [[]] }
+      }),
+      'routes.chat.tiers[0]',
+    ],
+    [
+      'no tiers',
+      file((d) => {
+        d.routes['chat'] = { tiers: [] }
+      }),
+      'routes.chat.tiers',
+    ],
+    [
+      'weights that add up to 0',
+      file((d) => {
+        d.routes['chat'] = { tiers: [[{ target: 'gpt-4.1@openai', weight: 0 }]] }
+      }),
+      'routes.chat.tiers[0]: the weights of a tier must not all be 0',
+    ],
+    [
+      'a target twice in a tier',
+      file((d) => {
+        d.routes['chat'] = { tiers: [['gpt-4.1@openai', 'gpt-4.1@openai']] }
+      }),
+      'names a target twice',
+    ],
+    [
+      'a negative weight',
+      file((d) => {
+        d.routes['chat'] = { tiers: [[{ target: 'gpt-4.1@openai', weight: -1 }]] }
+      }),
+      'routes.chat.tiers[0][0]',
+    ],
+    [
+      'more than three attempts',
+      file((d) => {
+        d.routes['chat'] = { tiers: [['gpt-4.1@openai']], limits: { maxAttempts: 4 } }
+      }),
+      'routes.chat.limits.maxAttempts',
+    ],
+    [
+      'an unknown field',
+      file((d) => {
+        d.routes['chat'] = { tiers: [['gpt-4.1@openai']], timeouts: { firstTokenTimeout: 5 } }
+      }),
+      'firstTokenTimeout',
+    ],
+    [
+      'a tenant with an unknown route',
+      file((d) => {
+        d.tenants['demo'] = { routes: ['nope'] }
+      }),
+      'tenants.demo.routes[0]: names a route that is not declared (found "nope")',
+    ],
+    [
+      'a credential for another host',
+      file((d) => {
+        d.providers['openai'] = { ...d.providers['openai'], baseUrl: 'https://evil.example/v1' }
+      }),
+      'providers.openai.credential.host: must be the base URL\'s host "evil.example"',
+    ],
+    [
+      'plain http',
+      file((d) => {
+        d.providers['openai'] = { ...d.providers['openai'], baseUrl: 'http://api.openai.com/v1' }
+      }),
+      'providers.openai.baseUrl: must be https',
+    ],
+    ['no object', 7, 'the file'],
+  ])('refuses %s and says where', (_name, raw, expected) => {
+    expect(problems(raw)).toContain(expected)
+  })
+
+  it('gives the same version to the same content and another to any change', () => {
+    const version = (raw: unknown) => {
+      const read = readConfig(raw, switches)
+      return read.ok ? read.version : null
+    }
+    expect(version(file())).toBe(version(file()))
+    expect(
+      version(
+        file((d) => {
+          d.tenants['other'] = {}
+        }),
+      ),
+    ).not.toBe(version(file()))
+  })
+})
+
+describe('baseUrlRule()', () => {
+  it.each([
+    'https://api.openai.com/v1',
+    'https://${AZURE_OPENAI_RESOURCE}.openai.azure.com',
+    'https://api.cloudflare.com/client/v4/accounts/${CLOUDFLARE_ACCOUNT_ID}',
+  ])('allows %s', (url) => {
+    expect(baseUrlRule(url, switches)).toBeNull()
+  })
+
+  it.each([
+    'http://api.openai.com',
+    'ftp://api.openai.com',
+    'api.openai.com',
+    '//api.openai.com',
+    'javascript:alert(1)',
+    'data:text/plain,x',
+    'https://',
+    'https://127.0.0.1',
+    'https://localhost',
+    'https://[::1]',
+    'https://[::ffff:127.0.0.1]',
+    'https://0.0.0.0',
+    'https://2130706433',
+    'https://0x7f000001',
+    'https://0177.0.0.1',
+    'https://127.1',
+    'https://10.0.0.1',
+    'https://172.16.0.1',
+    'https://192.168.1.1',
+    'https://169.254.169.254',
+    'https://100.64.0.1',
+    'https://[fe80::1]',
+    'https://[fd00::1]',
+    'https://[64:ff9b::7f00:1]',
+    'https://[2002:7f00:1::]',
+    'https://metadata.google.internal',
+    'https://intranet',
+    'https://host.local',
+    'https://a.localhost',
+    'https://x.onion',
+    'https://user@api.openai.com',
+    'https://user:pass@api.openai.com',
+    'https://api.openai.com@evil.example',
+    'https://api.openai.com#@evil.example',
+    'https://api.openai.com?x=1',
+    'https://api.openai.com/\\evil',
+    'https://api.openai.com\\@evil.example',
+    'https://api.openai.com:8443',
+    'https://api.openai.com.',
+    'https://api.openai.com /v1',
+    'https://api.openai\t.com',
+    'https://api.openai.com\n',
+    'https://аpi.openai.com',
+    'https://xn--pi-7ka.1',
+    'https://api%2eopenai.com',
+    'https://API.openai.com%00',
+    'https://1.2.3.4.5',
+    'https://8.8.8.8',
+    'https://[2606:4700::1111]',
+    'https://①②⑦.⓪.⓪.①',
+    'https://127.0.0.1.',
+    'https://localhost.',
+    'https://foo.internal',
+  ])('refuses %s', (url) => {
+    expect(baseUrlRule(url, switches)).not.toBeNull()
+  })
+
+  it('allows loopback only with the local switch', () => {
+    for (const url of ['http://127.0.0.1:8788/openai', 'http://localhost:1', 'http://[::1]:9']) {
+      expect(baseUrlRule(url, { local: true })).toBeNull()
+      expect(baseUrlRule(url, switches)).not.toBeNull()
+    }
+    for (const url of ['http://10.0.0.1', 'http://169.254.169.254', 'http://example.com'])
+      expect(baseUrlRule(url, { local: true })).not.toBeNull()
+  })
+})

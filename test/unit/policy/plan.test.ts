@@ -1,0 +1,200 @@
+import { describe, expect, it } from 'vitest'
+import type { CanonicalRequest } from '../../../worker/canonical/request.ts'
+import type { Candidate } from '../../../worker/policy/candidate.ts'
+import { plan } from '../../../worker/policy/plan.ts'
+
+const request: CanonicalRequest = {
+  model: 'chat',
+  messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }],
+  sampling: {},
+  stream: false,
+  includeUsage: true,
+  includeCost: false,
+}
+
+function candidate(target: string, more: Partial<Candidate> = {}): Candidate {
+  const [model = '', provider = ''] = target.split('@')
+  return {
+    target,
+    provider,
+    model,
+    tier: 0,
+    weight: 1,
+    features: new Set(['tools', 'jsonSchema', 'temperature', 'stop']),
+    contextTokens: 100_000,
+    maxOutputTokens: 8192,
+    inputUsdPerMillion: 1,
+    outputUsdPerMillion: 2,
+    wire: 'openai-chat',
+    notBeforeMs: 0,
+    unavailable: null,
+    ...more,
+  }
+}
+
+function order(
+  candidates: readonly Candidate[],
+  asked: Partial<CanonicalRequest> = {},
+  random = () => 0,
+): string[] {
+  const made = plan({ ...request, ...asked }, candidates, 1000, random)
+  return made.kind === 'none' ? [] : made.steps.map(({ target }) => target)
+}
+
+function reasons(
+  candidates: readonly Candidate[],
+  asked: Partial<CanonicalRequest>,
+): Record<string, string> {
+  const made = plan({ ...request, ...asked }, candidates, 1000, () => 0)
+  return Object.fromEntries(made.exclusions.map(({ target, reason }) => [target, reason]))
+}
+
+describe('plan() order', () => {
+  it('takes tiers in order, whatever the draw', () => {
+    const candidates = [
+      candidate('b@y', { tier: 1 }),
+      candidate('a@x'),
+      candidate('c@z', { tier: 2 }),
+    ]
+    for (const draw of [0, 0.5, 0.999])
+      expect(order(candidates, {}, () => draw)).toEqual(['a@x', 'b@y', 'c@z'])
+  })
+
+  it('draws inside a tier by weight and puts the rest of the tier behind', () => {
+    const candidates = [candidate('a@x', { weight: 9 }), candidate('b@y', { weight: 1 })]
+    expect(order(candidates, {}, () => 0.89)).toEqual(['a@x', 'b@y'])
+    expect(order(candidates, {}, () => 0.91)).toEqual(['b@y', 'a@x'])
+  })
+
+  it('draws first choices in proportion to their weights', () => {
+    const candidates = [
+      candidate('a@x', { weight: 6 }),
+      candidate('b@y', { weight: 3 }),
+      candidate('c@z', { weight: 1 }),
+    ]
+    const counts = new Map<string, number>()
+    for (let index = 0; index < 1000; index++) {
+      const [first = ''] = order(candidates, {}, () => (index + 0.5) / 1000)
+      counts.set(first, (counts.get(first) ?? 0) + 1)
+    }
+    expect(Object.fromEntries(counts)).toEqual({ 'a@x': 600, 'b@y': 300, 'c@z': 100 })
+  })
+
+  it('asks a target of weight 0 only after the others of its tier', () => {
+    const candidates = [candidate('idle@x', { weight: 0 }), candidate('a@y'), candidate('b@z')]
+    for (const draw of [0, 0.4, 0.6, 0.999])
+      expect(order(candidates, {}, () => draw).at(-1)).toBe('idle@x')
+  })
+
+  it('puts a target whose provider asked to wait behind all tiers, and never drops it', () => {
+    const candidates = [candidate('a@x', { notBeforeMs: 5000 }), candidate('b@y', { tier: 1 })]
+    expect(order(candidates)).toEqual(['b@y', 'a@x'])
+    expect(order([candidate('a@x', { notBeforeMs: 5000 })])).toEqual(['a@x'])
+    expect(order([candidate('a@x', { notBeforeMs: 1000 }), candidate('b@y', { tier: 1 })])).toEqual(
+      ['a@x', 'b@y'],
+    )
+  })
+
+  it("follows the caller's provider.order, and sort by price, within what the route holds", () => {
+    const candidates = [candidate('a@x', { inputUsdPerMillion: 9 }), candidate('b@y', { tier: 1 })]
+    expect(order(candidates, { provider: { order: ['y'] } })).toEqual(['b@y', 'a@x'])
+    expect(order(candidates, { provider: { sort: 'price' } })).toEqual(['b@y', 'a@x'])
+    expect(order(candidates, { provider: { order: ['nobody'] } })).toEqual(['a@x', 'b@y'])
+  })
+})
+
+describe('plan() exclusions', () => {
+  it('avoids a target that cannot do what the request needs, and names the field', () => {
+    const image = {
+      role: 'user' as const,
+      content: [
+        {
+          type: 'image' as const,
+          source: { kind: 'url' as const, url: 'https://a.example/x.png' },
+        },
+      ],
+    }
+    const seeing = candidate('eye@y', { features: new Set(['imageUrl']) })
+    expect(order([candidate('a@x'), seeing], { messages: [image] })).toEqual(['eye@y'])
+    expect(reasons([candidate('a@x'), seeing], { messages: [image] })['a@x']).toContain(
+      'messages[0].content',
+    )
+  })
+
+  it('keeps a target that lacks a wish and warns of it; require_parameters makes the wish a need', () => {
+    const asked = { sampling: { seed: 7 } }
+    const made = plan({ ...request, ...asked }, [candidate('a@x')], 0, () => 0)
+    expect(made.kind === 'steps' && made.steps[0].warnings).toEqual(['seed'])
+    expect(order([candidate('a@x')], { ...asked, provider: { requireParameters: true } })).toEqual(
+      [],
+    )
+  })
+
+  it('leaves blocks that only one wire format knows to targets of that format', () => {
+    const opaque = {
+      role: 'assistant' as const,
+      content: [
+        { type: 'opaque' as const, raw: { wire: 'anthropic-messages' as const, value: {} } },
+      ],
+    }
+    const claude = candidate('c@z', { wire: 'anthropic-messages', features: new Set(['prefill']) })
+    const both = [candidate('a@x', { features: new Set(['prefill']) }), claude]
+    expect(order(both, { messages: [opaque] })).toEqual(['c@z'])
+  })
+
+  it('narrows by provider.only, provider.ignore, allow_fallbacks and max_price, and never widens', () => {
+    const both = [candidate('a@x', { inputUsdPerMillion: 5 }), candidate('b@y')]
+    expect(order(both, { provider: { only: ['y'] } })).toEqual(['b@y'])
+    expect(order(both, { provider: { ignore: ['x'] } })).toEqual(['b@y'])
+    expect(order(both, { provider: { order: ['y'], allowFallbacks: false } })).toEqual(['b@y'])
+    expect(order(both, { provider: { maxPrice: { prompt: 2 } } })).toEqual(['b@y'])
+    expect(
+      order([candidate('a@x', { inputUsdPerMillion: null })], {
+        provider: { maxPrice: { prompt: 2 } },
+      }),
+    ).toEqual([])
+    expect(order(both, { provider: { only: ['elsewhere'] } })).toEqual([])
+  })
+
+  it('prefers targets whose context holds the prompt, and refuses nobody when none does', () => {
+    const long = {
+      messages: [
+        { role: 'user' as const, content: [{ type: 'text' as const, text: 'x'.repeat(40_000) }] },
+      ],
+    }
+    const small = candidate('small@x', { contextTokens: 8000 })
+    expect(order([small, candidate('large@y')], long)).toEqual(['large@y'])
+    expect(order([small], long)).toEqual(['small@x'])
+  })
+
+  it('leaves out what has no credential here', () => {
+    expect(reasons([candidate('a@x', { unavailable: 'X_KEY is not set here' })], {})['a@x']).toBe(
+      'X_KEY is not set here',
+    )
+  })
+})
+
+describe('plan() reasons', () => {
+  it('gives each step one sentence', () => {
+    const made = plan(
+      request,
+      [candidate('a@x', { weight: 3 }), candidate('b@y'), candidate('c@z', { tier: 1 })],
+      0,
+      () => 0,
+    )
+    expect(made.kind === 'steps' && made.steps.map(({ reason }) => reason)).toEqual([
+      'drawn by weight 3 in tier 1, first in order',
+      'drawn by weight 1 in tier 1, next in order',
+      'tier 2, next in order',
+    ])
+  })
+
+  it('is the same plan for the same random numbers', () => {
+    const candidates = ['a@x', 'b@y', 'c@z'].map((target) => candidate(target))
+    const numbers = () => {
+      let state = 42
+      return () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647
+    }
+    expect(plan(request, candidates, 5, numbers())).toEqual(plan(request, candidates, 5, numbers()))
+  })
+})
