@@ -122,11 +122,12 @@ function devVars(): Record<string, string> {
   )
 }
 
-function plainText(
+/** Secrets stay out of the list of bindings that is printed at the start. */
+function secretText(
   values: Readonly<Record<string, string>>,
-): Record<string, { type: 'plain_text'; value: string }> {
+): Record<string, { type: 'secret_text'; value: string }> {
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, { type: 'plain_text' as const, value }]),
+    Object.entries(values).map(([name, value]) => [name, { type: 'secret_text' as const, value }]),
   )
 }
 
@@ -136,7 +137,7 @@ function devSettings(port: number, persist: string) {
     inspector: false as const,
     watch: false,
     remote: false as const,
-    logLevel: 'warn' as const,
+    logLevel: 'log' as const,
     persist,
   }
 }
@@ -169,7 +170,7 @@ async function main(): Promise<void> {
   const gateway = await unstable_startWorker({
     config: join(root, 'wrangler.toml'),
     build: { alias: { '../../routes.json': options.routes } },
-    bindings: plainText({
+    bindings: secretText({
       ...devVars(),
       SWITCHYARD_LOCAL: '1',
       SWITCHYARD_PEPPER: pepper,
