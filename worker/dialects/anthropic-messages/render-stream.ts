@@ -22,6 +22,7 @@ import {
 
 type EventOf<Type extends CanonicalEvent['type']> = Extract<CanonicalEvent, { type: Type }>
 type ContentEvent = Exclude<CanonicalEvent, { type: 'start' | 'usage' | 'finish' | 'failure' }>
+type BlockEvent = Exclude<ContentEvent, { type: 'toolCallStart' | 'toolCallArguments' }>
 
 const emptyText = { type: 'text', text: '', citations: null }
 const emptyThinking = { type: 'thinking', thinking: '', signature: '' }
@@ -40,6 +41,7 @@ export class MessageStreamRenderer implements StreamRenderer {
   readonly #context: RenderContext
   readonly #blocks = new BlockWriter()
   readonly #calls = new ToolCallQueue()
+  readonly #held: BlockEvent[] = []
   #start: EventOf<'start'> | undefined
   #usage: Usage | undefined
   #begun = false
@@ -89,7 +91,32 @@ export class MessageStreamRenderer implements StreamRenderer {
     return eventText('message_start', `"message":${json(message)}`)
   }
 
+  /** Content that comes between the arguments of a call waits for their end: its block cannot be left and entered again. */
   #content(event: ContentEvent): string {
+    switch (event.type) {
+      case 'toolCallStart':
+        return this.#callStart(event)
+      case 'toolCallArguments':
+        return this.#callArguments(event) + this.#release()
+      default:
+        if (this.#held.length === 0 && this.#calls.isSettled()) return this.#block(event)
+        this.#held.push(event)
+        return ''
+    }
+  }
+
+  #release(): string {
+    return this.#held.length > 0 && this.#calls.isSettled() ? this.#writeHeld() : ''
+  }
+
+  #writeHeld(): string {
+    return this.#held
+      .splice(0)
+      .map((event) => this.#block(event))
+      .join('')
+  }
+
+  #block(event: BlockEvent): string {
     switch (event.type) {
       case 'text':
         return this.#text(event.text, event.block)
@@ -102,10 +129,6 @@ export class MessageStreamRenderer implements StreamRenderer {
         )
       case 'reasoning':
         return this.#reasoning(event)
-      case 'toolCallStart':
-        return this.#callStart(event)
-      case 'toolCallArguments':
-        return this.#callArguments(event)
       case 'media': {
         const text = mediaText(event)
         return text === '' ? '' : this.#text(text, undefined)
@@ -149,7 +172,6 @@ export class MessageStreamRenderer implements StreamRenderer {
   }
 
   #callStart(event: EventOf<'toolCallStart'>): string {
-    if (this.#calls.isOpenComplete()) this.#calls.close()
     if (!this.#calls.start(event)) return ''
     return this.#blocks.begin('tool_use', event.index, renderToolUse(event))
   }
@@ -186,6 +208,7 @@ export class MessageStreamRenderer implements StreamRenderer {
     const delta = { ...finish, container: null }
     return (
       this.#flushCalls() +
+      this.#writeHeld() +
       this.#blocks.end() +
       eventText('message_delta', `"delta":${json(delta)},"usage":${json(told)}`) +
       'event: message_stop\ndata: {"type":"message_stop"}\n\n' +

@@ -25,12 +25,10 @@ export class ToolCallQueue {
   /** Takes a call; true when it is to be written at once. */
   start(event: CallStart): boolean {
     const call = { start: event, arguments: '' }
-    if (this.#open !== undefined || this.#waiting.length > 0) {
-      this.#waiting.push(call)
-      return false
-    }
-    this.#open = call
-    return true
+    const isFree = this.#waiting.length === 0 && (this.#open === undefined || isWhole(this.#open))
+    if (isFree) this.#open = call
+    else this.#waiting.push(call)
+    return isFree
   }
 
   /** Takes arguments; true when they belong to the call that is being written. */
@@ -41,25 +39,24 @@ export class ToolCallQueue {
     return isOpen
   }
 
-  /** True when the call that is being written can have no more arguments. */
-  isOpenComplete(): boolean {
-    const text = this.#open?.arguments.trimEnd() ?? ''
-    if (!text.endsWith('}')) return false
-    try {
-      return isObject(JSON.parse(text))
-    } catch {
-      return false
-    }
-  }
-
-  /** Ends the call that is being written. */
-  close(): void {
-    this.#open = undefined
+  /** True when no call can have more arguments. */
+  isSettled(): boolean {
+    return (this.#open === undefined || isWhole(this.#open)) && this.#waiting.every(isWhole)
   }
 
   /** The next call that waits, now the one being written. */
   next(): QueuedCall | undefined {
     this.#open = this.#waiting.shift()
     return this.#open
+  }
+}
+
+function isWhole({ start, arguments: text }: QueuedCall): boolean {
+  // The end of free text cannot be seen.
+  if (start.custom === true || !text.trimEnd().endsWith('}')) return false
+  try {
+    return isObject(JSON.parse(text))
+  } catch {
+    return false
   }
 }

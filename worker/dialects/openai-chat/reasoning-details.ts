@@ -68,10 +68,21 @@ export function blocksOfDetails(details: readonly ReasoningDetail[]): ReasoningB
     }
     open.text += detail.text ?? detail.summary ?? ''
     open.signature += detail.signature ?? ''
-    open.redacted += detail.data ?? ''
-    open.wire ??= wireOfFormat(detail.format)
+    open.redacted += sealed(detail) ?? detail.data ?? ''
+    open.wire ??= sealed(detail) === undefined ? wireOfFormat(detail.format) : 'openai-chat'
   }
   return thoughts.flatMap(closeThought)
+}
+
+/**
+ * An encrypted thought with an `id` only works with it, and only behind a
+ * provider that speaks this wire: the whole entry travels as the block's
+ * `redacted` string, which is how those providers hand it over and take it back.
+ */
+function sealed(detail: ReasoningDetail): string | undefined {
+  const { data, id } = detail
+  if (typeof data !== 'string' || data === '' || typeof id !== 'string') return undefined
+  return JSON.stringify(detail)
 }
 
 function closeThought({ text, signature, redacted, wire }: OpenThought): ReasoningBlock[] {
