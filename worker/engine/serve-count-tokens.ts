@@ -25,7 +25,12 @@ export interface CountDialect {
  * Counts the tokens of a prompt. The first target of the plan whose provider
  * can count does it; where none can, the answer is an estimate that says so.
  */
-export async function serveCountTokens(inbound: Request, count: CountDialect, caller: Caller, exchange: Exchange): Promise<Response> {
+export async function serveCountTokens(
+  inbound: Request,
+  count: CountDialect,
+  caller: Caller,
+  exchange: Exchange,
+): Promise<Response> {
   const { ports } = exchange
   const body = await readBody(inbound, ports.runtime.config.limits)
   if (!body.ok) return exchange.refuse(body.error)
@@ -36,9 +41,13 @@ export async function serveCountTokens(inbound: Request, count: CountDialect, ca
   if (!planned.ok) return exchange.refuse(planned.error)
   exchange.planned(planned.value)
   const { request, plan } = planned.value
-  const counting = plan.steps.flatMap(({ target }) => ports.runtime.targets.get(target) ?? []).filter(canCount)
+  const counting = plan.steps
+    .flatMap(({ target }) => ports.runtime.targets.get(target) ?? [])
+    .filter(canCount)
   if (counting.length === 0) {
-    exchange.warn(`input_tokens is an estimate of four characters a token: no provider of "${request.model}" counts tokens`)
+    exchange.warn(
+      `input_tokens is an estimate of four characters a token: no provider of "${request.model}" counts tokens`,
+    )
     return answer(plan.facts.promptTokens, count, exchange)
   }
   const counted = await firstCount(counting.slice(0, 3), request, ports)
@@ -47,12 +56,21 @@ export async function serveCountTokens(inbound: Request, count: CountDialect, ca
 }
 
 function canCount({ provider }: Target): boolean {
-  return provider.adapter.encodeCountTokens !== undefined && provider.adapter.decodeCountTokens !== undefined
+  return (
+    provider.adapter.encodeCountTokens !== undefined &&
+    provider.adapter.decodeCountTokens !== undefined
+  )
 }
 
-type Counted = { readonly ok: true; readonly tokens: number } | { readonly ok: false; readonly failures: readonly [Failure, ...Failure[]] }
+type Counted =
+  | { readonly ok: true; readonly tokens: number }
+  | { readonly ok: false; readonly failures: readonly [Failure, ...Failure[]] }
 
-async function firstCount(targets: readonly Target[], request: CanonicalRequest, ports: Ports): Promise<Counted> {
+async function firstCount(
+  targets: readonly Target[],
+  request: CanonicalRequest,
+  ports: Ports,
+): Promise<Counted> {
   const failures: Failure[] = []
   for (const target of targets) {
     const counted = await countAt(target, request, ports)
@@ -64,16 +82,26 @@ async function firstCount(targets: readonly Target[], request: CanonicalRequest,
   return { ok: false, failures: [first, ...rest] }
 }
 
-async function countAt(target: Target, request: CanonicalRequest, ports: Ports): Promise<number | Failure> {
+async function countAt(
+  target: Target,
+  request: CanonicalRequest,
+  ports: Ports,
+): Promise<number | Failure> {
   const { adapter } = target.provider
   const control = new AttemptControl(ports)
   control.arm(countTimeoutMs, 'answer')
   try {
     const call = adapter.encodeCountTokens?.(request, target.adapterTarget)
-    if (call === undefined) return failure('bad_request', 'this provider does not count tokens', { targetFault: true })
+    if (call === undefined)
+      return failure('bad_request', 'this provider does not count tokens', { targetFault: true })
     const response = await send(call, target, false, ports, control.signal)
     const read = await readText(response, maxCountBytes)
-    if (!response.ok) return adapter.decodeFailure(response.status, headerMap(response.headers), read.ok ? read.text : '')
+    if (!response.ok)
+      return adapter.decodeFailure(
+        response.status,
+        headerMap(response.headers),
+        read.ok ? read.text : '',
+      )
     const tokens = read.ok ? (adapter.decodeCountTokens?.(parseJson(read.text)) ?? null) : null
     return tokens ?? failure('malformed', 'the provider answered without a count')
   } catch {

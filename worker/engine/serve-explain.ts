@@ -27,7 +27,9 @@ export async function serveExplain(
   const { path = '/v1/chat/completions', ...rest } = body.value as JsonObject
   const dialect = typeof path === 'string' ? dialectOf(path) : null
   if (dialect === null) {
-    return exchange.refuse(invalidRequest('path: must be "/v1/chat/completions" or "/v1/messages"', 'path'))
+    return exchange.refuse(
+      invalidRequest('path: must be "/v1/chat/completions" or "/v1/messages"', 'path'),
+    )
   }
   const parsed = dialect.parse(rest)
   if (!parsed.ok) return exchange.refuse(parsed.error)
@@ -36,7 +38,14 @@ export async function serveExplain(
   if (!planned.ok) return exchange.refuse(planned.error)
   exchange.planned(planned.value)
   const { plan, route, settings } = planned.value
-  const answer = { object: 'switchyard.plan', route, config: ports.runtime.version, ...explain(plan), timeouts: settings.timeouts, limits: settings.limits }
+  const answer = {
+    object: 'switchyard.plan',
+    route,
+    config: ports.runtime.version,
+    ...explain(plan),
+    timeouts: settings.timeouts,
+    limits: settings.limits,
+  }
   exchange.settle({ ending: 'finished', status: 200 })
   return exchange.json(JSON.stringify(answer))
 }

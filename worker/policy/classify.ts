@@ -186,6 +186,9 @@ function wishes(request: CanonicalRequest): Need[] {
     request.serviceTier !== undefined && request.serviceTier !== 'auto',
   )
   wish('verbosity', 'verbosity', request.verbosity !== undefined)
+  wish('userId', 'user', request.userId !== undefined)
+  wish('metadata', 'metadata', request.metadata !== undefined)
+  wish('promptCacheKey', 'prompt_cache_key', request.promptCacheKey !== undefined)
   wish(
     'citations',
     'citations',

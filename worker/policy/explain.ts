@@ -21,7 +21,15 @@ export interface Explanation {
 
 export function explain(plan: Plan): Explanation {
   return {
-    steps: plan.kind === 'none' ? [] : plan.steps.map(({ target, tier, reason, warnings }) => ({ target, tier: tier + 1, reason, warnings })),
+    steps:
+      plan.kind === 'none'
+        ? []
+        : plan.steps.map(({ target, tier, reason, warnings }) => ({
+            target,
+            tier: tier + 1,
+            reason,
+            warnings,
+          })),
     exclusions: plan.exclusions,
     facts: factsOf(plan.facts),
   }
