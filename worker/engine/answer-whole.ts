@@ -1,5 +1,5 @@
 import { collect } from '../canonical/response.ts'
-import type { JsonObject } from '../canonical/request.ts'
+import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { CanonicalEvent } from '../canonical/events.ts'
 import { mergeUsage, type Usage } from '../canonical/usage.ts'
 import type { Target } from '../edge/runtime.ts'
@@ -7,7 +7,11 @@ import type { Exchange } from './exchange.ts'
 import type { RunResult } from './run-plan.ts'
 
 /** Answers an unstreamed request: the provider's own JSON where the client reads that format, else rendered anew. */
-export function answerWhole(result: RunResult, exchange: Exchange, includeCost: boolean): Response {
+export function answerWhole(
+  result: RunResult,
+  exchange: Exchange,
+  request: CanonicalRequest,
+): Response {
   exchange.ran(result)
   if (result.kind === 'failed') return exchange.fail(result)
   if (result.answer.kind !== 'whole')
@@ -15,16 +19,17 @@ export function answerWhole(result: RunResult, exchange: Exchange, includeCost: 
   const { events, body, text } = result.answer
   const usage = usageIn(events)
   const finish = events.at(-1)
-  const answer = native(result.target, exchange)
-    ? nativeBody(body, text, result.target, usage, exchange, includeCost)
+  const answer = native(result.target, request, exchange)
+    ? nativeBody(body, text, result.target, usage, exchange, request.includeCost)
     : renderedBody(events, result.target, exchange)
   const choices = finish?.type === 'finish' ? finish.choices : undefined
   exchange.settle({ ending: 'finished', status: 200, plumbing: 'json', usage, choices })
   return exchange.json(answer)
 }
 
-function native({ provider }: Target, { dialect }: Exchange): boolean {
-  return provider.adapter.relay && provider.adapter.wire === dialect.wire
+function native({ provider }: Target, request: CanonicalRequest, { dialect }: Exchange): boolean {
+  const own = provider.adapter.relay && provider.adapter.wire === dialect.wire
+  return own && request.legacyFunctions !== true
 }
 
 /** The provider's text with `cost` written behind its last field, so that a large answer is not written anew. */

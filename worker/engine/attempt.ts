@@ -2,7 +2,7 @@ import { isMeaningful, type CanonicalEvent } from '../canonical/events.ts'
 import { failure, type Failure } from '../canonical/failure.ts'
 import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { Target } from '../edge/runtime.ts'
-import type { ProviderAdapter } from '../providers/adapter.ts'
+import type { Feature, ProviderAdapter, UpstreamCall } from '../providers/adapter.ts'
 import type { EventDecoder } from '../streams/event-decoder.ts'
 import { StreamDecoder } from '../streams/stream-decoder.ts'
 import { AttemptControl } from './attempt-control.ts'
@@ -35,7 +35,7 @@ export type StreamSource =
       readonly meter: ReadableStreamBYOBReader
     }
 
-export type AttemptResult =
+type TriedAttempt =
   | { readonly kind: 'failed'; readonly failure: Failure; readonly status: number | null }
   /** A whole answer. `body` is the provider's own JSON. */
   | {
@@ -45,6 +45,11 @@ export type AttemptResult =
       readonly text: string
     }
   | { readonly kind: 'stream'; readonly stream: OpenStream }
+
+/** `unhonoured`: what this model refuses although its wire format carries it; it was not sent. */
+export type AttemptResult =
+  | Extract<TriedAttempt, { kind: 'failed' }>
+  | (Exclude<TriedAttempt, { kind: 'failed' }> & { readonly unhonoured: readonly Feature[] })
 
 /** Error bodies are read up to here, bytes. */
 const maxErrorBytes = 65_536
@@ -61,42 +66,38 @@ export async function attempt(
   relay: boolean,
   ports: Ports,
 ): Promise<AttemptResult> {
+  const call = target.provider.adapter.encodeRequest(request, target.adapterTarget)
   const control = new AttemptControl(ports)
-  control.arm(
-    request.stream ? limits.firstTokenTimeoutMs : limits.answerTimeoutMs,
-    request.stream ? 'first-token' : 'answer',
-  )
-  const result = await tryAttempt(request, target, relay, control, ports)
-  if (result.kind !== 'stream') {
-    // A failed call may still be sending: its body is given up, not left to the collector.
-    if (result.kind === 'failed' && !control.stopped) control.stop('answer')
-    control.release()
-  }
+  const [limitMs, cause] = request.stream
+    ? ([limits.firstTokenTimeoutMs, 'first-token'] as const)
+    : ([limits.answerTimeoutMs, 'answer'] as const)
+  control.arm(limitMs, cause)
+  const result = await tryAttempt(call, request, target, relay, control, ports)
+  if (result.kind === 'stream') return { ...result, unhonoured: call.unhonoured ?? [] }
+  control.release()
+  if (result.kind === 'whole') return { ...result, unhonoured: call.unhonoured ?? [] }
+  // A failed call may still be sending: its body is given up, not left to the collector.
+  control.stop(cause)
   return result
 }
 
 async function tryAttempt(
+  call: UpstreamCall,
   request: CanonicalRequest,
   target: Target,
   relay: boolean,
   control: AttemptControl,
   ports: Ports,
-): Promise<AttemptResult> {
+): Promise<TriedAttempt> {
   const { adapter } = target.provider
-  const failed = (reason: Failure, status: number | null = null): AttemptResult => ({
+  const failed = (reason: Failure, status: number | null = null): TriedAttempt => ({
     kind: 'failed',
     failure: control.failure(reason),
     status,
   })
   let response: Response
   try {
-    response = await send(
-      adapter.encodeRequest(request, target.adapterTarget),
-      target,
-      request.stream,
-      ports,
-      control.signal,
-    )
+    response = await send(call, target, request.stream, ports, control.signal)
   } catch {
     return failed(failure('connect', 'the provider could not be reached'))
   }
@@ -104,7 +105,10 @@ async function tryAttempt(
     if (response.status < 200 || response.status > 299)
       return failed(await refusal(response, adapter, ports.nowMs()), response.status)
     const type = response.headers.get('content-type') ?? ''
-    if (request.stream && !type.includes('application/json'))
+    if (
+      request.stream &&
+      (!type.includes('application/json') || adapter.framing.startsWith('json'))
+    )
       return await openStream(response, adapter, relay, control)
     return await wholeAnswer(
       response,
@@ -151,9 +155,9 @@ async function wholeAnswer(
   request: CanonicalRequest,
   maxBytes: number,
   control: AttemptControl,
-): Promise<AttemptResult> {
+): Promise<TriedAttempt> {
   const { status } = response
-  const malformed = (message: string): AttemptResult => ({
+  const malformed = (message: string): TriedAttempt => ({
     kind: 'failed',
     failure: control.failure(failure('malformed', message)),
     status,
@@ -196,7 +200,7 @@ async function openStream(
   adapter: ProviderAdapter,
   relay: boolean,
   control: AttemptControl,
-): Promise<AttemptResult> {
+): Promise<TriedAttempt> {
   const { body, status } = response
   if (body === null)
     return {

@@ -64,12 +64,15 @@ export class Exchange {
 
   planned(planned: PlannedRequest): void {
     this.#planned = planned
+    const { ignored = [] } = planned.request
+    if (ignored.length > 0) this.warn(`not understood here and left out: ${ignored.join(', ')}`)
     this.#plannedMs = this.ports.nowMs() - this.#startedMs
   }
 
   ran(result: RunResult): void {
     this.#run = result
-    const dropped = result.step.warnings
+    const refused = result.kind === 'answered' ? result.answer.unhonoured : []
+    const dropped = [...result.step.warnings, ...refused]
     if (dropped.length > 0)
       this.#warnings.push(`${result.step.target} does not know ${dropped.join(', ')}; not sent`)
   }
@@ -86,6 +89,7 @@ export class Exchange {
       nowS: Math.floor(this.ports.nowMs() / 1000),
       includeUsage: request?.includeUsage ?? true,
       includeCost: request?.includeCost ?? false,
+      ...(request?.legacyFunctions === true ? { legacyFunctions: true } : {}),
       costUsd: (usage) => {
         const nano = costOf(target, usage)
         return nano === null ? null : nano / 1e9

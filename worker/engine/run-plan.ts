@@ -1,10 +1,9 @@
 import { failureTable, type Failure } from '../canonical/failure.ts'
-import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
-import type { CanonicalEvent } from '../canonical/events.ts'
+import type { CanonicalRequest } from '../canonical/request.ts'
 import { quotaWaitMs, rateWaitMs } from '../edge/gates.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { PlannedStep } from '../policy/plan.ts'
-import { attempt, type AttemptResult, type OpenStream } from './attempt.ts'
+import { attempt, type AttemptResult } from './attempt.ts'
 import type { IsolateMemory, Ports } from './ports.ts'
 import type { AttemptRecord } from './record.ts'
 import { RetryBudget } from './retry-budget.ts'
@@ -39,14 +38,7 @@ export type RunResult =
       readonly reason: string
     }
 
-export type Answer =
-  | {
-      readonly kind: 'whole'
-      readonly events: readonly CanonicalEvent[]
-      readonly body: JsonObject
-      readonly text: string
-    }
-  | { readonly kind: 'stream'; readonly stream: OpenStream }
+export type Answer = Exclude<AttemptResult, { kind: 'failed' }>
 
 /** Longest wait for a provider that asked for one, when it is the last that could answer, ms. */
 const longestGateWaitMs = 2000

@@ -53,7 +53,7 @@ export async function serve(
 
   const running = runPlan(plan.steps, request, runLimits, relayable(request, dialect), ports)
   if (request.stream) return answerStream(running, exchange, settings, deadlineAtMs)
-  return answerWhole(await running, exchange, request.includeCost)
+  return answerWhole(await running, exchange, request)
 }
 
 /**
@@ -62,7 +62,7 @@ export async function serve(
  * or writing the cost into it, means touching the stream.
  */
 function relayable(request: CanonicalRequest, dialect: Dialect): (target: Target) => boolean {
-  const untouched = request.stream && request.includeUsage && !request.includeCost
+  const untouched = request.includeUsage && !request.includeCost && request.legacyFunctions !== true
   return ({ provider }) =>
     untouched && provider.adapter.relay && provider.adapter.wire === dialect.wire
 }

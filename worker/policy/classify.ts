@@ -187,6 +187,10 @@ function wishes(request: CanonicalRequest): Need[] {
   )
   wish('verbosity', 'verbosity', request.verbosity !== undefined)
   wish('userId', 'user', request.userId !== undefined)
+  wish('metadata', 'metadata', Object.keys(request.metadata ?? {}).length > 0)
+  wish('promptCacheKey', 'prompt_cache_key', request.promptCacheKey !== undefined)
+  wish('cacheMarks', 'cache_control', hasCacheMarks(request))
+  wish('userId', 'user', request.userId !== undefined)
   wish('metadata', 'metadata', request.metadata !== undefined)
   wish('promptCacheKey', 'prompt_cache_key', request.promptCacheKey !== undefined)
   wish(
@@ -197,6 +201,16 @@ function wishes(request: CanonicalRequest): Need[] {
     ),
   )
   return found
+}
+
+function hasCacheMarks({ messages, tools }: CanonicalRequest): boolean {
+  const inTools = (tools ?? []).some((tool) => tool.kind === 'function' && tool.cache !== undefined)
+  return (
+    inTools ||
+    messages.some(({ content }) =>
+      content.some((block) => 'cache' in block && block.cache !== undefined),
+    )
+  )
 }
 
 function asksForReasoning({ reasoning }: CanonicalRequest): boolean {

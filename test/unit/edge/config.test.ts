@@ -5,13 +5,20 @@ import { baseUrlRule, describeProblems, readConfig } from '../../../worker/edge/
 const switches = { local: false }
 
 /** A small file that is right; each test breaks one thing. */
-function file(change: (draft: ReturnType<typeof draft>) => void = () => undefined) {
+function file(change: (made: Draft) => void = () => undefined): Draft {
   const made = draft()
   change(made)
   return made
 }
 
-function draft() {
+interface Draft {
+  providers: Record<string, Record<string, unknown>>
+  targets: Record<string, object>
+  routes: Record<string, { tiers: unknown; timeouts?: unknown; limits?: unknown }>
+  tenants: Record<string, object>
+}
+
+function draft(): Draft {
   return {
     providers: {
       openai: {
@@ -19,13 +26,10 @@ function draft() {
         baseUrl: 'https://api.openai.com/v1',
         credential: { kind: 'bearer', secret: 'OPENAI_API_KEY', host: 'api.openai.com' },
       },
-    } as Record<string, Record<string, unknown>>,
-    targets: { 'gpt-4.1@openai': {} } as Record<string, object>,
-    routes: { chat: { tiers: [['gpt-4.1@openai']] } } as Record<
-      string,
-      { tiers: unknown; timeouts?: unknown; limits?: unknown }
-    >,
-    tenants: { demo: {} } as Record<string, object>,
+    },
+    targets: { 'gpt-4.1@openai': {} },
+    routes: { chat: { tiers: [['gpt-4.1@openai']] } },
+    tenants: { demo: {} },
   }
 }
 
