@@ -38,6 +38,8 @@ export interface AnswerChoice {
   readonly toolCalls: readonly AnswerToolCall[]
   readonly citations: number
   readonly media: number
+  /** The words of audio that the model made; for a wire that has no audio they are its text. */
+  readonly transcript: string
   /** Signatures and encrypted thoughts, in order; compared only where the wire binds them to reasoning. */
   readonly proofs: readonly string[]
   /** Absent when the stream ended before it said why. */
@@ -59,6 +61,7 @@ export interface ChoiceDraft {
   toolCalls: { name: string; arguments: string; id?: string | undefined }[]
   citations: number
   media: number
+  transcript: string
   proofs: string[]
   finish?: AnswerFinish
   stopSequence?: string
@@ -80,6 +83,7 @@ export class AnswerDraft {
         toolCalls: [],
         citations: 0,
         media: 0,
+        transcript: '',
         proofs: [],
       }
       this.#choices.set(index, choice)
@@ -113,9 +117,9 @@ export class AnswerDraft {
   }
 }
 
-/** One spelling for equal arguments: sorted keys, no spaces; no text at all means no arguments. */
+/** One spelling for equal arguments: sorted keys, no spaces; no text at all, and `null`, mean no arguments. */
 export function normalArguments(text: string): string {
-  if (text.trim() === '') return '{}'
+  if (text.trim() === '' || text.trim() === 'null') return '{}'
   try {
     return JSON.stringify(sorted(JSON.parse(text)))
   } catch {

@@ -47,6 +47,7 @@ function addBlock(into: ReturnType<AnswerDraft['choice']>, block: Block): void {
       return
     case 'media':
       into.media += 1
+      into.transcript += block.transcript ?? ''
       return
     default:
   }

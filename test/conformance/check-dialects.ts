@@ -5,7 +5,7 @@ import type { Dialect, RenderContext } from '../../worker/dialects/dialect.ts'
 import type { ProviderAdapter } from '../../worker/providers/adapter.ts'
 import { differences, type Answer, type AnswerChoice, type ComparisonOptions } from './answer.ts'
 import { errorBodyFaults } from './check-failure.ts'
-import { comparisonFor } from './dialect-limits.ts'
+import { comparisonFor, dialectLimits } from './dialect-limits.ts'
 import { readAnthropicJson, readAnthropicStream } from './readers/anthropic-messages.ts'
 import { readOpenAiJson, readOpenAiStream, type ReadAnswer } from './readers/openai-chat.ts'
 
@@ -39,13 +39,20 @@ export function checkDialect(
   const options = comparisonFor(dialect, adapter.wire)
   const renderer = dialect.createStreamRenderer(context)
   const stream = events.map((event) => renderer.render(event)).join('')
-  const found = compareRead(reader.stream(stream), afterStream(oracle), options, 'stream')
+  const { expected, heard } = dialectLimits[dialect.id]
+  const hear = (read: ReadAnswer): ReadAnswer => ({ ...read, answer: heard(read.answer) })
+  const found = compareRead(
+    hear(reader.stream(stream)),
+    expected(afterStream(oracle), 'stream'),
+    options,
+    'stream',
+  )
   const collected = collect(events)
   if (collected.ok) {
     const body: unknown = JSON.parse(
       JSON.stringify(dialect.renderResponse(collected.response, context)),
     )
-    found.push(...compareRead(reader.json(body), oracle, options, 'json'))
+    found.push(...compareRead(hear(reader.json(body)), expected(oracle, 'json'), options, 'json'))
   } else {
     found.push(...errorBodyFaults(dialect, collected.failure))
     if (/\[DONE\]|message_stop/.test(stream.slice(-400)))

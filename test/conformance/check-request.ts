@@ -1,3 +1,6 @@
+import { parseCountTokens } from '../../worker/dialects/anthropic-messages/index.ts'
+import { classify } from '../../worker/policy/classify.ts'
+import type { CanonicalRequest } from '../../worker/canonical/request.ts'
 import type { Dialect } from '../../worker/dialects/dialect.ts'
 import type {
   AdapterTarget,
@@ -11,6 +14,7 @@ import {
   normalRequest,
   openAiRequestRules,
   requestDifferences,
+  withoutPath,
 } from './request-rules.ts'
 
 /**
@@ -24,9 +28,10 @@ export function checkRequest(
   dialects: readonly Dialect[],
 ): string[] | undefined {
   const dialect = dialects.find((one) => one.wire === adapter.wire)
-  const body = requestBody(recorded)
+  const body = clientBody(recorded)
   if (dialect === undefined || body === undefined) return undefined
-  const parsed = dialect.parse(body)
+  const counting = recorded.operation === 'count-tokens'
+  const parsed = counting ? parseCountTokens(body) : dialect.parse(body)
   if (!parsed.ok) {
     // The vendor refused it too.
     if (recorded.meta.status === 400 || recorded.meta.status === 422) return []
@@ -34,7 +39,6 @@ export function checkRequest(
       `parse: ${parsed.error.message}${parsed.error.param === undefined ? '' : ` (${parsed.error.param})`}`,
     ]
   }
-  const counting = recorded.operation === 'count-tokens'
   if (counting && adapter.encodeCountTokens === undefined)
     return ['the adapter cannot count tokens']
   const target = targetOf(recorded, body)
@@ -43,22 +47,54 @@ export function checkRequest(
     : adapter.encodeRequest(parsed.value, target)
   if (call === undefined) return []
   const rules = dialect.id === 'openai-chat' ? openAiRequestRules : anthropicRequestRules
+  // What the caller is told of in `x-switchyard-warning` is not dropped silently.
+  const warned = [...(parsed.value.ignored ?? []), ...unhonouredFields(parsed.value, adapter)]
+  const unnamed = (value: unknown): unknown =>
+    inDeployment(recorded) ? withoutPath(value, 'model') : value
+  const compared = (value: unknown): unknown =>
+    normalRequest(unnamed(warned.reduce(withoutPath, value)), rules, recorded.provider)
   const written: unknown = JSON.parse(JSON.stringify(call.body))
-  return [
-    ...requestDifferences(normalRequest(body, rules), normalRequest(written, rules)),
-    ...pathFaults(recorded, call),
-  ]
+  return [...requestDifferences(compared(body), compared(written)), ...pathFaults(recorded, call)]
+}
+
+/** Fields that the vendor has no parameter for: the plan names them in the warning. */
+function unhonouredFields(request: CanonicalRequest, adapter: ProviderAdapter): string[] {
+  return classify(request)
+    .wishes.filter(({ feature }) => !adapter.features.has(feature))
+    .map(({ param }) => param)
+}
+
+/** What a client of the dialect would have sent: Vertex names the model in the path, and its API version in the body. */
+function clientBody(recorded: RecordedCase): unknown {
+  const body = requestBody(recorded)
+  if (recorded.provider !== 'vertex-anthropic' || body === undefined) return body
+  const { anthropic_version: _version, ...rest } = body as Record<string, unknown>
+  return { model: recorded.meta.model, ...rest }
+}
+
+/** Azure's deployment paths name the model in the path: what the body says is not read. */
+function inDeployment(recorded: RecordedCase): boolean {
+  return recorded.meta.endpoint?.includes('/deployments/') === true
 }
 
 function targetOf(recorded: RecordedCase, body: unknown): AdapterTarget {
   const model = at(body, 'model') ?? recorded.meta.model
-  return { upstreamModel: typeof model === 'string' ? model : 'unknown', options: {} }
+  // A deployment's own path, with its version in the query, is Azure's older API.
+  const version = /api-version=([^&]+)/.exec(recorded.meta.query ?? '')?.[1]
+  const deployment = /\/deployments\/([^/]+)\//.exec(recorded.meta.endpoint ?? '')?.[1]
+  const upstreamModel = deployment ?? (typeof model === 'string' ? model : 'unknown')
+  return {
+    upstreamModel,
+    options: deployment === undefined || version === undefined ? {} : { apiVersion: version },
+  }
 }
 
-/** The recorded path, which may have the base URL's own path before ours. */
+/** The recorded path may have the base URL's own path before ours; one that was not found is no example. */
 function pathFaults(recorded: RecordedCase, call: UpstreamCall): string[] {
   const path = /^\w+ ([^?]*)/.exec(recorded.meta.endpoint ?? '')?.[1]
   const written = call.path.split('?', 1)[0] ?? ''
-  if (path === undefined || path.endsWith(written)) return []
+  const known =
+    path !== undefined && recorded.meta.status !== 404 && recorded.provider !== 'vertex-anthropic'
+  if (!known || path.endsWith(written)) return []
   return [`path: recorded ${path}, written ${written}`]
 }

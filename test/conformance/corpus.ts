@@ -14,6 +14,7 @@ export interface CaseMeta {
   readonly tags: readonly string[]
   /** Method and path, where the recording has them. */
   readonly endpoint: string | null
+  readonly query: string | null
   readonly content_type: string | null
   readonly response_file: string
 }

@@ -1,5 +1,5 @@
 import type { Dialect } from '../../worker/dialects/dialect.ts'
-import { openAiChat } from '../../worker/dialects/openai-chat/index.ts'
+import { dialects as byId } from '../../worker/dialects/index.ts'
 
 /** Every dialect that answers are written in and requests are read with. */
-export const dialects: readonly Dialect[] = [openAiChat]
+export const dialects: readonly Dialect[] = Object.values(byId)

@@ -95,6 +95,15 @@ export const differentialRules: readonly DifferentialRule[] = [
     source: 'corpus openrouter/chat/json-truncated-openrouter-cache-all-settings-real-api-e8ac72',
   },
   {
+    name: 'no-finish-reason',
+    decoders: ['@ai-sdk/openai-compatible'],
+    covers: (recorded) => says(recorded, /"finish_reason": ?""/),
+    parts: ['finish'],
+    reason:
+      'Snowflake leaves the reason empty: a whole answer with calls ended for its calls, one without stopped',
+    source: 'corpus snowflake/chat/json-tool-call-snowflake-thinking-910855',
+  },
+  {
     name: 'eos',
     decoders: ['@ai-sdk/openai-compatible'],
     covers: (recorded) => says(recorded, /"finish_reason": ?"eos"/),

@@ -88,6 +88,7 @@ function readMessage(choice: ChoiceDraft, message: unknown): void {
   choice.refusal += text(at(message, 'refusal'))
   choice.citations += list(at(message, 'annotations')).length
   if (text(at(message, 'audio', 'data')) !== '') choice.media = 1
+  choice.transcript += text(at(message, 'audio', 'transcript'))
   choice.media += list(at(message, 'images')).length
   for (const [position, call] of list(at(message, 'tool_calls')).entries()) {
     readToolCall(choice, call, position)
