@@ -75,11 +75,12 @@ function textBlock(text: string): JsonObject {
   return { type: 'text', text, citations: null }
 }
 
-/** Arguments as the object the wire wants. What is no object (a model may write anything) is kept as text, so that nothing is lost. */
+/** Arguments as the object the wire wants; `null` is how some models say that there are none. What is no object (a model may write anything) is kept as text, so that nothing is lost. */
 function parsedInput(text: string): JsonObject {
   if (text.trim() === '') return {}
   try {
     const value: unknown = JSON.parse(text)
+    if (value === null) return {}
     return isObject(value) ? value : customInput(text)
   } catch {
     return customInput(text)
