@@ -4,6 +4,13 @@ import type { Pace } from './state.ts'
 /** Longest that a silent answer is held, ms; the caller should be gone long before. */
 const silenceMs = 3_600_000
 
+/**
+ * Pause between the last byte and a cut, ms. The runtime (and the proxy that
+ * `wrangler dev` puts before it) drops what it has not passed on when a body
+ * breaks: without it headers and bytes are lost, and the caller sees a 500.
+ */
+const beforeResetMs = 50
+
 /** Watches one call: whether the caller is still there, and what has gone out. */
 export interface Watch {
   /** Resolves when the caller has hung up. */
@@ -46,6 +53,8 @@ export function bodyOf(delivery: Delivery, pace: Pace, watch: Watch): ReadableSt
           return
         }
         if (delivery.ending === 'stall') await silence(watch)
+        if (delivery.ending === 'reset') await pause(beforeResetMs, watch)
+        if (watch.isGone()) return
         watch.finished()
         if (delivery.ending === 'reset') controller.error(new Error('simulated connection reset'))
         else if (delivery.ending === 'close') controller.close()
