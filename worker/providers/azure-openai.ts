@@ -18,6 +18,7 @@ export const azureOpenAiQuirks: OpenAiQuirks = {
   features: features([featureSets.openAi], [], ['fileId']),
   maxTokensField: 'max_completion_tokens',
   developerRole: true,
+  allowedTools: true,
   reasoning: 'effort',
 }
 
@@ -71,11 +72,7 @@ const azureFoundryQuirks: OpenAiQuirks = {
   page: 'https://learn.microsoft.com/rest/api/aifoundry/modelinference',
   readOn: '2026-11-20',
   verified: 'recorded',
-  features: features(
-    [featureSets.common, featureSets.sampling],
-    ['audioInput'],
-    ['toolChoiceAllowed'],
-  ),
+  features: features([featureSets.common, featureSets.sampling], ['audioInput']),
   reasoning: 'effort',
 }
 

@@ -64,7 +64,7 @@ export function saysModelMissing(message: string): boolean {
     /\b(?:model|deployment|engine|inference profile)\b[ `'":]*(?:[\w./:@+-]*[`'"]*)?,? ?(?:is |has been |was |does |do )?(?:currently )?(?:not found|not exist|no longer|deprecated|decommissioned|retired|unavailable|not available|not supported|not a valid|end of (?:its )?life)/i.test(
       message,
     ) ||
-    /\b(?:unknown|invalid|no such|unsupported) (?:model|deployment)\b|not a valid model|not a chat model|no endpoints found|model .{1,80} (?:does not exist|not found)/i.test(
+    /\b(?:unknown|invalid|no such|unsupported) (?:model|deployment)\b|not a valid model|not a chat model|no endpoints found|(?:model|deployment) .{1,80} (?:does not exist|not found)/i.test(
       message,
     )
   )

@@ -14,13 +14,15 @@ import { listOf, numberOf, objectOf, textOf, type WireChoice, type WireChunk } f
  */
 export class AnswerReader {
   readonly #quirks: OpenAiQuirks
+  readonly #content: 'delta' | 'message'
   readonly #choices = new Map<number, ChoiceState>()
   readonly #citedUrls = new Set<string>()
   #responseId = ''
   #started = false
 
-  constructor(quirks: OpenAiQuirks) {
+  constructor(quirks: OpenAiQuirks, content: 'delta' | 'message') {
     this.#quirks = quirks
+    this.#content = content
   }
 
   /** True when some choice has named its end. */
@@ -82,7 +84,7 @@ export class AnswerReader {
       const index = typeof wire.index === 'number' ? wire.index : position
       let choice = this.#choices.get(index)
       if (choice === undefined) {
-        choice = new ChoiceState(index, this.#quirks.toolCallsOverStop === true)
+        choice = new ChoiceState(index, this.#content, this.#quirks.toolCallsOverStop === true)
         this.#choices.set(index, choice)
       }
       choice.add(wire, this.#responseId, out)

@@ -3,21 +3,25 @@ import { decodeAnnotations } from './citations.ts'
 import { finishOf } from './finish.ts'
 import { decodeLogprobs, decodeTokenLists } from './logprobs.ts'
 import { audioEvents, imageEvents } from './media.ts'
-import { decodeReasoningDetails } from './reasoning-details.ts'
+import { decodeReasoningDetails, type ReasoningProof } from './reasoning-details.ts'
 import { ToolCallAssembler } from './tool-call-assembler.ts'
 import { listOf, objectOf, textOf, type WireChoice, type WireMessagePart } from './wire.ts'
 
 /** What one choice of an answer has come to so far. */
 export class ChoiceState {
   readonly #choice: number
+  readonly #content: 'delta' | 'message'
   readonly #toolCallsOverStop: boolean
   readonly #calls: ToolCallAssembler
   #finishWord: string | undefined
-  /** Counts proofs of thinking: what follows one is another block. */
   #reasoningBlock = 0
+  /** The last thought has no proof yet. */
+  #isThinking = false
 
-  constructor(choice: number, toolCallsOverStop: boolean) {
+  /** `content` names the field to read: Perplexity sends both in both forms, one of them empty or repeated. */
+  constructor(choice: number, content: 'delta' | 'message', toolCallsOverStop: boolean) {
     this.#choice = choice
+    this.#content = content
     this.#toolCallsOverStop = toolCallsOverStop
     this.#calls = new ToolCallAssembler(choice)
   }
@@ -28,7 +32,9 @@ export class ChoiceState {
 
   /** Reads one chunk's choice (or a whole answer's): thinking, then text, then calls, as models produce them. */
   add(wire: WireChoice, responseId: string, out: CanonicalEvent[]): void {
-    const part = objectOf<WireMessagePart>(wire.delta) ?? objectOf<WireMessagePart>(wire.message)
+    const part =
+      objectOf<WireMessagePart>(wire[this.#content]) ??
+      objectOf<WireMessagePart>(wire.delta ?? wire.message)
     if (part !== null) this.#part(part, wire.logprobs, responseId, out)
     const word = textOf(wire.finish_reason)
     if (word === undefined) return
@@ -58,26 +64,25 @@ export class ChoiceState {
   #reasoning(part: WireMessagePart, out: CanonicalEvent[]): void {
     const details = decodeReasoningDetails(part.reasoning_details)
     const text = textOf(part.reasoning_content) ?? textOf(part.reasoning) ?? details.text
-    if (text !== '' || details.signature !== undefined) {
-      this.#pushReasoning(text, out, details.signature)
-    }
-    for (const redacted of details.redacted) {
-      this.#reasoningBlock += 1
-      const block = this.#reasoningBlock
-      out.push({ type: 'reasoning', choice: this.#choice, text: '', block, redacted })
-      this.#reasoningBlock += 1
+    if (text !== '' || details.signed !== undefined) this.#pushReasoning(text, out, details.signed)
+    for (const encrypted of details.encrypted) {
+      // A block of its own, also after text that has no proof.
+      if (this.#isThinking) this.#reasoningBlock += 1
+      this.#pushReasoning('', out, encrypted)
     }
   }
 
-  #pushReasoning(text: string, out: CanonicalEvent[], signature?: string): void {
+  /** What follows a proof is another block: `block` counts them. */
+  #pushReasoning(text: string, out: CanonicalEvent[], proof?: ReasoningProof): void {
     out.push({
       type: 'reasoning',
       choice: this.#choice,
       text,
       ...(this.#reasoningBlock === 0 ? {} : { block: this.#reasoningBlock }),
-      ...(signature === undefined ? {} : { signature }),
+      ...proof,
     })
-    if (signature !== undefined) this.#reasoningBlock += 1
+    this.#isThinking = proof === undefined
+    if (proof !== undefined) this.#reasoningBlock += 1
   }
 
   #text(part: WireMessagePart, logprobs: unknown, out: CanonicalEvent[]): void {

@@ -18,7 +18,7 @@ export class OpenAiDecoder implements EventDecoder {
 
   constructor(quirks: OpenAiQuirks) {
     this.#quirks = quirks
-    this.#reader = new AnswerReader(quirks)
+    this.#reader = new AnswerReader(quirks, 'delta')
   }
 
   decode(message: WireMessage, out: CanonicalEvent[]): void {

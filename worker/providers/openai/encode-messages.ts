@@ -13,8 +13,6 @@ import { objectOf } from './wire.ts'
 /** What a message encoder knows of the vendor and the model. */
 export interface MessageContext extends PartOptions {
   readonly quirks: OpenAiQuirks
-  /** The model is Anthropic's, sold by a gateway: it honours Anthropic's signatures. */
-  readonly isAnthropicModel: boolean
 }
 
 export function encodeMessages(
@@ -143,7 +141,7 @@ function thinkingFields(blocks: readonly Block[], context: MessageContext): Json
   const thoughts = blocks.filter((block): block is ReasoningBlock => block.type === 'reasoning')
   if (reasoningEcho === undefined || thoughts.length === 0) return {}
   if (reasoningEcho === 'reasoning_details') {
-    const details = encodeReasoningDetails(thoughts, context.isAnthropicModel)
+    const details = encodeReasoningDetails(thoughts)
     return details.length === 0 ? {} : { reasoning_details: details }
   }
   const text = thoughts.map((thought) => thought.text).join('')

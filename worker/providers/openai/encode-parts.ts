@@ -7,11 +7,12 @@ import type {
   MediaSource,
 } from '../../canonical/blocks.ts'
 import type { JsonObject } from '../../canonical/request.ts'
+import type { CacheMarkStyle } from './quirks.ts'
 import { objectOf } from './wire.ts'
 
-/** What of a message may carry a cache mark, and whether marks are written at all. */
+/** How cache marks are written; absent where they are not. */
 export interface PartOptions {
-  readonly cacheMarks: boolean
+  readonly cacheMarks?: CacheMarkStyle
 }
 
 /**
@@ -31,15 +32,15 @@ export function contentOf(blocks: readonly Block[], options: PartOptions): strin
 function partOf(block: Block, options: PartOptions): JsonObject[] {
   switch (block.type) {
     case 'text':
-      return [{ type: 'text', text: block.text, ...cacheControl(block.cache, options) }]
+      return [{ type: 'text', text: block.text, ...cacheMark(block.cache, options) }]
     case 'image':
-      return [{ ...imagePart(block), ...cacheControl(block.cache, options) }]
+      return [{ ...imagePart(block), ...cacheMark(block.cache, options) }]
     case 'audio':
       return [audioPart(block)]
     case 'video':
       return [{ type: 'video_url', video_url: { url: urlOf(block.source, 'video/mp4') } }]
     case 'file':
-      return [{ ...filePart(block), ...cacheControl(block.cache, options) }]
+      return [{ ...filePart(block), ...cacheMark(block.cache, options) }]
     case 'opaque': {
       const part = objectOf<JsonObject & { type?: unknown }>(block.raw.value)
       const isPart = block.raw.wire === 'openai-chat' && typeof part?.type === 'string'
@@ -55,11 +56,13 @@ function partOf(block: Block, options: PartOptions): JsonObject[] {
   }
 }
 
-function cacheControl(mark: CacheMark | undefined, options: PartOptions): JsonObject {
-  if (mark === undefined || !options.cacheMarks) return {}
-  return {
-    cache_control: { type: 'ephemeral', ...(mark.ttl === undefined ? {} : { ttl: mark.ttl }) },
-  }
+/** OpenAI's breakpoints have no lifetime of their own: the request has one for all. */
+export function cacheMark(mark: CacheMark | undefined, options: PartOptions): JsonObject {
+  if (mark === undefined || options.cacheMarks === undefined) return {}
+  if (options.cacheMarks === 'prompt_cache_breakpoint')
+    return { prompt_cache_breakpoint: { mode: 'explicit' } }
+  const ttl = mark.ttl === undefined ? {} : { ttl: mark.ttl }
+  return { cache_control: { type: 'ephemeral', ...ttl } }
 }
 
 function imagePart(block: ImageBlock): JsonObject {

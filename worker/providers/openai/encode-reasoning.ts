@@ -13,21 +13,17 @@ export function encodeReasoning(
   const isOff = isTurnedOff(reasoning)
   // A model that cannot think has nothing to turn off, and refuses the parameter (OpenAI 400 unsupported_parameter).
   if (isOff && target.facts?.reasoning === false) return {}
-  const effort = isOff ? undefined : effortOf(reasoning)
   switch (quirks.reasoning) {
     case 'effort':
-      return isOff
-        ? { reasoning_effort: 'none' }
-        : effort === undefined
-          ? {}
-          : { reasoning_effort: effort }
+      return effortField(isOff ? 'none' : effortOf(reasoning))
     case 'object':
       return { reasoning: reasoningObject(reasoning, isOff) }
     case 'thinking':
-      return {
-        thinking: { type: isOff ? 'disabled' : 'enabled' },
-        ...(reasoning.effort === undefined || isOff ? {} : { reasoning_effort: reasoning.effort }),
-      }
+      // An effort alone leaves the switch to the model's default, as recorded (corpus deepseek, zai).
+      if (isOff) return { thinking: { type: 'disabled' } }
+      return reasoning.effort === undefined || reasoning.enabled === true
+        ? { thinking: { type: 'enabled' }, ...effortField(reasoning.effort) }
+        : effortField(reasoning.effort)
     case 'enable-thinking':
       return {
         enable_thinking: !isOff,
@@ -36,6 +32,10 @@ export function encodeReasoning(
           : { thinking_budget: reasoning.budgetTokens }),
       }
   }
+}
+
+function effortField(effort: string | undefined): JsonObject {
+  return effort === undefined ? {} : { reasoning_effort: effort }
 }
 
 function isTurnedOff(reasoning: ReasoningRequest): boolean {

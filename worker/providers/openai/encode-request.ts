@@ -2,6 +2,7 @@ import type { Feature } from '../../canonical/features.ts'
 import type { CanonicalRequest, JsonObject, ResponseFormat } from '../../canonical/request.ts'
 import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
 import { encodeMessages } from './encode-messages.ts'
+import type { PartOptions } from './encode-parts.ts'
 import { encodeReasoning } from './encode-reasoning.ts'
 import { encodeTools } from './encode-tools.ts'
 import type { OpenAiQuirks } from './quirks.ts'
@@ -36,34 +37,29 @@ export function encodeRequest(
   request: CanonicalRequest,
   target: AdapterTarget,
 ): UpstreamCall {
+  const options = partOptions(quirks, target)
   const written: JsonObject = {
     model: target.upstreamModel,
-    messages: messagesOf(quirks, request, target),
+    messages: encodeMessages(request.messages, { quirks, ...options }),
     ...streamFields(quirks, request),
     ...limitField(quirks, request),
     ...sampling(quirks, request),
-    ...encodeTools(request, quirks),
+    ...encodeTools(request, quirks, options),
     ...responseFormat(quirks, request.responseFormat),
     ...(quirks.features.has('reasoning') ? encodeReasoning(request, target, quirks) : {}),
     ...modalities(quirks, request),
     ...accounting(quirks, request),
+    ...(quirks.usageInclude === true && request.includeCost ? { usage: { include: true } } : {}),
   }
-  const body = { ...extensionsOf(request, written), ...written, ...quirks.always }
+  const body = { ...extensionsOf(request, written), ...written }
   return { method: 'POST', path: quirks.path ?? '/chat/completions', headers: {}, body }
 }
 
-function messagesOf(
-  quirks: OpenAiQuirks,
-  request: CanonicalRequest,
-  target: AdapterTarget,
-): JsonObject[] {
-  const prefix = quirks.cacheControlModels
-  const isAnthropicModel = /(?:^|\/)(?:anthropic\/|claude-)/.test(target.upstreamModel)
-  return encodeMessages(request.messages, {
-    quirks,
-    cacheMarks: prefix !== undefined && target.upstreamModel.startsWith(prefix),
-    isAnthropicModel,
-  })
+function partOptions(quirks: OpenAiQuirks, target: AdapterTarget): PartOptions {
+  const { cacheMarks } = quirks
+  return cacheMarks?.models.test(target.upstreamModel) === true
+    ? { cacheMarks: cacheMarks.style }
+    : {}
 }
 
 /** Usage is always asked for: without it an answer cannot be billed. */
@@ -83,7 +79,6 @@ function limitField(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObject
 
 function sampling(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObject {
   const { sampling } = request
-  const isOne = sampling.n === undefined || sampling.n === 1
   return known(quirks, [
     ['temperature', 'temperature', sampling.temperature],
     ['topP', 'top_p', sampling.topP],
@@ -96,7 +91,7 @@ function sampling(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObject {
     ['logitBias', 'logit_bias', sampling.logitBias],
     ['logprobs', 'logprobs', sampling.logprobs],
     ['logprobs', 'top_logprobs', sampling.topLogprobs],
-    ['n', 'n', isOne ? undefined : sampling.n],
+    ['n', 'n', sampling.n],
     ['stop', 'stop', request.stop],
   ])
 }
@@ -104,8 +99,9 @@ function sampling(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObject {
 function responseFormat(quirks: OpenAiQuirks, format: ResponseFormat | undefined): JsonObject {
   switch (format?.type) {
     case undefined:
-    case 'text':
       return {}
+    case 'text':
+      return quirks.features.has('jsonMode') ? { response_format: { type: 'text' } } : {}
     case 'json':
       return quirks.features.has('jsonMode') ? { response_format: { type: 'json_object' } } : {}
     case 'jsonSchema': {

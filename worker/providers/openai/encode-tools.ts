@@ -1,8 +1,13 @@
 import type { CanonicalRequest, JsonObject, Tool, ToolChoice } from '../../canonical/request.ts'
+import { cacheMark, type PartOptions } from './encode-parts.ts'
 import type { OpenAiQuirks } from './quirks.ts'
 
 /** `tools`, `tool_choice` and `parallel_tool_calls`, in forms the vendor has. */
-export function encodeTools(request: CanonicalRequest, quirks: OpenAiQuirks): JsonObject {
+export function encodeTools(
+  request: CanonicalRequest,
+  quirks: OpenAiQuirks,
+  options: PartOptions,
+): JsonObject {
   const { tools, toolChoice, parallelToolCalls } = request
   if (tools === undefined || tools.length === 0) return {}
   const choice = toolChoice === undefined ? undefined : narrowed(tools, toolChoice, quirks)
@@ -10,7 +15,7 @@ export function encodeTools(request: CanonicalRequest, quirks: OpenAiQuirks): Js
   if (offered.length === 0) return {}
   const wireChoice = choice?.wire
   return {
-    tools: offered.flatMap((tool) => encodeTool(tool)),
+    tools: offered.flatMap((tool) => encodeTool(tool, options)),
     ...(wireChoice === undefined ? {} : { tool_choice: wireChoice }),
     ...(parallelToolCalls === undefined || !quirks.features.has('singleToolCall')
       ? {}
@@ -19,7 +24,7 @@ export function encodeTools(request: CanonicalRequest, quirks: OpenAiQuirks): Js
 }
 
 /** A tool another wire brought in its own form cannot be written here; the plan keeps such requests away. */
-function encodeTool(tool: Tool): JsonObject[] {
+function encodeTool(tool: Tool, options: PartOptions): JsonObject[] {
   if (tool.kind === 'native')
     return tool.raw.wire === 'openai-chat' ? [tool.raw.value as JsonObject] : []
   const extensions =
@@ -27,6 +32,8 @@ function encodeTool(tool: Tool): JsonObject[] {
   return [
     {
       ...extensions,
+      // OpenAI marks content only; gateways take Anthropic's mark on a tool too.
+      ...(options.cacheMarks === 'cache_control' ? cacheMark(tool.cache, options) : {}),
       type: 'function',
       function: {
         name: tool.name,
@@ -63,7 +70,7 @@ function narrowed(tools: readonly Tool[], choice: ToolChoice, quirks: OpenAiQuir
       return { tools: tools.filter((tool) => tool.name === choice.name), wire: required }
     case 'allowed': {
       const { mode, names } = choice
-      if (has('toolChoiceAllowed')) {
+      if (quirks.allowedTools === true) {
         const allowed = names.map((name) => namedChoice(tools, name))
         return { tools, wire: { type: 'allowed_tools', allowed_tools: { mode, tools: allowed } } }
       }

@@ -1,6 +1,5 @@
 import type { Feature } from '../../canonical/features.ts'
 import type { FailureClass } from '../../canonical/failure.ts'
-import type { JsonObject } from '../../canonical/request.ts'
 
 /**
  * How one vendor's Chat Completions differs from OpenAI's, as data. Everything
@@ -29,20 +28,25 @@ export interface OpenAiQuirks {
   readonly streamOptions?: boolean
   /** True: the vendor knows OpenAI's `developer` role; else it is sent as `system`. */
   readonly developerRole?: boolean
+  /** True: the vendor knows `tool_choice: {type: 'allowed_tools'}`; else only the allowed tools are offered. */
+  readonly allowedTools?: boolean
   readonly reasoning?: ReasoningStyle
   /** How the model's earlier thinking goes back to it; absent: it does not. */
   readonly reasoningEcho?: 'reasoning_content' | 'reasoning' | 'reasoning_details'
-  /** Cache marks are written for models with this prefix (`anthropic/`), as `cache_control`. */
-  readonly cacheControlModels?: string
-  /** Sent with every request, under whatever the caller's extensions say. */
-  readonly always?: JsonObject
+  /** How a cache mark is written, and for which models: others refuse it or cache by themselves. Absent: not at all. */
+  readonly cacheMarks?: { readonly style: CacheMarkStyle; readonly models: RegExp }
   /** An answer with tool calls that says `stop`, or nothing, ended for its tool calls. */
   readonly toolCallsOverStop?: boolean
+  /** The caller's wish for the cost is passed on as OpenRouter's `usage: {include: true}`. */
+  readonly usageInclude?: boolean
   /** What the vendor says a call cost is the price (`Usage.providerCostUsd`). */
   readonly statesCost?: boolean
   /** The vendor's own error codes, over the common table. */
   readonly errorCodes?: Readonly<Record<string, FailureClass>>
 }
+
+/** Anthropic's `cache_control` (on gateways), or OpenAI's `prompt_cache_breakpoint`. */
+export type CacheMarkStyle = 'cache_control' | 'prompt_cache_breakpoint'
 
 /**
  * How thinking is asked for: `effort` is OpenAI's `reasoning_effort`,

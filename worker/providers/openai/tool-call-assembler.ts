@@ -52,7 +52,7 @@ export class ToolCallAssembler {
   addFunctionCall(value: unknown, responseId: string, out: CanonicalEvent[]): void {
     const fragment = fragmentOf({ index: 0, function: value })
     // Snowflake writes an empty one into every message (corpus snowflake/chat/*).
-    if (fragment === null || (fragment.name === '' && this.#calls.length === 0)) return
+    if (fragment === null || (fragment.name === '' && fragment.arguments === '')) return
     this.#add(fragment, responseId, out)
   }
 

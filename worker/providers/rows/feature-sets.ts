@@ -43,6 +43,7 @@ const openAi: readonly Feature[] = [
   'metadata',
   'serviceTier',
   'promptCacheKey',
+  'cacheMarks',
   'verbosity',
 ]
 

@@ -31,11 +31,12 @@ export const gateways: readonly OpenAiQuirks[] = [
         'verbosity',
       ],
     ),
+    developerRole: true,
     reasoning: 'object',
     reasoningEcho: 'reasoning_details',
-    cacheControlModels: 'anthropic/',
-    // Without it older accounts get no cost (openrouter.ai/docs/use-cases/usage-accounting).
-    always: { usage: { include: true } },
+    cacheMarks: { style: 'cache_control', models: /^~?anthropic\// },
+    // Cost comes unasked since 2025; asking does no harm (openrouter.ai/docs/use-cases/usage-accounting).
+    usageInclude: true,
     statesCost: true,
   },
   {
@@ -50,7 +51,7 @@ export const gateways: readonly OpenAiQuirks[] = [
     ),
     reasoning: 'object',
     reasoningEcho: 'reasoning_details',
-    cacheControlModels: 'anthropic/',
+    cacheMarks: { style: 'cache_control', models: /^~?anthropic\// },
     statesCost: true,
   },
   {
@@ -67,11 +68,7 @@ export const gateways: readonly OpenAiQuirks[] = [
     readOn,
     verified: 'unverified',
     baseUrl: 'https://models.github.ai/inference',
-    features: features(
-      [common, sampling],
-      ['reasoning'],
-      ['toolResultImages', 'toolChoiceAllowed'],
-    ),
+    features: features([common, sampling], ['reasoning'], ['toolResultImages']),
     reasoning: 'effort',
   },
 ]

@@ -16,7 +16,10 @@ export const modelMakers: readonly OpenAiQuirks[] = [
     features: features([openAi]),
     maxTokensField: 'max_completion_tokens',
     developerRole: true,
+    allowedTools: true,
     reasoning: 'effort',
+    // "gpt-5.6 and later" (prompt_cache_options in the vendor's OpenAPI document); older ones cache by themselves.
+    cacheMarks: { style: 'prompt_cache_breakpoint', models: /^gpt-(?:5\.[6-9]|[6-9])/ },
   },
   {
     id: 'deepseek',
