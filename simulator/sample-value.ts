@@ -46,7 +46,7 @@ function sampleOfType(schema: JsonObject, walk: Walk): Json {
     case 'integer':
       return sampleNumber(schema, walk, 1)
     case 'number':
-      return sampleNumber(schema, walk, numberOr(schema['multipleOf'], 0.5))
+      return sampleNumber(schema, walk, null)
     case 'boolean':
       return walk.index % 2 === 0
     case 'null':
@@ -91,17 +91,25 @@ function sampleArray(schema: JsonObject, walk: Walk): Json[] {
   )
 }
 
-function sampleNumber(schema: JsonObject, walk: Walk, fallbackStep: number): number {
+/** Without a step: 1.5 and on, or what lies between the bounds. With one: its smallest multiple that is allowed. */
+function sampleNumber(schema: JsonObject, walk: Walk, fallbackStep: number | null): number {
   const step = numberOr(schema['multipleOf'], fallbackStep)
-  const above = numberOr(schema['exclusiveMinimum'], null)
-  const below = numberOr(schema['exclusiveMaximum'], null)
-  const least = above === null ? numberOr(schema['minimum'], null) : above + step / 2
-  const most = below === null ? numberOr(schema['maximum'], null) : below - step / 2
-  const wanted = (1 + walk.index) * step * (step < 1 ? 2 : 1)
-  const raised = least !== null && wanted < least ? least + walk.index * step : wanted
-  const lowered = most !== null && raised > most ? most : raised
-  const up = Math.ceil(lowered / step) * step
-  return most !== null && up > most ? Math.floor(lowered / step) * step : up
+  const least = numberOr(schema['exclusiveMinimum'] ?? schema['minimum'], Number.NEGATIVE_INFINITY)
+  const most = numberOr(schema['exclusiveMaximum'] ?? schema['maximum'], Number.POSITIVE_INFINITY)
+  const isAllowed = (value: number): boolean =>
+    (value > least || (value === least && schema['exclusiveMinimum'] === undefined)) &&
+    (value < most || (value === most && schema['exclusiveMaximum'] === undefined))
+  const wanted = step === null ? 1.5 + walk.index : (1 + walk.index) * step
+  if (isAllowed(wanted)) return wanted
+  if (step === null) return between(least, most)
+  const lowest = Number.isFinite(least) ? Math.ceil(least / step) : Math.floor(most / step) - 1
+  const multiples = [0, 1].map((more) => (lowest + walk.index + more) * step)
+  return multiples.find(isAllowed) ?? lowest * step
+}
+
+function between(least: number, most: number): number {
+  if (Number.isFinite(least) && Number.isFinite(most)) return (least + most) / 2
+  return Number.isFinite(least) ? least + 1 : most - 1
 }
 
 const formats: Readonly<Record<string, string>> = {

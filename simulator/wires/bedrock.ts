@@ -72,6 +72,7 @@ function read(call: Call): Reading {
 /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html, errors, read 2026-11-20. */
 const errorTypes: Readonly<Record<number, string>> = {
   400: 'ValidationException',
+  401: 'UnrecognizedClientException',
   403: 'AccessDeniedException',
   404: 'ResourceNotFoundException',
   408: 'ModelTimeoutException',
