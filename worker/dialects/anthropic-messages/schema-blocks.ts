@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { jsonObject } from '../shared/json-object.ts'
 import { isMediaUrl, mediaUrlRule } from '../shared/data-url.ts'
 
 export function cacheControl() {
@@ -106,7 +107,7 @@ function toolUseBlock() {
     type: z.literal('tool_use'),
     id: z.string().min(1),
     name: z.string().min(1),
-    input: z.looseObject({}),
+    input: jsonObject(),
     cache_control: cacheControl(),
     caller: z.looseObject({ type: z.string() }).nullish(),
     toolset_name: z.string().nullish(),

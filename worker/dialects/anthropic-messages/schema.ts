@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { jsonObject } from '../shared/json-object.ts'
 import { preferenceFields } from '../shared/preferences.ts'
 import { cacheControl, contentBlock, textBlock } from './schema-blocks.ts'
 
@@ -57,7 +58,7 @@ function tool() {
       type: z.string().min(1).nullish(),
       name: z.string().min(1).max(128).nullish(),
       description: z.string().nullish(),
-      input_schema: z.looseObject({}).nullish(),
+      input_schema: jsonObject().nullish(),
       strict: z.boolean().nullish(),
       cache_control: cacheControl(),
     })
@@ -101,7 +102,7 @@ function thinking() {
 }
 
 function outputFormat() {
-  return z.looseObject({ type: z.literal('json_schema'), schema: z.looseObject({}) })
+  return z.looseObject({ type: z.literal('json_schema'), schema: jsonObject() })
 }
 
 function outputConfig() {

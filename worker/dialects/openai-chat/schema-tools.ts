@@ -1,11 +1,12 @@
 import * as z from 'zod'
+import { jsonObject } from '../shared/json-object.ts'
 import { cacheControl } from './schema-messages.ts'
 
 export function functionSchema() {
   return z.looseObject({
     name: z.string().min(1).max(128),
     description: z.string().nullish(),
-    parameters: z.looseObject({}).nullish(),
+    parameters: jsonObject().nullish(),
     strict: z.boolean().nullish(),
     cache_control: cacheControl(),
   })

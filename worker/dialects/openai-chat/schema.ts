@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { jsonObject } from '../shared/json-object.ts'
 import { preferenceFields } from '../shared/preferences.ts'
 import { messageSchema, textPart } from './schema-messages.ts'
 import { functionSchema, functionNameChoice, toolChoiceSchema, toolSchema } from './schema-tools.ts'
@@ -104,7 +105,7 @@ function responseFormat() {
         // Required at OpenAI, left out by clients of Perplexity (corpus perplexity/chat/*structured*).
         name: z.string().min(1).max(64).nullish(),
         description: z.string().nullish(),
-        schema: z.looseObject({}).nullish(),
+        schema: jsonObject().nullish(),
         strict: z.boolean().nullish(),
       }),
     }),
@@ -188,7 +189,7 @@ function ownWireFields() {
     web_search_options: z
       .looseObject({ search_context_size: z.enum(['low', 'medium', 'high']).nullish() })
       .nullish(),
-    moderation: z.looseObject({}).nullish(),
+    moderation: jsonObject().nullish(),
   }
 }
 

@@ -1,0 +1,8 @@
+import * as z from 'zod'
+import type { JsonObject } from '../../canonical/request.ts'
+import { isObject } from './path.ts'
+
+/** An object that is carried, not read (a JSON schema, arguments of a call): checked for being one, and not copied. */
+export function jsonObject() {
+  return z.custom<JsonObject>(isObject, 'must be an object')
+}
