@@ -8,7 +8,13 @@ import { checkFailure } from './check-failure.ts'
 import { checkRequest } from './check-request.ts'
 import { isStreamed, responseBytes, type RecordedCase } from './corpus.ts'
 import { checkDifferential } from './differential.ts'
-import { caseExclusions, exclusionRules, provenOperations, type CheckName } from './exclusions.ts'
+import {
+  caseExclusions,
+  exclusionRules,
+  provenOperations,
+  type CaseExclusion,
+  type CheckName,
+} from './exclusions.ts'
 import { readRecording } from './oracles/index.ts'
 import { parseJson } from './oracles/read-sse.ts'
 import { at } from './oracles/wire-value.ts'
@@ -65,13 +71,15 @@ export async function checkCase(
   }
   const found: Findings = new Map()
   const splits = await runChecks(recorded, adapter, options, found)
-  return { ...head, ...judge(id, found), checks: [...found.keys()], splits }
+  return { ...head, ...judge(caseExclusions[id], found), checks: [...found.keys()], splits }
 }
 
 /** Sets the findings against the listed exclusions: an excused check must fail, every other must pass. */
-function judge(id: string, found: Findings): Pick<CaseResult, 'outcome' | 'faults' | 'excused'> {
-  const exclusion = caseExclusions[id]
-  const faults: string[] = []
+export function judge(
+  exclusion: CaseExclusion | undefined,
+  found: Findings,
+): Pick<CaseResult, 'outcome' | 'faults' | 'excused'> {
+  const faults: string[] = found.size === 0 ? ['no check applies to this case'] : []
   const excused: CheckName[] = []
   for (const [name, list] of found) {
     const listed = exclusion?.checks.includes(name) === true

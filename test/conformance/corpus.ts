@@ -46,6 +46,23 @@ export function listCases(root: string): RecordedCase[] {
   return cases
 }
 
+/**
+ * The recordings the repository carries, `<root>/<provider>/<case>/`: what
+ * operation it is stands in `meta.json`. Ids are those of the corpus.
+ */
+export function listFixtures(root: string): RecordedCase[] {
+  return folders(root).flatMap((provider) =>
+    folders(join(root, provider)).flatMap((name) => {
+      const directory = join(root, provider, name)
+      const metaPath = join(directory, 'meta.json')
+      if (!existsSync(metaPath)) return []
+      const meta = JSON.parse(readFileSync(metaPath, 'utf8')) as CaseMeta
+      const { operation } = meta
+      return [{ id: `${provider}/${operation}/${name}`, provider, operation, directory, meta }]
+    }),
+  )
+}
+
 function folders(path: string): string[] {
   return readdirSync(path)
     .filter((name) => !name.startsWith('_') && !name.startsWith('.'))
