@@ -140,15 +140,17 @@ export class Exchange {
       'x-switchyard-request-id': this.requestId,
       'x-switchyard-config': this.ports.runtime.version,
     }
-    if (this.#planned?.route != null) headers['x-switchyard-route'] = this.#planned.route
+    const route = this.#planned?.route ?? this.#requestedModel
+    if (route !== null) headers['x-switchyard-route'] = headerText(route)
     if (run !== null && target !== undefined) {
       headers['x-switchyard-provider'] = target.provider.id
       headers['x-switchyard-model'] = target.model
       headers['x-switchyard-reason'] = headerText(run.reason)
-      if (target.provider.regions.length > 0)
-        headers['x-switchyard-region'] = target.provider.regions.join(', ')
+      headers['x-switchyard-region'] = target.provider.regions.join(', ') || 'unspecified'
     }
-    if (this.#planned !== null) headers['x-switchyard-attempts'] = String(this.#attempts().length)
+    // A stream that begins with heartbeats does not know yet; the record will.
+    if (run !== null || this.#settled)
+      headers['x-switchyard-attempts'] = String(this.#attempts().length)
     if (this.#planned?.shortened === true) headers['x-switchyard-degraded'] = 'shorter'
     if (this.#warnings.length > 0)
       headers['x-switchyard-warning'] = headerText(this.#warnings.join('; '))
