@@ -39,11 +39,11 @@ export class AnswerReader {
     }
     const choices = listOf(chunk.choices).flatMap((choice) => objectOf<WireChoice>(choice) ?? [])
     this.#start(chunk, choices.length > 0, out)
-    const error = errorIn(chunk)
-    // An error chunk repeats an empty choice beside it (corpus openrouter/chat/stream-midstream-error-*).
-    if (error === null) this.#addChoices(choices, out)
+    this.#addChoices(choices, out)
     this.#sources(chunk, out)
+    // An error chunk may still bring what the call has cost (corpus openrouter/chat/stream-midstream-error-*).
     this.#usage(chunk, choices, out)
+    const error = errorIn(chunk)
     const failed =
       error === null ? this.#choiceFailure(choices) : inBandFailure(error, this.#quirks)
     if (failed === null) return false

@@ -45,7 +45,7 @@ export function errorIn(value: unknown): ProviderError | null {
   if (body === null) return null
   if (typeof body.error === 'string' && body.error !== '') return { message: body.error }
   const inner = objectOf<WireError>(body.error)
-  if (inner !== null) return errorOf(inner)
+  if (inner !== null && Object.keys(inner).length > 0) return errorOf(inner)
   if (body.object === 'error') return errorOf(body as WireError)
   const base = objectOf<{ status_code?: unknown; status_msg?: unknown }>(body.base_resp)
   if (base !== null && typeof base.status_code === 'number' && base.status_code !== 0)

@@ -131,6 +131,16 @@ describe('createDecoder()', () => {
     expect(answer.usage?.outputTokens).toBe(434)
   })
 
+  test('tells each source once, though every chunk repeats them', () => {
+    const events = decodeStream(
+      adapter('perplexity'),
+      recorded('perplexity', 'stream-citations-perplexity-text-e38505').bytes,
+    )
+    const urls = events.flatMap((event) => (event.type === 'citation' ? [event.citation.url] : []))
+    expect(urls.length).toBeGreaterThan(0)
+    expect(new Set(urls).size).toBe(urls.length)
+  })
+
   test('does not take a finish reason for the end where the vendor does', () => {
     const { bytes } = recorded('openai', 'stream-chat-completion-streamed-tokens-8024b9')
     const withoutDone = new TextDecoder().decode(bytes).replace('data: [DONE]', '')

@@ -60,6 +60,19 @@ describe('ToolCallAssembler', () => {
     ])
   })
 
+  test('does so also when the call before has no arguments yet', () => {
+    expect(
+      callsOf(
+        [{ index: 0, id: 'a', function: { name: 'now', arguments: '' } }],
+        [{ index: 0, id: 'b', function: { name: 'add', arguments: '' } }],
+        [{ index: 0, function: { arguments: '{}' } }],
+      ),
+    ).toEqual([
+      ['a', 'now', ''],
+      ['b', 'add', '{}'],
+    ])
+  })
+
   test('does not take a repeated id and name for another call', () => {
     expect(
       callsOf(
