@@ -61,6 +61,8 @@ export type ResponseFormat =
 export interface ReasoningRequest {
   /** As the vendors spell it: `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`. */
   readonly effort?: string
+  /** The effort asks for thinking itself, as OpenAI's does; absent where it only grades the answer (Anthropic's `output_config`). */
+  readonly effortAsksToThink?: true
   /** Tokens the model may think with. */
   readonly budgetTokens?: number
   /** Anthropic's `adaptive`: the model decides. */

@@ -172,8 +172,10 @@ function responseFormat(field: ChatBody['response_format']): ResponseFormat | un
 function reasoning(body: ChatBody): ReasoningRequest | undefined {
   const { reasoning: object, thinking } = body
   const include = body.include_reasoning
+  const effort = body.reasoning_effort ?? object?.effort
   const request = compact<ReasoningRequest>({
-    effort: body.reasoning_effort ?? object?.effort,
+    effort,
+    effortAsksToThink: typeof effort === 'string' && effort !== 'none' ? true : undefined,
     budgetTokens: object?.max_tokens ?? thinking?.budget_tokens ?? body.thinking_budget,
     adaptive: thinking?.type === 'adaptive' || thinking?.type === 'auto' ? true : undefined,
     enabled: object?.enabled ?? enabledBy(thinking?.type) ?? body.enable_thinking,

@@ -34,8 +34,8 @@ const effortShares: Readonly<Record<string, number>> = {
  * for that limit. A budget is taken out of it, and where it is too small to
  * think in (1024 tokens) the model answers without.
  *
- * An effort alone stays an effort on models that know the word, as Anthropic's
- * own clients mean it; `enabled` beside it also turns thinking on.
+ * An effort that came as Anthropic's own clients send it stays an effort on models
+ * that know the word; one that asks for thinking itself (OpenAI's) also turns it on.
  */
 export function encodeThinking(
   reasoning: ReasoningRequest | undefined,
@@ -49,7 +49,8 @@ export function encodeThinking(
   const effort = effortFor(reasoning.effort, model)
   const withEffort = effort === undefined ? {} : { effort }
   const explicit = reasoning.adaptive === true || reasoning.budgetTokens !== undefined
-  const on = explicit || reasoning.enabled === true || display !== undefined
+  const asked = reasoning.enabled === true || reasoning.effortAsksToThink === true
+  const on = explicit || asked || display !== undefined
   if (!on && (effort !== undefined || reasoning.effort === undefined))
     return { ...withEffort, derived: false, unhonoured: [] }
   const budgetTokens = reasoning.budgetTokens ?? budgetFor(reasoning.effort ?? 'medium', maxTokens)

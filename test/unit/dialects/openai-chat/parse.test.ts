@@ -255,7 +255,11 @@ describe('parse() of openai-chat', () => {
 
   it('reads every way of asking for thinking', () => {
     const reasoning = (more: object) => parsed(more).reasoning
-    expect(reasoning({ reasoning_effort: 'high' })).toEqual({ effort: 'high' })
+    expect(reasoning({ reasoning_effort: 'high' })).toEqual({
+      effort: 'high',
+      effortAsksToThink: true,
+    })
+    expect(reasoning({ reasoning_effort: 'none' })).toEqual({ effort: 'none' })
     expect(reasoning({ reasoning: { max_tokens: 9, exclude: true, enabled: true } })).toEqual({
       budgetTokens: 9,
       hidden: true,

@@ -351,6 +351,12 @@ describe('encodeRequest()', () => {
     ['claude-opus-4-6', { effort: 'high' }, undefined, { effort: 'high' }],
     [
       'claude-opus-4-6',
+      { effort: 'high', effortAsksToThink: true },
+      { type: 'adaptive' },
+      { effort: 'high' },
+    ],
+    [
+      'claude-opus-4-6',
       { effort: 'xhigh', enabled: true },
       { type: 'adaptive' },
       { effort: 'high' },
