@@ -2,7 +2,8 @@ import routes from '../../routes.json'
 import { Gates } from './gates.ts'
 import { ConfigurationError, describeProblems, readConfig } from './config.ts'
 import { KeyRing, parseStoredKeys } from './keys.ts'
-import { createRuntime, type Runtime, type Variables } from './runtime.ts'
+import type { Variables } from './provider.ts'
+import { createRuntime, type Runtime } from './runtime.ts'
 
 /** What an isolate makes once and keeps: the configuration resolved, the keys, and plain data between requests. */
 export interface Isolate {

@@ -1,0 +1,118 @@
+import type { ProviderAdapter } from '../providers/adapter.ts'
+import { adapterOf } from '../providers/index.ts'
+import type { ProviderConfig } from './config-schema.ts'
+import { baseUrlRule, ConfigurationError, fillPlaceholders } from './config.ts'
+import {
+  headerCredential,
+  noCredential,
+  sigv4Credential,
+  type BoundCredential,
+} from './credentials.ts'
+
+/** A provider as a request needs it: adapter, address, credential. */
+export interface Provider {
+  readonly id: string
+  readonly adapter: ProviderAdapter
+  /** Base URL without a trailing slash; null when the provider is called through a binding. */
+  readonly baseUrl: string | null
+  /** Null when a secret is missing: the provider cannot be called. */
+  readonly credential: BoundCredential | null
+  /** Name of the Workers AI binding. */
+  readonly binding: string | null
+  readonly regions: readonly string[]
+  /** Secrets and settings that the configuration names and the environment lacks. */
+  readonly missing: readonly string[]
+}
+
+/** Variables and secrets by name. Values that are no strings (bindings) are ignored. */
+export type Variables = Readonly<Record<string, unknown>>
+
+/** Resolves one provider of the file. Throws a `ConfigurationError` when its adapter or its filled-in address is not one we call. */
+export function createProvider(id: string, config: ProviderConfig, variables: Variables): Provider {
+  const adapter = adapterOf(config.adapter)
+  if (adapter === undefined)
+    throw new ConfigurationError(`providers.${id}.adapter: no adapter is named "${config.adapter}"`)
+  const regions = config.regions
+  if (config.binding !== undefined) {
+    return {
+      id,
+      adapter,
+      baseUrl: null,
+      credential: null,
+      binding: config.binding,
+      regions,
+      missing: [],
+    }
+  }
+  const missing: string[] = []
+  const text = (name: string) => {
+    const value = variables[name]
+    if (typeof value === 'string' && value !== '') return value
+    missing.push(name)
+    return 'missing'
+  }
+  const baseUrl = fillPlaceholders(config.baseUrl ?? '', text).replace(/\/+$/, '')
+  const simulator = variables['SWITCHYARD_SIMULATOR_URL']
+  const local = variables['SWITCHYARD_LOCAL'] === '1'
+  const rule = missing.length > 0 ? null : baseUrlRule(baseUrl, { local })
+  if (rule !== null)
+    throw new ConfigurationError(`providers.${id}.baseUrl, with its variables filled in, ${rule}`)
+  const credential = createCredential(config, new URL(baseUrl).host, text)
+  // Without its secrets a provider is played by the simulator, where one is running: local only.
+  if (missing.length > 0 && typeof simulator === 'string' && local) {
+    return simulated(id, adapter, config, simulator, regions)
+  }
+  return {
+    id,
+    adapter,
+    baseUrl,
+    credential: missing.length > 0 ? null : credential,
+    binding: null,
+    regions,
+    missing,
+  }
+}
+
+function createCredential(
+  { credential }: ProviderConfig,
+  host: string,
+  text: (name: string) => string,
+): BoundCredential {
+  switch (credential.kind) {
+    case 'none':
+      return noCredential(host)
+    case 'bearer':
+      return headerCredential(host, 'authorization', `Bearer ${text(credential.secret)}`)
+    case 'header':
+      return headerCredential(host, credential.name, text(credential.secret))
+    case 'sigv4':
+      return sigv4Credential(host, {
+        accessKeyId: text(credential.accessKeyId),
+        secretAccessKey: text(credential.secretAccessKey),
+        service: credential.service,
+        region: credential.region,
+        ...(credential.sessionToken === undefined
+          ? {}
+          : { sessionToken: text(credential.sessionToken) }),
+      })
+  }
+}
+
+function simulated(
+  id: string,
+  adapter: ProviderAdapter,
+  config: ProviderConfig,
+  simulator: string,
+  regions: readonly string[],
+): Provider {
+  const credential = createCredential(config, new URL(simulator).host, () => 'simulated')
+  return {
+    id,
+    adapter,
+    baseUrl: `${simulator}/${id}`,
+    credential,
+    binding: null,
+    regions,
+    missing: [],
+  }
+}
