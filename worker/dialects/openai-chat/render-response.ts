@@ -3,7 +3,6 @@ import type { CanonicalResponse, ChoiceResponse } from '../../canonical/response
 import type { JsonObject } from '../../canonical/request.ts'
 import type { RenderContext } from '../dialect.ts'
 import { compact } from '../shared/compact.ts'
-import { isObject } from '../shared/path.ts'
 import { renderCitations } from './choice-state.ts'
 import { finishReason } from './finish.ts'
 import { detailOf } from './reasoning-details.ts'
@@ -57,8 +56,8 @@ class MessageFields {
   readonly citations: unknown[] = []
   readonly images: JsonObject[] = []
   audio: JsonObject | undefined
-  /** Fields that a provider of this same wire format added to its message. */
-  own: JsonObject = {}
+  /** Parts of this wire format that have no canonical kind. */
+  readonly parts: unknown[] = []
 
   add(block: Block): void {
     switch (block.type) {
@@ -80,8 +79,7 @@ class MessageFields {
         else this.images.push(renderImage(block, this.images.length))
         return
       case 'opaque':
-        if (block.raw.wire === 'openai-chat' && isObject(block.raw.value))
-          this.own = { ...this.own, ...block.raw.value }
+        if (block.raw.wire === 'openai-chat') this.parts.push(block.raw.value)
         return
       case 'image':
       case 'audio':
@@ -119,7 +117,6 @@ function renderMessage(blocks: readonly Block[], legacyFunctions: boolean): Json
         ? { function_call: toolCalls[0]?.['function'] }
         : { tool_calls: toolCalls }
   return {
-    ...fields.own,
     role: 'assistant',
     content: fields.hasText ? fields.text : null,
     refusal: fields.refusal === '' ? null : fields.refusal,
@@ -130,6 +127,7 @@ function renderMessage(blocks: readonly Block[], legacyFunctions: boolean): Json
     ...(fields.citations.length === 0 ? {} : { citations: fields.citations }),
     ...(fields.audio === undefined ? {} : { audio: fields.audio }),
     ...(fields.images.length === 0 ? {} : { images: fields.images }),
+    ...(fields.parts.length === 0 ? {} : { content_parts: fields.parts }),
   }
 }
 

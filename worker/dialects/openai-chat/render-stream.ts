@@ -3,7 +3,6 @@ import type { CanonicalEvent, ChoiceFinish, TokenLogprob } from '../../canonical
 import type { JsonObject } from '../../canonical/request.ts'
 import { mergeUsage, type Usage } from '../../canonical/usage.ts'
 import type { RenderContext, StreamRenderer } from '../dialect.ts'
-import { isObject } from '../shared/path.ts'
 import { costComment, json, quote } from '../shared/sse.ts'
 import { ChoiceState } from './choice-state.ts'
 import { renderStreamError } from './errors.ts'
@@ -96,9 +95,9 @@ export class ChatStreamRenderer implements StreamRenderer {
             : { images: [renderImage(event, state.images++)] },
         )
       case 'opaque':
-        // A client of this format has no place for the blocks of another.
-        return event.raw.wire === 'openai-chat' && isObject(event.raw.value)
-          ? this.#delta(event.choice, event.raw.value)
+        // Parts of this format that have no canonical kind; a client has no place for the blocks of another.
+        return event.raw.wire === 'openai-chat'
+          ? this.#delta(event.choice, { content_parts: [event.raw.value] })
           : ''
     }
   }

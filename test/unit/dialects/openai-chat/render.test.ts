@@ -206,6 +206,23 @@ describe('createStreamRenderer() of openai-chat', () => {
     for (const chunk of chunksOf(stream)) expectSchema('CreateChatCompletionStreamResponse', chunk)
   })
 
+  it('hands on parts of its own format that have no canonical kind, and none of another', () => {
+    const events: CanonicalEvent[] = [
+      { type: 'opaque', choice: 0, raw: { wire: 'openai-chat', value: { type: 'novel' } } },
+      { type: 'opaque', choice: 0, raw: { wire: 'gemini', value: { type: 'other' } } },
+      finish,
+    ]
+    const stream = renderAll(openAiChat, events)
+    expect(stream).toContain('"delta":{"content_parts":[{"type":"novel"}]}')
+    expect(stream).not.toContain('other')
+    expect(wholeMessage(events)).toEqual({
+      role: 'assistant',
+      content: null,
+      refusal: null,
+      content_parts: [{ type: 'novel' }],
+    })
+  })
+
   it('keeps text that looks like framing inside its event', () => {
     fc.assert(
       fc.property(anyText, (text) => {
