@@ -53,35 +53,54 @@ export const credentialSchema = z.discriminatedUnion('kind', [
 export const providerSchema = z.strictObject({
   /** Which adapter writes and reads this provider's wire format. */
   adapter: id,
-  /** https, or http on loopback when the local switch is set. No query, no user info. */
-  baseUrl: z.string().optional(),
-  /** Name of a Workers AI binding to call instead of a URL. */
-  binding: z.string().optional(),
+  baseUrl: z
+    .string()
+    .optional()
+    .describe('https, or http on loopback when the local switch is set. No query, no user info.'),
+  binding: z.string().optional().describe('Name of a Workers AI binding to call instead of a URL.'),
   credential: credentialSchema,
-  /** Where this provider processes data: macro-regions such as `us`, `eu`. */
-  regions: z.array(z.string()).default([]),
-  /** Settings of the adapter: `apiVersion` (Azure), ... */
-  options: z.record(z.string(), z.string()).default({}),
+  regions: z
+    .array(z.string())
+    .default([])
+    .describe('Where this provider processes data: macro-regions such as `us`, `eu`.'),
+  options: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Settings of the adapter: `apiVersion` (Azure), ...'),
 })
 
 export const targetSchema = z.strictObject({
-  /** The provider's own id, where it differs from the name's model part. */
-  upstreamModel: z.string().min(1).optional(),
-  /** Key into the catalog, where the provider's id is not the one the catalog knows. */
-  catalogModel: z.string().min(1).optional(),
+  upstreamModel: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The provider's own id, where it differs from the name's model part."),
+  catalogModel: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Key into the catalog, where the provider's id is not the one the catalog knows."),
 })
 
 const ms = z.number().int().positive()
 
 export const timeoutsSchema = z.strictObject({
-  /** From sending a streamed request to its first meaningful token, ms. */
-  firstTokenTimeoutMs: ms.max(600_000).default(30_000),
-  /** From sending an unstreamed request to the end of its answer, ms. */
-  answerTimeoutMs: ms.max(900_000).default(60_000),
-  /** Longest silence after the first token, ms. */
-  idleTimeoutMs: ms.max(600_000).default(30_000),
-  /** For the whole request, all attempts, ms. */
-  deadlineMs: ms.max(3_600_000).default(600_000),
+  firstTokenTimeoutMs: ms
+    .max(600_000)
+    .default(30_000)
+    .describe('From sending a streamed request to its first meaningful token, ms.'),
+  answerTimeoutMs: ms
+    .max(900_000)
+    .default(60_000)
+    .describe('From sending an unstreamed request to the end of its answer, ms.'),
+  idleTimeoutMs: ms
+    .max(600_000)
+    .default(30_000)
+    .describe('Longest silence after the first token, ms.'),
+  deadlineMs: ms
+    .max(3_600_000)
+    .default(600_000)
+    .describe('For the whole request, all attempts, ms.'),
 })
 
 const tierEntry = z.union([
@@ -94,37 +113,75 @@ const tierEntry = z.union([
 
 export const routeSchema = z.strictObject({
   description: z.string().optional(),
-  /** Tried in order; inside a tier by weighted chance. */
-  tiers: z.array(z.array(tierEntry).min(1)).min(1),
+  tiers: z
+    .array(z.array(tierEntry).min(1))
+    .min(1)
+    .describe('Tried in order; inside a tier by weighted chance.'),
   timeouts: timeoutsSchema.prefault({}),
-  /** Silence after which a streaming client gets a heartbeat in its dialect, ms. */
-  heartbeatAfterMs: ms.max(100_000).default(15_000),
+  heartbeatAfterMs: ms
+    .max(100_000)
+    .default(15_000)
+    .describe('Silence after which a streaming client gets a heartbeat in its dialect, ms.'),
   limits: z
     .strictObject({
-      /** Upstream calls for one request, over all targets. */
-      maxAttempts: z.number().int().min(1).max(3).default(3),
-      /** Upper bound laid over what the caller asks for, tokens. */
-      maxOutputTokens: z.number().int().positive().optional(),
+      maxAttempts: z
+        .number()
+        .int()
+        .min(1)
+        .max(3)
+        .default(3)
+        .describe('Upstream calls for one request, over all targets.'),
+      maxOutputTokens: z
+        .number()
+        .int()
+        .positive()
+        .optional()
+        .describe('Upper bound laid over what the caller asks for, tokens.'),
     })
     .prefault({}),
 })
 
 export const tenantSchema = z.strictObject({
-  /** Routes this tenant may name; `*` is all of them. */
-  routes: z.array(z.string()).min(1).default(['*']),
-  /** May name targets and bare models beside routes. */
-  directTargets: z.boolean().default(true),
+  routes: z
+    .array(z.string())
+    .min(1)
+    .default(['*'])
+    .describe('Routes this tenant may name; `*` is all of them.'),
+  directTargets: z
+    .boolean()
+    .default(true)
+    .describe('May name targets and bare models beside routes.'),
 })
 
 export const limitsSchema = z.strictObject({
-  /** Inbound body, bytes. */
-  maxBodyBytes: z.number().int().min(1024).max(104_857_600).default(20_971_520),
-  /** Nesting of an inbound body. */
-  maxBodyDepth: z.number().int().min(4).max(512).default(64),
-  /** Keys of all objects of an inbound body together. */
-  maxBodyKeys: z.number().int().min(16).max(1_000_000).default(50_000),
-  /** A whole, unstreamed upstream answer, bytes. */
-  maxAnswerBytes: z.number().int().min(1024).max(104_857_600).default(33_554_432),
+  maxBodyBytes: z
+    .number()
+    .int()
+    .min(1024)
+    .max(104_857_600)
+    .default(20_971_520)
+    .describe('Inbound body, bytes.'),
+  maxBodyDepth: z
+    .number()
+    .int()
+    .min(4)
+    .max(512)
+    .default(64)
+    .describe('Nesting of an inbound body.'),
+  maxBodyKeys: z
+    .number()
+    .int()
+    .min(16)
+    .max(1_000_000)
+    .default(50_000)
+    .describe('Keys of all objects of an inbound body together.'),
+  maxAnswerBytes: z
+    .number()
+    .int()
+    .min(1024)
+    .max(104_857_600)
+    .default(33_554_432)
+    .describe('A whole, unstreamed upstream answer, bytes.'),
 })
 
 export const configSchema = z.strictObject({
@@ -132,8 +189,10 @@ export const configSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   cors: z
     .strictObject({
-      /** Origins that browsers may call from; empty turns CORS off. */
-      origins: z.array(z.string()).default([]),
+      origins: z
+        .array(z.string())
+        .default([])
+        .describe('Origins that browsers may call from; empty turns CORS off.'),
     })
     .prefault({}),
   providers: z.record(id, providerSchema),
