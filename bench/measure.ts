@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { requestOf, type BenchCase, type Entrant } from './cases.ts'
+import type { LoadResult, LoadTask } from './load.ts'
+import type { LoadGenerator } from './processes.ts'
+import { cpuMicroseconds, memoryMiB, resetPeak, untilIdle } from './process-meter.ts'
+import type { CaseResult, Measures } from './results.ts'
+import { tokenMark } from './scenarios.ts'
+import { quantile } from './statistics.ts'
+import type { Target } from './targets.ts'
+import { unitsOf } from './upstream-wire.ts'
+
+function taskOf(benchCase: BenchCase, entrant: Entrant, target: Target): LoadTask {
+  const { path, body } = requestOf(benchCase, entrant)
+  return {
+    port: target.server.port,
+    path,
+    body,
+    headers: target.headers(benchCase.wire),
+    concurrency: benchCase.concurrency,
+    requests: benchCase.requests,
+  }
+}
+
+/** Runs a case a little, so that code is compiled and connections stand, and looks whether the answer is right. */
+export async function warmUp(
+  benchCase: BenchCase,
+  entrant: Entrant,
+  target: Target,
+  load: LoadGenerator,
+): Promise<string[]> {
+  const task = taskOf(benchCase, entrant, target)
+  const requests = benchCase.scenario.kind === 'json' ? Math.min(300, benchCase.requests) : 4
+  const result = await load.run({ ...task, requests, concurrency: 4, keepText: true })
+  return [...result.failures, ...wrongAnswer(benchCase, entrant, result)]
+}
+
+function wrongAnswer(
+  { scenario }: BenchCase,
+  { dialect, target }: Entrant,
+  result: LoadResult,
+): string[] {
+  const text = result.text ?? ''
+  const tokens = text.split(tokenMark).length - 1
+  const expected = scenario.kind === 'first' ? 3 : unitsOf(scenario)
+  if (tokens < expected) return [`${tokens} of ${expected} tokens arrived`]
+  if (scenario.kind === 'json' || target !== 'switchyard') return []
+  const endMark = dialect === 'anthropic' ? 'message_stop' : '[DONE]'
+  return text.includes(endMark) ? [] : [`the end mark ${endMark} is missing`]
+}
+
+/** One round of one entrant: CPU before and after, with the process idle at both moments. */
+export async function measure(
+  benchCase: BenchCase,
+  entrant: Entrant,
+  target: Target,
+  load: LoadGenerator,
+  into: Measures,
+): Promise<readonly string[]> {
+  const { pid } = target.server
+  await untilIdle(pid)
+  const before = memoryMiB(pid)
+  resetPeak(pid)
+  const startUs = cpuMicroseconds(pid)
+  const task = taskOf(benchCase, entrant, target)
+  let openMiB: number | null = null
+  const result = await load.run(
+    benchCase.holdOpen ? { ...task, tellWhenOpen: benchCase.concurrency } : task,
+    () => {
+      openMiB = memoryMiB(pid).resident
+    },
+  )
+  await untilIdle(pid)
+  if (benchCase.scenario.kind === 'paced') await sleep(100)
+  const cpuUs = cpuMicroseconds(pid) - startUs
+  const { peak } = memoryMiB(pid)
+  const perRequest = cpuUs / benchCase.requests
+  const { kind } = benchCase.scenario
+  const units = kind === 'large' ? benchCase.scenario.megabytes : unitsOf(benchCase.scenario)
+  into.cpuPerRequestUs.push(perRequest)
+  into.cpuPerUnitUs.push(perRequest / units)
+  into.latencyP50Ms.push(quantile(result.latencyMs, 0.5))
+  into.latencyP99Ms.push(quantile(result.latencyMs, 0.99))
+  into.firstTokenP50Ms.push(quantile(result.firstTokenMs, 0.5))
+  into.firstTokenP99Ms.push(quantile(result.firstTokenMs, 0.99))
+  into.requestsPerSecond.push((result.latencyMs.length * 1000) / result.wallMs)
+  into.peakMiB.push(openMiB ?? peak)
+  into.growthMiB.push((openMiB ?? peak) - before.resident)
+  return result.failures
+}
+
+export function unitName({ scenario }: BenchCase): CaseResult['unit'] {
+  switch (scenario.kind) {
+    case 'paced':
+    case 'burst':
+      return 'chunk'
+    case 'large':
+      return 'megabyte'
+    case 'json':
+    case 'first':
+      return 'request'
+  }
+}

@@ -1,0 +1,4 @@
+import type { BenchReport } from './results.ts'
+export function renderPlot(_report: BenchReport): string {
+  return ''
+}

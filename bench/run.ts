@@ -1,0 +1,163 @@
+/**
+ * `npm run bench`: how fast, beside a bare passthrough and beside a peer, in one
+ * run. Rounds are interleaved and in shuffled order; ratios are taken round by
+ * round. See docs/performance.md for how to read it.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { benchCases, modelsOf, type BenchCase } from './cases.ts'
+import { measure, unitName, warmUp } from './measure.ts'
+import { help, readOptions, type Options } from './options.ts'
+import { renderPlot } from './plot.ts'
+import { loadAverage } from './process-meter.ts'
+import { node, pinned, startLoad, workerdBinary, type LoadGenerator } from './processes.ts'
+import { renderReport } from './report.ts'
+import {
+  emptyMeasures,
+  type BenchReport,
+  type CaseResult,
+  type Machine,
+  type SdkShare,
+} from './results.ts'
+import { measureShare, shareModels } from './sdk-share.ts'
+import { measureStartUp } from './start-up.ts'
+import { seeded, shuffled } from './statistics.ts'
+import { startTestbed, type Testbed } from './targets.ts'
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+function chosen(options: Options, name: string): boolean {
+  return options.only.length === 0 || options.only.some((part) => name.includes(part))
+}
+
+/** Every case, round after round; one entrant after the other, never two at once. */
+async function runCases(
+  cases: readonly BenchCase[],
+  options: Options,
+  testbed: Testbed,
+  load: LoadGenerator,
+): Promise<CaseResult[]> {
+  const results = cases.map((benchCase): CaseResult => ({
+    name: benchCase.name,
+    title: benchCase.title,
+    unit: unitName(benchCase),
+    entrants: benchCase.entrants
+      .filter(({ target }) => testbed.targets.has(target))
+      .map(({ label }) => ({ label, measures: emptyMeasures(), failures: [] })),
+  }))
+  const random = seeded(options.seed)
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const benchCase of cases) {
+      say(`round ${round} of ${options.rounds}: ${benchCase.name} (load ${loadAverage()})`)
+      for (const entrant of shuffled(benchCase.entrants, random)) {
+        const target = testbed.targets.get(entrant.target)
+        const into = results
+          .find(({ name }) => name === benchCase.name)
+          ?.entrants.find(({ label }) => label === entrant.label)
+        if (target === undefined || into === undefined) continue
+        if (round === 1) into.failures.push(...(await warmUp(benchCase, entrant, target, load)))
+        into.failures.push(...(await measure(benchCase, entrant, target, load, into.measures)))
+      }
+    }
+  }
+  return results
+}
+
+async function runShare(testbed: Testbed): Promise<SdkShare[]> {
+  const target = testbed.targets.get('switchyard')
+  if (target === undefined) return []
+  say('which way the clients take')
+  const key = (target.headers('openai')['authorization'] ?? '').replace('Bearer ', '')
+  const url = `http://127.0.0.1:${target.server.port}`
+  return measureShare({ url, key, logFile: testbed.switchyardLog })
+}
+
+function machine(loadBefore: string): Machine {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    kernel: release(),
+    memoryGiB: totalmem() / 2 ** 30,
+    node: process.version,
+    workerd: execFileSync(workerdBinary, ['--version'], { encoding: 'utf8' }).trim(),
+    pinned,
+    loadBefore,
+    loadAfter: loadAverage(),
+  }
+}
+
+async function runAll(options: Options, argv: readonly string[]): Promise<BenchReport> {
+  const directory = mkdtempSync(join(tmpdir(), 'switchyard-bench-'))
+  const loadBefore = loadAverage()
+  const cases = benchCases(options).filter(({ name }) => chosen(options, name))
+  const wantsShare = chosen(options, 'sdks')
+  say(`seed ${options.seed}, ${cases.length} cases, ${options.rounds} rounds, in ${directory}`)
+  const load = await startLoad()
+  try {
+    const startUp = chosen(options, 'start-up')
+      ? await measureStartUp(directory, options.quick ? 1 : 5, say)
+      : null
+    let results: CaseResult[] = []
+    let sdks: SdkShare[] = []
+    if (cases.length > 0 || wantsShare) {
+      const models = [...new Set([...modelsOf(cases), ...shareModels])]
+      const testbed = await startTestbed(options.targets, models, directory, say)
+      try {
+        if (wantsShare) sdks = await runShare(testbed)
+        results = await runCases(cases, options, testbed, load)
+      } finally {
+        await testbed.stop()
+      }
+    }
+    return {
+      date: new Date().toISOString().slice(0, 16).replace('T', ' '),
+      command: ['npm run bench --', ...argv].join(' '),
+      seed: options.seed,
+      rounds: options.rounds,
+      quick: options.quick,
+      machine: machine(loadBefore),
+      cases: results,
+      startUp,
+      sdks,
+    }
+  } finally {
+    await load.stop()
+    if (!options.keep) rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const options = readOptions(argv)
+  if (options === null) {
+    process.stdout.write(help)
+    return
+  }
+  if (options.only.includes('sse')) {
+    execFileSync(node, ['--expose-gc', join(import.meta.dirname, 'sse-framer.ts')], {
+      stdio: 'inherit',
+    })
+    return
+  }
+  const report =
+    options.from === null
+      ? await runAll(options, argv)
+      : (JSON.parse(readFileSync(options.from, 'utf8')) as BenchReport)
+  const markdown = renderReport(report)
+  process.stdout.write(`${markdown}\n`)
+  if (options.json !== null) writeFileSync(options.json, JSON.stringify(report, null, 1))
+  if (options.markdown !== null) writeFileSync(options.markdown, markdown)
+  if (options.plot !== null) writeFileSync(options.plot, renderPlot(report))
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (cause) {
+  process.stderr.write(
+    `${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`,
+  )
+  process.exit(1)
+}

@@ -1,0 +1,154 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  freePort,
+  node,
+  root,
+  startServer,
+  startUpstream,
+  workerdBinary,
+  type Server,
+} from './processes.ts'
+import { buildSwitchyard, makeKey, writeRoutes } from './switchyard-build.ts'
+import { readCompatibility, workerdConfig } from './workerd-config.ts'
+
+export const targetIds = ['bare', 'floor', 'switchyard', 'node', 'portkey'] as const
+export type TargetId = (typeof targetIds)[number]
+
+export interface Target {
+  readonly server: Server
+  /** Headers that a caller of this gateway sends. */
+  headers(upstreamWire: 'openai' | 'anthropic'): Readonly<Record<string, string>>
+}
+
+export interface Testbed {
+  readonly upstream: Server
+  readonly targets: ReadonlyMap<TargetId, Target>
+  /** Where the gateway's log lines go. */
+  readonly switchyardLog: string
+  stop(): Promise<void>
+}
+
+const peerDirectory = join(root, 'bench/peer')
+
+/** Starts the mock upstream and the gateways that are asked for; `directory` takes configs, builds and logs. */
+export async function startTestbed(
+  ids: readonly TargetId[],
+  models: readonly string[],
+  directory: string,
+  say: (line: string) => void,
+): Promise<Testbed> {
+  mkdirSync(directory, { recursive: true })
+  const upstream = await startUpstream()
+  const started = new Map<TargetId, Target>()
+  const stop = async () => {
+    await Promise.all([...started.values()].map(({ server }) => server.stop()))
+    await upstream.stop()
+  }
+  try {
+    for (const id of ids) {
+      say(`starting ${id}`)
+      started.set(id, await startTarget(id, upstream.port, models, directory))
+    }
+  } catch (cause) {
+    await stop()
+    throw cause
+  }
+  return { upstream, targets: started, switchyardLog: logFile(directory, 'switchyard'), stop }
+}
+
+function logFile(directory: string, id: TargetId): string {
+  return join(directory, `${id}.log`)
+}
+
+function startTarget(
+  id: TargetId,
+  upstreamPort: number,
+  models: readonly string[],
+  directory: string,
+): Promise<Target> {
+  switch (id) {
+    case 'bare':
+      return startPlainWorker(id, 'passthrough-worker.js', upstreamPort, directory)
+    case 'floor':
+      return startPlainWorker(id, 'floor-worker.js', upstreamPort, directory)
+    case 'switchyard':
+      return startSwitchyard(upstreamPort, models, directory)
+    case 'node':
+      return startNode(upstreamPort, directory)
+    case 'portkey':
+      return startPortkey(upstreamPort, directory)
+  }
+}
+
+async function startPlainWorker(
+  id: 'bare' | 'floor',
+  script: string,
+  upstreamPort: number,
+  directory: string,
+): Promise<Target> {
+  const bindings = { UPSTREAM: `http://127.0.0.1:${upstreamPort}` }
+  const path = join(root, 'bench/servers', script)
+  return { server: await startWorkerd(id, path, bindings, directory), headers: () => ({}) }
+}
+
+async function startSwitchyard(
+  upstreamPort: number,
+  models: readonly string[],
+  directory: string,
+): Promise<Target> {
+  const routes = join(directory, 'routes.json')
+  writeRoutes(routes, upstreamPort, models)
+  const script = buildSwitchyard(join(directory, 'switchyard'), routes)
+  const { key, variables } = makeKey()
+  return {
+    server: await startWorkerd('switchyard', script, variables, directory),
+    headers: () => ({ authorization: `Bearer ${key}` }),
+  }
+}
+
+async function startWorkerd(
+  id: TargetId,
+  script: string,
+  bindings: Readonly<Record<string, string>>,
+  directory: string,
+): Promise<Server> {
+  const port = await freePort()
+  const config = join(directory, `${id}.capnp`)
+  const compatibility = readCompatibility(join(root, 'wrangler.toml'))
+  writeFileSync(config, workerdConfig({ config, script, port, bindings }, compatibility))
+  return startServer(workerdBinary, ['serve', config], port, logFile(directory, id))
+}
+
+async function startNode(upstreamPort: number, directory: string): Promise<Target> {
+  const port = await freePort()
+  const script = join(root, 'bench/servers/passthrough-node.ts')
+  const args = [script, String(port), `http://127.0.0.1:${upstreamPort}`]
+  const server = await startServer(node, args, port, logFile(directory, 'node'))
+  return { server, headers: () => ({}) }
+}
+
+async function startPortkey(upstreamPort: number, directory: string): Promise<Target> {
+  const script = join(peerDirectory, 'node_modules/@portkey-ai/gateway/build/start-server.js')
+  if (!existsSync(script)) installPeer()
+  const port = await freePort()
+  const args = [script, `--port=${port}`, '--headless']
+  const server = await startServer(node, args, port, logFile(directory, 'portkey'), {
+    NODE_ENV: 'production',
+    TRUSTED_CUSTOM_HOSTS: '127.0.0.1,localhost',
+  })
+  return {
+    server,
+    headers: (wire) => ({
+      authorization: 'Bearer bench',
+      'x-portkey-provider': wire,
+      'x-portkey-custom-host': `http://127.0.0.1:${upstreamPort}/v1`,
+    }),
+  }
+}
+
+function installPeer(): void {
+  const npm = ['ci', '--ignore-scripts', '--omit=dev', '--no-audit', '--no-fund']
+  execFileSync('npm', npm, { cwd: peerDirectory, stdio: 'inherit' })
+}
