@@ -84,6 +84,8 @@ function crossProblems(config: Config): ConfigProblem[] {
       }
     }
   }
+  if (config.tenants['admin'] !== undefined)
+    problems.push({ path: 'tenants.admin', rule: 'is reserved for admin keys', value: 'admin' })
   for (const [name, tenant] of Object.entries(config.tenants)) {
     for (const [index, route] of tenant.routes.entries()) {
       if (route !== '*' && config.routes[route] === undefined) {

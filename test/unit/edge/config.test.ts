@@ -117,6 +117,13 @@ describe('readConfig()', () => {
       'firstTokenTimeout',
     ],
     [
+      'a tenant called admin',
+      file((d) => {
+        d.tenants['admin'] = {}
+      }),
+      'tenants.admin: is reserved for admin keys',
+    ],
+    [
       'a tenant with an unknown route',
       file((d) => {
         d.tenants['demo'] = { routes: ['nope'] }
