@@ -41,7 +41,7 @@ export async function carryRelayed(
   idle.stop()
   const ending = account.close()
   try {
-    return await end(ending, intact, stream, writable, context)
+    return await end(ending, { intact, boundary: account.boundary }, stream, writable, context)
   } finally {
     control.release()
     control.stop('client-gone')
@@ -49,10 +49,14 @@ export async function carryRelayed(
   }
 }
 
-/** Writes what follows the last byte: the cost, the error event, or nothing when the client has left. */
+/**
+ * Writes what follows the last byte: the cost, the error event, or nothing when
+ * the client has left. `boundary` closes an event that was cut in two, so that
+ * what follows is an event of its own.
+ */
 async function end(
   ending: CarryEnding,
-  intact: boolean,
+  { intact, boundary }: { readonly intact: boolean; readonly boundary: string },
   stream: OpenStream,
   writable: WritableStream<Uint8Array>,
   context: CarryContext,
@@ -67,11 +71,11 @@ async function end(
       const comment = costComment(
         ending.usage === undefined ? null : context.render.costUsd(ending.usage),
       )
-      if (comment !== '' && intact) await writer.write(encode(comment))
+      if (comment !== '' && intact) await writer.write(encode(boundary + comment))
     } else if (failure !== undefined && !told) {
-      await writer.write(
-        encode(context.dialect.renderStreamError(interruption(failure), context.render.requestId)),
-      )
+      const { dialect, render } = context
+      const error = dialect.renderStreamError(interruption(failure), render.requestId)
+      await writer.write(encode(boundary + error))
     }
     await writer.close()
   } catch {
@@ -171,6 +175,12 @@ class Account {
       this.#tailBytes -= this.#tail.shift()?.byteLength ?? 0
       this.#skipped = true
     }
+  }
+
+  /** What brings the client to the beginning of an event: nothing where the last one is known to be whole. */
+  get boundary(): string {
+    const end = String.fromCharCode(...join(this.#tail, this.#tailBytes).subarray(-4))
+    return /(?:\n\n|\r\r|\r\n\r\n)$/.test(end) ? '' : '\n\n'
   }
 
   /** The ending that the end mark decides. */
