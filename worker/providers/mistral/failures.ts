@@ -89,6 +89,8 @@ function blamesTarget(
   type: string | undefined,
   message: string,
 ): boolean {
+  // Whatever its text: a 404 says that nothing of this path or name is there to be asked.
+  if (status === 404) return true
   const isRefusal = status !== undefined && status >= 400 && status < 500
   return type === 'invalid_model' || (isRefusal && status !== 429 && saysModelMissing(message))
 }
