@@ -108,7 +108,9 @@ async function main(options: Options): Promise<void> {
   for (const { name, reason } of exclusionRules) console.log(`skip ${name}: ${reason}`)
   const summary = summarize(results)
   const seconds = Math.round((Date.now() - startedMs) / 1000)
-  console.log(`\n${summary.splits} splits in ${seconds} s; ${summary.excused} excused checks`)
+  console.log(
+    `\n${summary.splits} splits in ${seconds} s; ${summary.excused} excused checks; ${summary.refused} recordings refused as a whole by the other decoder’s schema`,
+  )
   if (options.json !== undefined) {
     writeFileSync(
       options.json,

@@ -3,6 +3,7 @@ import type { ProviderAdapter } from '../../worker/providers/adapter.ts'
 import { differences, type AnswerPart } from './answer.ts'
 import { answerOfEvents } from './canonical-answer.ts'
 import { checkSplits, decodeJson, decodeStream, endingFaults, framingOf } from './check-decoding.ts'
+import { checkCuts } from './check-cuts.ts'
 import { checkDialect } from './check-dialects.ts'
 import { checkFailure } from './check-failure.ts'
 import { checkRequest } from './check-request.ts'
@@ -33,6 +34,8 @@ export interface CaseResult {
   /** Checks that a listed exclusion let fail. */
   readonly excused: readonly CheckName[]
   readonly splits: number
+  /** The other decoder's schema did not take the recording: nothing to compare. */
+  readonly refused: boolean
 }
 
 export interface CheckOptions {
@@ -59,7 +62,7 @@ export async function checkCase(
       faults: [],
       checks: [],
       excused: [],
-      splits: 0,
+      ...notStreamed,
     }
   }
   const adapter = adapterFor(recorded)
@@ -67,11 +70,11 @@ export async function checkCase(
     const fault = provenOperations.has(operation)
       ? `no adapter for provider "${provider}", and no rule in exclusions.ts covers it`
       : `no rule in exclusions.ts covers operation "${operation}"`
-    return { ...head, outcome: 'failed', faults: [fault], checks: [], excused: [], splits: 0 }
+    return { ...head, outcome: 'failed', faults: [fault], checks: [], excused: [], ...notStreamed }
   }
   const found: Findings = new Map()
-  const splits = await runChecks(recorded, adapter, options, found)
-  return { ...head, ...judge(caseExclusions[id], found), checks: [...found.keys()], splits }
+  const counts = await runChecks(recorded, adapter, options, found)
+  return { ...head, ...judge(caseExclusions[id], found), checks: [...found.keys()], ...counts }
 }
 
 /** Sets the findings against the listed exclusions: an excused check must fail, every other must pass. */
@@ -93,27 +96,30 @@ export function judge(
   return { outcome: faults.length === 0 ? 'passed' : 'failed', faults, excused }
 }
 
+const notStreamed = { splits: 0, refused: false }
+
 async function runChecks(
   recorded: RecordedCase,
   adapter: ProviderAdapter,
   options: CheckOptions,
   found: Findings,
-): Promise<number> {
+): Promise<Pick<CaseResult, 'splits' | 'refused'>> {
   attempt(found, 'request', () => checkRequest(recorded, adapter, dialects))
   if (recorded.meta.status >= 400) {
     attempt(found, 'failure', () => checkFailure(recorded, adapter, dialects))
-    return 0
+    return notStreamed
   }
   if (recorded.operation === 'count-tokens') {
     attempt(found, 'count-tokens', () => checkCount(recorded, adapter))
-    return 0
+    return notStreamed
   }
   const splits = checkAnswer(recorded, adapter, options, found)
   if (options.differential) {
     const faults = await checkDifferential(recorded, adapter)
+    if (faults === 'refused') return { splits, refused: true }
     if (faults !== undefined) found.set('differential', faults)
   }
-  return splits
+  return { splits, refused: false }
 }
 
 function attempt(
@@ -164,6 +170,19 @@ function checkAnswer(
       splits = result.splits
       return result.faults
     })
+    // A JSON array is only readable for the oracle when it is whole.
+    if (framing !== 'json-array') {
+      attempt(found, 'cuts', () =>
+        checkCuts(
+          adapter,
+          framing,
+          bytes,
+          (prefix) => readRecording(adapter.wire, recorded.provider, prefix, true),
+          options.effort.cuts,
+          seedOf(recorded.id, options.seed + 1),
+        ),
+      )
+    }
   }
   return splits
 }

@@ -51,7 +51,7 @@ export const differentialRules: readonly DifferentialRule[] = [
   {
     name: 'legacy-function-call',
     decoders: ['@ai-sdk/openai', '@ai-sdk/openai-compatible'],
-    covers: (recorded) => recorded.meta.tags.includes('legacy-function-call'),
+    covers: (recorded) => says(recorded, /"function_call": ?\{/),
     parts: ['toolCalls'],
     reason: 'they do not read `function_call`, the form of 2023',
     source: 'corpus openai/chat/json-tool-call-openai-functions-eaa62d',
@@ -93,15 +93,6 @@ export const differentialRules: readonly DifferentialRule[] = [
     reason:
       'they read `prompt_tokens_details.cached_tokens` only: not `cache_write_tokens` (OpenRouter), not `cached_tokens` beside the counts (Moonshot, Together)',
     source: 'corpus openrouter/chat/json-truncated-openrouter-cache-all-settings-real-api-e8ac72',
-  },
-  {
-    name: 'no-finish-reason',
-    decoders: ['@ai-sdk/openai-compatible'],
-    covers: (recorded) => says(recorded, /"finish_reason": ?""/),
-    parts: ['finish'],
-    reason:
-      'Snowflake leaves the reason empty: a whole answer with calls ended for its calls, one without stopped',
-    source: 'corpus snowflake/chat/json-tool-call-snowflake-thinking-910855',
   },
   {
     name: 'eos',
@@ -207,34 +198,3 @@ function isJson(text: string): boolean {
 export const differentialCases: Readonly<
   Record<string, { readonly parts: readonly AnswerPart[]; readonly reason: string }>
 > = {}
-
-/** Answers that their schema refuses as a whole, by what the recording has; what is not covered is a difference. */
-export const refusedByTheirSchema: readonly {
-  readonly decoder: string
-  readonly covers: (recorded: RecordedCase) => boolean
-  readonly reason: string
-}[] = [
-  {
-    decoder: '@ai-sdk/anthropic',
-    covers: (recorded) => says(recorded, '"content_block_location"'),
-    reason:
-      'citations of custom content documents (platform.claude.com, citations, 2026-11-20) are not in their schema',
-  },
-  {
-    decoder: '@ai-sdk/openai',
-    covers: (recorded) =>
-      !recorded.meta.stream && says(recorded, '"content_filter"') && !says(recorded, '"message"'),
-    reason: 'Azure answers a filtered completion with a choice that has no message',
-  },
-  {
-    decoder: '@ai-sdk/cohere',
-    covers: (recorded) => says(recorded, '"tool_output"'),
-    reason:
-      'citations whose source is a tool (docs.cohere.com/reference/chat, 2026-11-20) are not in their schema',
-  },
-  {
-    decoder: '@ai-sdk/google',
-    covers: (recorded) => says(recorded, /"finishReason": ?\d/),
-    reason: 'recorded with `enum-encoding=int`: names are numbers',
-  },
-]

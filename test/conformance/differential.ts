@@ -3,12 +3,9 @@ import { differences, type Answer, type AnswerFinish, type AnswerPart } from './
 import { answerOfEvents } from './canonical-answer.ts'
 import { decodeJson, decodeStream, framingOf } from './check-decoding.ts'
 import { isStreamed, responseBytes, type RecordedCase } from './corpus.ts'
-import {
-  differentialCases,
-  differentialRules,
-  refusedByTheirSchema,
-} from './differential-exclusions.ts'
-import { otherDecoderFor, readWithOther } from './other-decoders.ts'
+import { differentialCases, differentialRules } from './differential-exclusions.ts'
+import { readRecording } from './oracles/index.ts'
+import { isRefusal, otherDecoderFor, readWithOther } from './other-decoders.ts'
 
 /** Parts that the other decoders have no field for, or name in their own way. */
 const notCompared: readonly AnswerPart[] = [
@@ -23,12 +20,12 @@ const notCompared: readonly AnswerPart[] = [
 /**
  * Reads the recorded bytes with the vendor's `@ai-sdk` package too: text, tool
  * calls, finish and usage must be the same. Undefined when no package reads
- * this wire format.
+ * this wire format, `refused` when the package's schema does not take the bytes.
  */
 export async function checkDifferential(
   recorded: RecordedCase,
   adapter: ProviderAdapter,
-): Promise<string[] | undefined> {
+): Promise<string[] | 'refused' | undefined> {
   const bytes = responseBytes(recorded)
   const streamed = isStreamed(recorded)
   const framing = framingOf(adapter, bytes)
@@ -45,17 +42,16 @@ export async function checkDifferential(
   if (other === undefined) return undefined
   const events = streamed ? decodeStream(adapter, framing, [bytes]) : decodeJson(adapter, bytes)
   const ours = answerOfEvents(events)
-  let theirs: Answer
   try {
-    theirs = await readWithOther(other, streamed)
+    const theirs = await readWithOther(other, streamed)
+    const oracle = readRecording(adapter.wire, recorded.provider, bytes, streamed)
+    return compare(recorded, other.name, ours, theirs, oracle)
   } catch (error) {
-    const known = refusedByTheirSchema.some(
-      (one) => one.decoder === other.name && one.covers(recorded),
-    )
-    if (known || ours.ending === 'error') return []
+    // The oracle has checked ours; a decoder that refuses the recording as a whole says nothing about it.
+    if (isRefusal(error)) return 'refused'
+    if (ours.ending === 'error') return []
     return [`${other.name} threw: ${error instanceof Error ? describe(error) : String(error)}`]
   }
-  return compare(recorded, other.name, ours, theirs)
 }
 
 function describe(error: Error): string {
@@ -86,13 +82,21 @@ function recordedIds(recorded: RecordedCase, ours: Answer): number {
   return ids.filter((id) => id !== undefined && text.includes(JSON.stringify(id))).length
 }
 
-function compare(recorded: RecordedCase, decoder: string, ours: Answer, theirs: Answer): string[] {
+function compare(
+  recorded: RecordedCase,
+  decoder: string,
+  ours: Answer,
+  theirs: Answer,
+  oracle: Answer,
+): string[] {
   const ignore = new Set(notCompared)
   for (const field of ['input', 'output', 'reasoning', 'cacheRead', 'cacheWrite'] as const) {
     // Some write 0 for what was not counted and some nothing for a 0; neither changes a bill.
     const none = (answer: Answer): boolean => (answer.usage[field] ?? 0) === 0
     if (none(ours) && none(theirs)) ignore.add(`usage.${field}`)
   }
+  // Where the recording names no reason, each fills in its own.
+  if (oracle.choices.some(({ finish }) => finish === undefined)) ignore.add('finish')
   // Both make up ids where the wire has none.
   if (recordedIds(recorded, ours) === 0) ignore.add('toolCallIds')
   for (const rule of differentialRules) {

@@ -56,6 +56,7 @@ export const exclusionRules: readonly ExclusionRule[] = [
 export type CheckName =
   | 'decode'
   | 'splits'
+  | 'cuts'
   | 'openai-chat'
   | 'anthropic-messages'
   | 'request'

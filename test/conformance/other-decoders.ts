@@ -79,6 +79,15 @@ const finishes: Readonly<Record<string, AnswerFinish>> = {
   'tool-calls': 'toolCalls',
 }
 
+/**
+ * True for an error that says that the bytes do not fit the package's schema:
+ * then it has not read the recording, and there is nothing to compare.
+ */
+export function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return error.name === 'AI_TypeValidationError' || isRefusal(error.cause)
+}
+
 /** What the other decoder understands of the recorded bytes. Throws when it understands nothing. */
 export async function readWithOther(other: OtherDecoder, streamed: boolean): Promise<Answer> {
   const draft = new AnswerDraft()
@@ -99,7 +108,10 @@ export async function readWithOther(other: OtherDecoder, streamed: boolean): Pro
     else if (part.type === 'reasoning-delta') draft.choice(0).reasoning += part.delta
     else if (part.type === 'tool-call') addPart(draft, part)
     else if (part.type === 'finish') addEnd(draft, part)
-    else if (part.type === 'error') draft.ending = 'error'
+    else if (part.type === 'error') {
+      if (isRefusal(part.error)) throw part.error
+      draft.ending = 'error'
+    }
   }
   return draft.result()
 }

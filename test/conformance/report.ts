@@ -7,6 +7,8 @@ export interface Summary {
   /** Checks that failed as listed in exclusions.ts. */
   readonly excused: number
   readonly splits: number
+  /** Recordings that another decoder's schema refuses as a whole. */
+  readonly refused: number
 }
 
 export function summarize(results: readonly CaseResult[]): Summary {
@@ -17,6 +19,7 @@ export function summarize(results: readonly CaseResult[]): Summary {
     failed: counted('failed'),
     skipped: counted('skipped'),
     excused: results.reduce((sum, one) => sum + one.excused.length, 0),
+    refused: results.filter((one) => one.refused).length,
     splits: results.reduce((sum, one) => sum + one.splits, 0),
   }
 }

@@ -212,6 +212,17 @@ export const openAiRequestRules: readonly RequestRule[] = [
     true,
   ),
   inMessages(
+    'empty-arguments',
+    'a call without arguments has `arguments` "" or "{}"; some vendors refuse the empty text',
+    (message) =>
+      mapList(message, 'tool_calls', (call) => {
+        const called = call['function']
+        return isObject(called) && called['arguments'] === ''
+          ? { ...call, function: { ...called, arguments: '{}' } }
+          : call
+      }),
+  ),
+  inMessages(
     'delta-index',
     'the `index` of a streamed call sent back with it: it said where the pieces belong, and is in no request schema',
     (message) => mapList(message, 'tool_calls', (call) => without(call, 'index')),

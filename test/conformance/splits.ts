@@ -21,10 +21,20 @@ export interface SplitEffort {
   readonly everyPositionUpToBytes: number
   /** Random splits of longer bodies. */
   readonly randomSplits: number
+  /** Places at which a stream is made to stop. */
+  readonly cuts: number
 }
 
-export const fullEffort: SplitEffort = { everyPositionUpToBytes: 16 * 1024, randomSplits: 1000 }
-export const quickEffort: SplitEffort = { everyPositionUpToBytes: 2 * 1024, randomSplits: 25 }
+export const fullEffort: SplitEffort = {
+  everyPositionUpToBytes: 16 * 1024,
+  randomSplits: 1000,
+  cuts: 40,
+}
+export const quickEffort: SplitEffort = {
+  everyPositionUpToBytes: 2 * 1024,
+  randomSplits: 25,
+  cuts: 5,
+}
 
 /** The places to cut at, once per split: every position or many random ones, and last byte by byte. */
 export function* splitsOf(

@@ -24,13 +24,17 @@ export interface EventStreamFrame {
   readonly payload: string
 }
 
-/** Cuts AWS event-stream bytes into frames; checksums are the framer's business, not the oracle's. */
-export function readEventStream(bytes: Uint8Array): EventStreamFrame[] {
+/** Cuts AWS event-stream bytes into frames, with what is left of a frame that was cut; checksums are the framer's business. */
+export function readEventStream(bytes: Uint8Array): {
+  readonly frames: readonly EventStreamFrame[]
+  readonly leftBytes: number
+} {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const decode = (from: number, to: number): string =>
     new TextDecoder().decode(bytes.subarray(from, to))
   const frames: EventStreamFrame[] = []
-  for (let start = 0; start + 16 <= bytes.length;) {
+  let start = 0
+  while (start + 16 <= bytes.length) {
     const length = view.getUint32(start)
     if (length < 16 || start + length > bytes.length) break
     const headersEnd = start + 12 + view.getUint32(start + 4)
@@ -45,7 +49,7 @@ export function readEventStream(bytes: Uint8Array): EventStreamFrame[] {
     frames.push({ headers, payload: decode(headersEnd, start + length - 4) })
     start += length
   }
-  return frames
+  return { frames, leftBytes: bytes.length - start }
 }
 
 /** Reads a recorded Converse body, streamed or not. */
@@ -98,7 +102,8 @@ function readFrames(draft: AnswerDraft, choice: ChoiceDraft, bytes: Uint8Array):
   const calls = new Map<unknown, ChoiceDraft['toolCalls'][number]>()
   const proofs = new Map<unknown, { signature: string; redacted: string }>()
   let stopped = false
-  for (const { headers, payload } of readEventStream(bytes)) {
+  const { frames, leftBytes } = readEventStream(bytes)
+  for (const { headers, payload } of frames) {
     const body = parseJson(payload)
     const index = at(body, 'contentBlockIndex')
     if (headers[':message-type'] !== 'event') {
@@ -130,7 +135,8 @@ function readFrames(draft: AnswerDraft, choice: ChoiceDraft, bytes: Uint8Array):
   for (const { signature, redacted } of proofs.values()) {
     choice.proofs.push(...[signature, redacted].filter((one) => one !== ''))
   }
-  if (draft.ending !== 'error' && stopped) draft.ending = 'finished'
+  // Half a frame after the stop is half the usage: not an end to bill by.
+  if (draft.ending !== 'error' && stopped && leftBytes === 0) draft.ending = 'finished'
 }
 
 function proofsOf(

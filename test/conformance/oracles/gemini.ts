@@ -55,7 +55,9 @@ export function readGemini(bytes: Uint8Array, streamed: boolean): Answer {
     }
     readUsage(draft, at(body, 'usageMetadata'))
   }
-  const ended = draft.choices.some((one) => one.finish !== undefined)
+  // Half a message at the end: more was to come, whatever was said before.
+  const whole = bodies.every((body) => body !== undefined)
+  const ended = whole && draft.choices.some((one) => one.finish !== undefined)
   if (draft.ending !== 'error' && (ended || !streamed)) draft.ending = 'finished'
   for (const choice of draft.choices) {
     if (choice.finish === 'stop' && choice.toolCalls.length > 0) choice.finish = 'toolCalls'

@@ -42,12 +42,14 @@ export function readOpenAiChat(bytes: Uint8Array, streamed: boolean, provider: s
   }
   let done = false
   let failed = false
+  let whole = true
   for (const { event, data } of readSse(bytes)) {
     if (data.trim() === '[DONE]') {
       done = true
       break
     }
     const body = parseJson(data)
+    if (body === undefined) whole = false
     if (event === 'error' || hasError(body)) {
       failed = true
       readUsage(draft, at(body, 'usage'))
@@ -58,7 +60,7 @@ export function readOpenAiChat(bytes: Uint8Array, streamed: boolean, provider: s
   const finished =
     draft.choices.length > 0 && draft.choices.every((one) => one.finish !== undefined)
   if (failed) draft.ending = 'error'
-  else if (done || (finished && vendors[provider]?.endsWithoutDone === true))
+  else if (done || (finished && whole && vendors[provider]?.endsWithoutDone === true))
     draft.ending = 'finished'
   return draft.result()
 }
