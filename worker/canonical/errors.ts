@@ -1,4 +1,5 @@
 import type { Failure, FailureClass } from './failure.ts'
+import type { JsonObject } from './request.ts'
 
 /** The stable codes that callers may rely on (`docs/architecture.md`, errors). */
 export type ErrorCode =
@@ -31,13 +32,15 @@ export interface GatewayError {
   /** The field at fault, as a path into the caller's own body: `messages[0].content`. */
   readonly param?: string
   readonly retryAfterMs?: number
+  /** What clients of one dialect read to recover by themselves, in that dialect's words. */
+  readonly details?: JsonObject
 }
 
 export function gatewayError(
   code: ErrorCode,
   status: number,
   message: string,
-  more: Pick<GatewayError, 'param' | 'retryAfterMs'> = {},
+  more: Pick<GatewayError, 'param' | 'retryAfterMs' | 'details'> = {},
 ): GatewayError {
   return { code, status, message, ...more }
 }

@@ -22,10 +22,16 @@ function typeOf(status: number): string {
 
 /** Anthropic's error with our stable `code` (and `param`, where a field is at fault) beside its type. */
 export function renderError(error: GatewayError, requestId: string): JsonObject {
-  const { message, code, param, status } = error
+  const { message, code, param, status, details } = error
   return {
     type: 'error',
-    error: { type: typeOf(status), message, code, ...(param === undefined ? {} : { param }) },
+    error: {
+      type: typeOf(status),
+      message,
+      code,
+      ...(param === undefined ? {} : { param }),
+      ...(details === undefined ? {} : { details }),
+    },
     request_id: requestId,
   }
 }

@@ -15,6 +15,7 @@ import { readBody } from '../shared/read-body.ts'
 import { readContent, textBlock } from './parse-blocks.ts'
 import { readParallelToolCalls, readToolChoice, readTools } from './parse-tools.ts'
 import { countTokensSchema, type MessagesBody, messagesSchema, type PromptBody } from './schema.ts'
+import { threadError } from './thread-error.ts'
 
 /** Fields that the canonical request holds itself. `output_config` may hold more than that: its rest is an extension. */
 const knownFields = new Set([
@@ -48,6 +49,8 @@ const usageFields = new Set(['include'])
 
 /** Reads a body of `POST /v1/messages`. */
 export function parse(body: unknown): Parsed<CanonicalRequest> {
+  const refused = threadError(body)
+  if (refused !== null) return { ok: false, error: refused }
   const read = readBody(messagesSchema(), body)
   if (!read.ok) return read
   const fields = read.value
@@ -65,6 +68,8 @@ export function parse(body: unknown): Parsed<CanonicalRequest> {
 
 /** Reads a body of `POST /v1/messages/count_tokens`: as above, without `max_tokens`. */
 export function parseCountTokens(body: unknown): Parsed<CanonicalRequest> {
+  const refused = threadError(body)
+  if (refused !== null) return { ok: false, error: refused }
   const read = readBody(countTokensSchema(), body)
   if (!read.ok) return read
   return withPrompt(body, read.value, new Ignored(), { sampling: {}, stream: false })
