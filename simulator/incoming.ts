@@ -43,7 +43,7 @@ function modelOf(call: Call): string | null {
   if (named !== '') return named
   const inPath =
     /\/models\/([^/:]+):/.exec(call.path)?.[1] ??
-    /\/model\/(.+)\/converse(-stream)?$/.exec(call.path)?.[1] ??
+    /\/model\/(.+)\/(converse(-stream)?|count-tokens)$/.exec(call.path)?.[1] ??
     /\/deployments\/([^/]+)\//.exec(call.path)?.[1] ??
     /\/ai\/run\/(.+)$/.exec(call.path)?.[1]
   return inPath === undefined ? null : decodeURIComponent(inPath)

@@ -1,20 +1,21 @@
 import type { Choice, Finish } from '../ask.ts'
 import { frameOf } from '../frames.ts'
 import type { Json, JsonObject } from '../json.ts'
-import { compact } from '../json.ts'
+import { compact, objectOr } from '../json.ts'
+import { inputTokens } from '../plan-answer.ts'
 import type { Call, ErrorAnswer, Frame, Problem, Reading, WireFormat, Writing } from '../wire.ts'
 import { problem } from '../wire.ts'
 import { eventStreamFrame } from './aws-event-stream.ts'
 import { readConverse } from './bedrock-request.ts'
 import { bearerOf, isBadKey } from './openai.ts'
 
-/** Amazon Bedrock Converse and ConverseStream. */
+/** Amazon Bedrock Converse, ConverseStream and CountTokens. */
 export const bedrockWire: WireFormat = {
   authenticate,
   read,
   streamType: () => 'application/vnd.amazon.eventstream',
   writeJson,
-  writeCount: () => null,
+  writeCount: (ask) => ({ inputTokens: inputTokens(ask) }),
   writeStream,
   writeError,
   writeErrorFrames: (found) => [frameOf(exceptionFrame(found))],
@@ -59,14 +60,23 @@ function authenticate(call: Call): Problem | null {
 
 function read(call: Call): Reading {
   const [, model = '', method = ''] =
-    /\/model\/(.+)\/(converse|converse-stream)$/.exec(call.path) ?? []
+    /\/model\/(.+)\/(converse|converse-stream|count-tokens)$/.exec(call.path) ?? []
   if (call.method !== 'POST' || method === '') {
     const found = problem(404, 'Unable to determine service/operation name to be authorized', {
       type: 'UnknownOperationException',
     })
     return { kind: 'problem', problem: found }
   }
-  return readConverse(call, decodeURIComponent(model), method === 'converse-stream')
+  const name = decodeURIComponent(model)
+  if (method === 'count-tokens') return readCount(call, name)
+  return readConverse(call, name, method === 'converse-stream')
+}
+
+/** CountTokens wraps the prompt: `{"input":{"converse":{...}}}`. */
+function readCount(call: Call, model: string): Reading {
+  const prompt = objectOr(objectOr(call.body['input'])['converse'])
+  const reading = readConverse({ ...call, body: prompt }, model, false)
+  return reading.kind === 'answer' ? { kind: 'count', ask: reading.ask } : reading
 }
 
 /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html, errors, read 2026-11-20. */
