@@ -19,6 +19,8 @@ and compares with an independent reading of the same recording.
   --seed N           seed of the random splits (default 20261120)
   --quick            fewer splits: every position up to 2 kB, 25 random ones above
   --no-differential  do not compare with the @ai-sdk decoders
+  --strict           a difference from the @ai-sdk decoders, or another spelling of a request,
+                     must be named by a rule; CI runs so on the corpus it knows
   --threads N        worker threads (default: one per core, at most 4)
   --help             this text
 
@@ -31,6 +33,7 @@ interface Options {
   readonly seed: number
   readonly quick: boolean
   readonly differential: boolean
+  readonly strict: boolean
   readonly threads: number
 }
 
@@ -44,6 +47,7 @@ function readOptions(): Options | undefined {
       seed: { type: 'string', default: '20261120' },
       quick: { type: 'boolean', default: false },
       differential: { type: 'boolean', default: true },
+      strict: { type: 'boolean', default: false },
       threads: { type: 'string', default: String(Math.min(4, availableParallelism())) },
       help: { type: 'boolean', default: false },
     },
@@ -53,13 +57,14 @@ function readOptions(): Options | undefined {
     if (!values.help) process.exitCode = 2
     return undefined
   }
-  const { corpus, json, only, quick, differential } = values
+  const { corpus, json, only, quick, differential, strict } = values
   return {
     corpus,
     json,
     only,
     quick,
     differential,
+    strict,
     seed: Number(values.seed),
     threads: Math.max(1, Number(values.threads)),
   }
@@ -103,6 +108,10 @@ async function main(options: Options): Promise<void> {
   for (const { id, faults } of results.filter((one) => one.outcome === 'failed')) {
     console.log(`\n${id}`)
     for (const fault of faults) console.log(`  ${fault}`)
+  }
+  for (const { id, disagreements } of results.filter((one) => one.disagreements.length > 0)) {
+    console.log(`\n${id}: second opinions that no rule names`)
+    for (const one of disagreements) console.log(`  ${one}`)
   }
   console.log(`\n${tableOf(results)}`)
   for (const { name, reason } of exclusionRules) console.log(`skip ${name}: ${reason}`)

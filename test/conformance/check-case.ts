@@ -33,6 +33,8 @@ export interface CaseResult {
   readonly checks: readonly CheckName[]
   /** Checks that a listed exclusion let fail. */
   readonly excused: readonly CheckName[]
+  /** Second opinions that differ and that nothing lists: faults under `strict`. */
+  readonly disagreements: readonly string[]
   readonly splits: number
   /** The other decoder's schema did not take the recording: nothing to compare. */
   readonly refused: boolean
@@ -42,6 +44,8 @@ export interface CheckOptions {
   readonly effort: SplitEffort
   readonly seed: number
   readonly differential: boolean
+  /** Every difference must be named by a rule: another decoder's reading and another client's spelling, too. */
+  readonly strict: boolean
 }
 
 type Findings = Map<CheckName, readonly string[]>
@@ -62,6 +66,7 @@ export async function checkCase(
       faults: [],
       checks: [],
       excused: [],
+      disagreements: [],
       ...notStreamed,
     }
   }
@@ -70,30 +75,57 @@ export async function checkCase(
     const fault = provenOperations.has(operation)
       ? `no adapter for provider "${provider}", and no rule in exclusions.ts covers it`
       : `no rule in exclusions.ts covers operation "${operation}"`
-    return { ...head, outcome: 'failed', faults: [fault], checks: [], excused: [], ...notStreamed }
+    return {
+      ...head,
+      outcome: 'failed',
+      faults: [fault],
+      checks: [],
+      excused: [],
+      disagreements: [],
+      ...notStreamed,
+    }
   }
   const found: Findings = new Map()
   const counts = await runChecks(recorded, adapter, options, found)
-  return { ...head, ...judge(caseExclusions[id], found), checks: [...found.keys()], ...counts }
+  const verdict = judge(caseExclusions[id], found, options.strict)
+  return { ...head, ...verdict, checks: [...found.keys()], ...counts }
 }
 
-/** Sets the findings against the listed exclusions: an excused check must fail, every other must pass. */
+/**
+ * Sets the findings against the listed exclusions: an excused check must fail,
+ * every other must pass. What contradicts the recording is always a fault; a
+ * second opinion that nobody has named yet is one under `strict` only, because
+ * it says as much about the other decoder or client as about ours.
+ */
 export function judge(
   exclusion: CaseExclusion | undefined,
   found: Findings,
-): Pick<CaseResult, 'outcome' | 'faults' | 'excused'> {
+  strict = true,
+): Pick<CaseResult, 'outcome' | 'faults' | 'excused' | 'disagreements'> {
   const faults: string[] = found.size === 0 ? ['no check applies to this case'] : []
   const excused: CheckName[] = []
+  const disagreements: string[] = []
   for (const [name, list] of found) {
     const listed = exclusion?.checks.includes(name) === true
     if (listed && list.length === 0) faults.push(`${name}: passes, but exclusions.ts lists it`)
     else if (listed) excused.push(name)
-    else faults.push(...list.map((fault) => `${name}: ${fault}`))
+    else {
+      for (const fault of list) {
+        const second = !strict && isSecondOpinion(name, fault)
+        ;(second ? disagreements : faults).push(`${name}: ${fault}`)
+      }
+    }
   }
   for (const name of exclusion?.checks ?? []) {
     if (!found.has(name)) faults.push(`${name}: exclusions.ts lists a check that does not apply`)
   }
-  return { outcome: faults.length === 0 ? 'passed' : 'failed', faults, excused }
+  return { outcome: faults.length === 0 ? 'passed' : 'failed', faults, excused, disagreements }
+}
+
+/** Another decoder's reading; or a request that says the same in other words. One that lost a field, or was refused, is neither. */
+function isSecondOpinion(name: CheckName, fault: string): boolean {
+  if (name === 'differential') return true
+  return name === 'request' && !fault.startsWith('parse:') && !fault.endsWith('written nothing')
 }
 
 const notStreamed = { splits: 0, refused: false }

@@ -14,7 +14,12 @@ describe(`every recorded exchange, seed ${seed}`, () => {
   test.each(fixtures.map((recorded) => [recorded.id, recorded] as const))(
     '%s',
     async (_id, recorded) => {
-      const result = await checkCase(recorded, { effort: quickEffort, seed, differential: true })
+      const result = await checkCase(recorded, {
+        effort: quickEffort,
+        seed,
+        differential: true,
+        strict: true,
+      })
       expect(result.faults).toEqual([])
       expect(result.outcome).toBe('passed')
     },

@@ -199,6 +199,21 @@ describe('the other checks', () => {
       'decode: passes, but exclusions.ts lists it',
       'request: exclusions.ts lists a check that does not apply',
     ])
+    const opinions = new Map([
+      ['differential', ['text']],
+      ['request', ['stop: recorded "a", written ["a"]']],
+    ] as const)
+    expect(judge(undefined, opinions).outcome).toBe('failed')
+    expect(judge(undefined, opinions, false)).toMatchObject({
+      outcome: 'passed',
+      disagreements: ['differential: text', 'request: stop: recorded "a", written ["a"]'],
+    })
+    for (const fault of ['seed: recorded 7, written nothing', 'parse: refused']) {
+      expect(judge(undefined, new Map([['request', [fault]]] as const), false).outcome).toBe(
+        'failed',
+      )
+    }
+    expect(judge(undefined, new Map([['decode', ['text']]] as const), false).outcome).toBe('failed')
     expect(judge(undefined, new Map([['decode', ['text']]] as const)).outcome).toBe('failed')
     expect(
       judge(

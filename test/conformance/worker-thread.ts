@@ -9,6 +9,7 @@ interface ThreadOptions {
   readonly seed: number
   readonly quick: boolean
   readonly differential: boolean
+  readonly strict: boolean
 }
 
 const options = workerData as ThreadOptions
