@@ -16,6 +16,9 @@ export type Cell = (model: string, target: SdkTarget) => Promise<void>
 /** Checks that a request for what the target cannot do is refused, by this feature's name. */
 export type Refusal = (run: () => Promise<void>, feature: string) => Promise<void>
 
+/** The feature that `target` lacks for `operation` as this client asks for it; undefined where it can. */
+export type Cannot = (target: SdkTarget, operation: Operation) => string | undefined
+
 const thoughtful: ReadonlySet<Operation> = new Set(['reasoning', 'streamed reasoning'])
 
 /** Starts one gateway for the file. The answer's fields are there once the tests run. */
@@ -50,6 +53,7 @@ export function describeCells(
   client: string,
   operations: Readonly<Partial<Record<Operation, Cell>>>,
   refused: Refusal,
+  cannot: Cannot = (target, operation) => target.cannot[operation],
 ): void {
   let passed = 0
   let refusals = 0
@@ -59,7 +63,7 @@ export function describeCells(
       const cell = operations[operation]
       const model = thoughtful.has(operation) ? target.thinker : target.model
       if (cell === undefined || model === null) continue
-      const missing = target.cannot[operation]
+      const missing = cannot(target, operation)
       it(missing === undefined ? operation : `${operation} is refused: no ${missing}`, async () => {
         if (missing === undefined) await cell(model, target)
         else {
