@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import type { CanonicalEvent, ChoiceFinish } from '../../../worker/canonical/events.ts'
 import type { Dialect, RenderContext } from '../../../worker/dialects/dialect.ts'
 
+export { sseMessages } from '../../support/sse-messages.ts'
+
 export const context: RenderContext = {
   requestId: 'req_1',
   model: 'chat',
@@ -26,17 +28,6 @@ export function renderAll(
 /** A `fetch` that answers every call with `body`. */
 export function answering(body: string, type = 'text/event-stream'): typeof fetch {
   return async () => new Response(body, { headers: { 'content-type': type } })
-}
-
-/** Messages of an SSE stream, read by the rules of the standard and nothing else. */
-export function sseMessages(stream: string): { event: string; data: string }[] {
-  return stream.split('\n\n').flatMap((part) => {
-    const lines = part.split('\n').filter((line) => line !== '' && !line.startsWith(':'))
-    if (lines.length === 0) return []
-    const field = (name: string) =>
-      lines.flatMap((line) => (line.startsWith(`${name}: `) ? [line.slice(name.length + 2)] : []))
-    return [{ event: field('event').join(), data: field('data').join('\n') }]
-  })
 }
 
 export interface Case {

@@ -1,15 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk'
-import type {
-  Message,
-  MessageDeltaUsage,
-  RawMessageDeltaEvent,
-  RawMessageStreamEvent,
-  RedactedThinkingBlock,
-  TextBlock,
-  ThinkingBlock,
-  ToolUseBlock,
-  Usage,
-} from '@anthropic-ai/sdk/resources/messages'
+import type { Message } from '@anthropic-ai/sdk/resources/messages'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Block } from '../../../../worker/canonical/blocks.ts'
@@ -19,116 +9,8 @@ import {
   anthropicMessages,
   renderCountTokens,
 } from '../../../../worker/dialects/anthropic-messages/index.ts'
+import { eventsOf, expectKeys, expectWellFormed, keys } from '../../../support/anthropic-shape.ts'
 import { answering, anyStream, anyText, context, renderAll, sseMessages } from '../support.ts'
-
-/** The fields of the SDK's types; the compiler refuses one too few or too many. */
-const keys = {
-  message: {
-    id: 1,
-    container: 1,
-    content: 1,
-    diagnostics: 1,
-    model: 1,
-    role: 1,
-    stop_details: 1,
-    stop_reason: 1,
-    stop_sequence: 1,
-    type: 1,
-    usage: 1,
-  } satisfies Record<keyof Message, 1>,
-  usage: {
-    cache_creation: 1,
-    cache_creation_input_tokens: 1,
-    cache_read_input_tokens: 1,
-    inference_geo: 1,
-    input_tokens: 1,
-    output_tokens: 1,
-    output_tokens_details: 1,
-    server_tool_use: 1,
-    service_tier: 1,
-    speed: 1,
-  } satisfies Record<keyof Usage, 1>,
-  deltaUsage: {
-    cache_creation_input_tokens: 1,
-    cache_read_input_tokens: 1,
-    input_tokens: 1,
-    output_tokens: 1,
-    output_tokens_details: 1,
-    server_tool_use: 1,
-  } satisfies Record<keyof MessageDeltaUsage, 1>,
-  delta: { container: 1, stop_details: 1, stop_reason: 1, stop_sequence: 1 } satisfies Record<
-    keyof RawMessageDeltaEvent['delta'],
-    1
-  >,
-  text: { citations: 1, text: 1, type: 1 } satisfies Record<keyof TextBlock, 1>,
-  thinking: { signature: 1, thinking: 1, type: 1 } satisfies Record<keyof ThinkingBlock, 1>,
-  redacted_thinking: { data: 1, type: 1 } satisfies Record<keyof RedactedThinkingBlock, 1>,
-  tool_use: { id: 1, caller: 1, input: 1, name: 1, type: 1 } satisfies Record<
-    keyof Omit<ToolUseBlock, 'toolset_name'>,
-    1
-  >,
-}
-
-function expectKeys(value: object, wanted: Readonly<Record<string, 1>>): void {
-  expect(Object.keys(value).sort()).toEqual(Object.keys(wanted).sort())
-}
-
-const eventTypes = [
-  'message_start',
-  'content_block_start',
-  'content_block_delta',
-  'content_block_stop',
-  'message_delta',
-  'message_stop',
-] as const satisfies readonly RawMessageStreamEvent['type'][]
-
-/** Checks one stream against the SDK's types and the order that the API documents. */
-function expectWellFormed(stream: string): void {
-  let open: number | null = null
-  let next = 0
-  const events = eventsOf(stream)
-  for (const event of events) {
-    expect(eventTypes).toContain(event.type)
-    switch (event.type) {
-      case 'message_start':
-        expectKeys(event.message, keys.message)
-        expectKeys(event.message.usage, keys.usage)
-        break
-      case 'content_block_start': {
-        expect(open).toBeNull()
-        expect(event.index).toBe(next)
-        open = next++
-        const block = event.content_block
-        if (block.type in keys) expectKeys(block, keys[block.type as 'text'])
-        break
-      }
-      case 'content_block_delta':
-        expect(event.index).toBe(open)
-        break
-      case 'content_block_stop':
-        expect(event.index).toBe(open)
-        open = null
-        break
-      case 'message_delta':
-        expect(open).toBeNull()
-        expectKeys(event.delta, keys.delta)
-        expectKeys(event.usage, keys.deltaUsage)
-        break
-      case 'message_stop':
-        break
-    }
-  }
-  expect(events[0]?.type).toBe('message_start')
-  expect(events.slice(-2).map((event) => event.type)).toEqual(['message_delta', 'message_stop'])
-}
-
-function eventsOf(stream: string): RawMessageStreamEvent[] {
-  return sseMessages(stream).map(({ event, data }) => {
-    const parsed = JSON.parse(data) as RawMessageStreamEvent
-    expect(parsed.type).toBe(event)
-    return parsed
-  })
-}
 
 function readWithSdk(stream: string): Promise<Message> {
   const client = new Anthropic({ apiKey: 'none', maxRetries: 0, fetch: answering(stream) })

@@ -1,27 +1,12 @@
-import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
-import { readFileSync } from 'node:fs'
 import OpenAI from 'openai'
 import { describe, expect, it } from 'vitest'
 import type { Block } from '../../../../worker/canonical/blocks.ts'
 import type { CanonicalEvent } from '../../../../worker/canonical/events.ts'
 import { collect } from '../../../../worker/canonical/response.ts'
 import { openAiChat } from '../../../../worker/dialects/openai-chat/index.ts'
+import { expectSchema } from '../../../support/openai-schema.ts'
 import { answering, anyStream, anyText, context, renderAll, sseMessages } from '../support.ts'
-
-const ajv = new Ajv2020({ strict: false })
-ajv.addSchema(
-  JSON.parse(
-    readFileSync(new URL('../../../fixtures/schemas/openai-chat.json', import.meta.url), 'utf8'),
-  ),
-  'openai',
-)
-
-function expectSchema(name: string, value: unknown): void {
-  const validate = ajv.getSchema(`openai#/$defs/${name}`)
-  if (validate === undefined) throw new Error(`no schema ${name}`)
-  expect(validate(value), JSON.stringify(validate.errors)).toBe(true)
-}
 
 const finish: CanonicalEvent = { type: 'finish', choices: [{ choice: 0, reason: 'stop' }] }
 
