@@ -17,7 +17,7 @@ import type { RequestRecord } from './engine/record.ts'
 import type { RetryBudget } from './engine/retry-budget.ts'
 import { serve } from './engine/serve.ts'
 import { serveCountTokens } from './engine/serve-count-tokens.ts'
-import { serveExplain } from './engine/serve-explain.ts'
+import { serveExplain, type BodyReader } from './engine/serve-explain.ts'
 
 interface Environment {
   Bindings: Readonly<Record<string, unknown>>
@@ -48,7 +48,11 @@ export function createApp(isolateOf: IsolateOf): App {
   const app = new Hono<Environment>()
   identify(app, isolateOf)
   app.get('/healthz', (context) =>
-    context.json({ status: 'ok', config: isolateOf(context.env).runtime.version }),
+    context.json(
+      { status: 'ok', config: isolateOf(context.env).runtime.version },
+      200,
+      plainHeaders(context, isolateOf(context.env)),
+    ),
   )
   authenticate(app, isolateOf)
   chatEndpoints(app, isolateOf)
@@ -120,23 +124,34 @@ function chatEndpoints(app: App, isolateOf: IsolateOf): void {
       ports,
     )
   }
+  // A client that leaves ends the work for its request, except what is waited for: the record still has to be written.
+  const toTheEnd = (context: AppContext, answer: Promise<Response>) => {
+    context.executionCtx.waitUntil(answer.catch(() => undefined))
+    return answer
+  }
   const chat = (dialect: Dialect) => (context: AppContext) =>
-    serve(context.req.raw, dialect, context.get('caller'), exchangeFor(context, dialect, 'chat'))
+    toTheEnd(
+      context,
+      serve(context.req.raw, dialect, context.get('caller'), exchangeFor(context, dialect, 'chat')),
+    )
 
   app.post('/v1/chat/completions', chat(openAiChat))
   app.post('/v1/messages', chat(anthropicMessages))
   app.post('/v1/messages/count_tokens', (context) =>
-    serveCountTokens(
-      context.req.raw,
-      { parse: parseCountTokens, render: renderCountTokens },
-      context.get('caller'),
-      exchangeFor(context, anthropicMessages, 'count_tokens'),
+    toTheEnd(
+      context,
+      serveCountTokens(
+        context.req.raw,
+        { parse: parseCountTokens, render: renderCountTokens },
+        context.get('caller'),
+        exchangeFor(context, anthropicMessages, 'count_tokens'),
+      ),
     ),
   )
   app.post('/v1/explain', (context) =>
     serveExplain(
       context.req.raw,
-      dialectOfPath,
+      bodyReaderOf,
       context.get('caller'),
       exchangeFor(context, openAiChat, 'chat'),
     ),
@@ -189,9 +204,11 @@ function faults(app: App, isolateOf: IsolateOf): void {
   })
 }
 
-function dialectOfPath(path: string): Dialect | null {
-  if (path === '/v1/chat/completions') return openAiChat
-  return path === '/v1/messages' ? anthropicMessages : null
+function bodyReaderOf(path: string): BodyReader | null {
+  if (path === '/v1/chat/completions') return openAiChat.parse
+  if (path === '/v1/messages') return anthropicMessages.parse
+  if (path === '/v1/messages/count_tokens') return parseCountTokens
+  return notBuilt.includes(path) ? 'not-built' : null
 }
 
 /** Errors are told in the dialect of the path, and that of OpenAI elsewhere. */
@@ -217,7 +234,12 @@ function refuse(context: AppContext, isolate: Isolate, error: GatewayError): Res
   const requestId = context.get('requestId')
   return new Response(JSON.stringify(errorDialect(context).renderError(error, requestId)), {
     status: error.status,
-    headers: { 'content-type': 'application/json', ...plainHeaders(context, isolate) },
+    headers: {
+      'content-type': 'application/json',
+      ...plainHeaders(context, isolate),
+      // The clients' SDKs try anything from 500 on again unless they are told not to.
+      ...(error.status >= 500 ? { 'x-should-retry': 'false' } : {}),
+    },
   })
 }
 
@@ -225,6 +247,8 @@ function plainHeaders(context: AppContext, isolate: Isolate): Record<string, str
   return {
     'x-switchyard-request-id': context.get('requestId'),
     'x-switchyard-config': isolate.runtime.version,
+    'x-switchyard-attempts': '0',
+    'server-timing': 'policy;dur=0, admit;dur=0',
   }
 }
 
