@@ -393,12 +393,8 @@ describe('the fault matrix', () => {
     report(
       `fault matrix: ${cells} cells (${cases.length} cases of ${kinds.size} kinds x up to ${Math.max(...providers.map((one) => modesOf(one).length))} ways of asking x ${providers.length} providers x with and without a second)`,
     )
-    expect([...kinds].toSorted()).toEqual(
-      [
-        ...['errorEvent', 'hang', 'latency', 'malformed', 'noUsage'],
-        ...['reset', 'split', 'stall', 'status', 'truncate'],
-      ].toSorted(),
-    )
+    const known = 'errorEvent hang latency malformed noUsage reset split stall status truncate'
+    expect([...kinds].toSorted().join(' ')).toBe(known)
     expect(new Set(providers.map((id) => adapters.get(id)?.wire))).toEqual(
       new Set([...adapters.values()].map(({ wire }) => wire)),
     )

@@ -9,9 +9,8 @@ export async function pool<Item, Result>(
   const lane = async () => {
     for (;;) {
       const index = next++
-      const item = items[index]
-      if (index >= items.length || item === undefined) return
-      results[index] = await work(item, index)
+      if (index >= items.length) return
+      results[index] = await work(items[index] as Item, index)
     }
   }
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane))

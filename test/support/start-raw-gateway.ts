@@ -1,0 +1,130 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { checkRoutes, gatewaySecrets, localSecrets, root } from '../../scripts/local-gateway.ts'
+import { GatewayLogs } from './gateway-logs.ts'
+
+export interface RawGateway {
+  readonly url: string
+  readonly port: number
+  readonly key: string
+  /** Process id of the only workerd. */
+  readonly pid: number
+  readonly logs: GatewayLogs
+  close(): Promise<void>
+}
+
+/** The runtime's own binary; its package, which is plain JavaScript, exports the path. */
+const workerd = (createRequire(import.meta.url)('workerd') as { readonly default: string }).default
+
+/**
+ * Starts what `wrangler deploy` would upload on a bare `workerd serve`: one
+ * process, no development proxy before it, so that disconnects arrive as they
+ * do in production and its memory is the gateway's alone.
+ */
+export async function startRawGateway(
+  routes: object,
+  variables: Readonly<Record<string, string>>,
+): Promise<RawGateway> {
+  const state = mkdtempSync(join(tmpdir(), 'switchyard-raw-'))
+  const file = join(state, 'routes.json')
+  writeFileSync(file, JSON.stringify(routes))
+  checkRoutes(file)
+  const secrets = localSecrets(state, 'demo')
+  build(join(state, 'build'), file)
+  const port = await freePort()
+  const bindings = { ...variables, ...gatewaySecrets(secrets) }
+  const config = join(state, 'config.capnp')
+  writeFileSync(config, workerdConfig(port, bindings))
+  const child = spawn(workerd, ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const logs = new GatewayLogs()
+  for (const output of [child.stdout, child.stderr])
+    output.on('data', (bytes: Buffer) => logs.take(bytes.toString('utf8')))
+  const exit = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve())
+  })
+  const url = `http://127.0.0.1:${port}`
+  await ready(url, logs, () => child.exitCode !== null)
+  return {
+    url,
+    port,
+    key: secrets.key,
+    pid: child.pid ?? 0,
+    logs,
+    async close() {
+      child.kill('SIGKILL')
+      await exit
+      rmSync(state, { recursive: true, force: true })
+    },
+  }
+}
+
+/** What `wrangler deploy` would upload, with `routes` in the place of `routes.json`. */
+function build(directory: string, routes: string): void {
+  const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js')
+  const alias = `../../routes.json:${routes}`
+  execFileSync(
+    process.execPath,
+    [wrangler, 'deploy', '--dry-run', '--outdir', directory, '--alias', alias],
+    {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, WRANGLER_SEND_METRICS: 'false' },
+    },
+  )
+}
+
+/** One Worker on one loopback port, under the compatibility settings of `wrangler.toml`. */
+function workerdConfig(port: number, bindings: Readonly<Record<string, string>>): string {
+  const toml = readFileSync(join(root, 'wrangler.toml'), 'utf8')
+  const date = /^compatibility_date *= *("[^"]+")/m.exec(toml)?.[1] ?? ''
+  const flags = /^compatibility_flags *= *(\[[^\]]*\])/m.exec(toml)?.[1] ?? '[]'
+  // Cap'n Proto's text literals escape as JSON's do, for printable ASCII.
+  const text = (value: string) => JSON.stringify(value)
+  const bound = Object.entries(bindings).map(
+    ([name, value]) => `( name = ${text(name)}, text = ${text(value)} )`,
+  )
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    ( name = "main", worker = .worker ),
+    ( name = "internet", network = ( allow = ["local", "private", "public"] ) ),
+  ],
+  sockets = [ ( name = "http", address = "127.0.0.1:${port}", http = (), service = "main" ) ],
+);
+const worker :Workerd.Worker = (
+  modules = [ ( name = "index.js", esModule = embed "build/index.js" ) ],
+  compatibilityDate = ${date},
+  compatibilityFlags = ${flags},
+  bindings = [ ${bound.join(', ')} ],
+);
+`
+}
+
+async function ready(url: string, logs: GatewayLogs, ended: () => boolean): Promise<void> {
+  const endMs = Date.now() + 10_000
+  for (;;) {
+    try {
+      const response = await fetch(`${url}/healthz`)
+      await response.arrayBuffer()
+      if (response.status === 200) return
+    } catch {
+      // Not listening yet.
+    }
+    if (ended() || Date.now() > endMs) throw new Error(`workerd did not start: ${logs.text}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer()
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
+}
