@@ -82,6 +82,16 @@ function usageJson(writing: Writing, outputTokens: number): JsonObject {
   }
 }
 
+/** `message_delta` repeats the counts and nothing else (corpus anthropic/messages). */
+function lastUsage(writing: Writing, outputTokens: number): JsonObject {
+  const {
+    cache_creation: _split,
+    service_tier: _tier,
+    ...counts
+  } = usageJson(writing, outputTokens)
+  return compact(counts)
+}
+
 function blocksOf(writing: Writing, choice: Choice): JsonObject[] {
   const thinking = choice.reasoning.join('')
   const text = choice.text.join('')
@@ -127,7 +137,7 @@ function writeStream(writing: Writing): Frame[] {
     usage: withUsage ? usageJson(writing, 1) : undefined,
   })
   const delta = { stop_reason: stopReasons[choice.finish], stop_sequence: choice.stopSequence }
-  const usage = withUsage ? usageJson(writing, answer.tokens.output) : undefined
+  const usage = withUsage ? lastUsage(writing, answer.tokens.output) : undefined
   return [
     eventFrame('message_start', { type: 'message_start', message }),
     eventFrame('ping', { type: 'ping' }),
