@@ -30,7 +30,8 @@ const byTag: readonly (readonly [tag: string, expectation: Expectation])[] = [
   ['permission-error', { classes: ['auth', 'bad_request'] }],
 ]
 
-function expectationOf(recorded: RecordedCase, body: string): Expectation {
+/** The failure a recorded error must be read as. */
+export function expectationOf(recorded: RecordedCase, body: string): Expectation {
   const { status, tags } = recorded.meta
   // A 429 for want of capacity is the vendor's load, not our rate (Mistral "Service tier capacity exceeded").
   if (status === 429 && /capacity|overloaded/i.test(body)) {
