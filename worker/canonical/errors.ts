@@ -91,18 +91,14 @@ export function errorOfFailures(failures: readonly [Failure, ...Failure[]]): Gat
   const outOfQuota = failures.every(
     (one) => one.class === 'rate_limited' || one.class === 'quota_exhausted',
   )
-  if (outOfQuota) {
-    const waits = failures.flatMap((one) =>
-      one.retryAfterMs === undefined ? [] : [one.retryAfterMs],
-    )
-    return gatewayError(
-      'rate_limited',
-      429,
-      last.message,
-      waits.length === 0 ? {} : { retryAfterMs: Math.min(...waits) },
-    )
-  }
+  const more = earliestRetry(failures)
+  if (outOfQuota) return gatewayError('rate_limited', 429, last.message, more)
   if (failures.every((one) => one.class === 'timeout')) return errorOfFailure(last)
-  const { message } = last
-  return gatewayError('upstream_error', 502, message)
+  return gatewayError('upstream_error', 502, last.message, more)
+}
+
+/** When the first of them may answer again; unknown as soon as one does not say. */
+function earliestRetry(failures: readonly Failure[]): Pick<GatewayError, 'retryAfterMs'> {
+  const waits = failures.flatMap(({ retryAfterMs }) => retryAfterMs ?? [])
+  return waits.length < failures.length ? {} : { retryAfterMs: Math.min(...waits) }
 }

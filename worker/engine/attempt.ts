@@ -6,6 +6,7 @@ import type { Feature, ProviderAdapter, UpstreamCall } from '../providers/adapte
 import type { EventDecoder } from '../streams/event-decoder.ts'
 import { StreamDecoder } from '../streams/stream-decoder.ts'
 import { AttemptControl } from './attempt-control.ts'
+import { peekJson } from './peek.ts'
 import type { Ports } from './ports.ts'
 import { headerMap, readText, send } from './upstream.ts'
 
@@ -104,14 +105,17 @@ async function tryAttempt(
   try {
     if (response.status < 200 || response.status > 299)
       return failed(await refusal(response, adapter, ports.nowMs()), response.status)
-    const type = response.headers.get('content-type') ?? ''
-    if (
-      request.stream &&
-      (!type.includes('application/json') || adapter.framing.startsWith('json'))
-    )
-      return await openStream(response, adapter, relay, control)
+    let whole = response
+    if (request.stream) {
+      const type = response.headers.get('content-type') ?? ''
+      if (!type.includes('application/json') || adapter.framing.startsWith('json'))
+        return await openStream(response, adapter, relay, control)
+      const peeked = await peekJson(response)
+      if (!peeked.isJson) return await openStream(peeked.response, adapter, false, control)
+      whole = peeked.response
+    }
     return await wholeAnswer(
-      response,
+      whole,
       adapter,
       request,
       ports.runtime.config.limits.maxAnswerBytes,

@@ -4,6 +4,7 @@ import type { Usage } from '../canonical/usage.ts'
 import { costNanoUsd } from '../catalog/index.ts'
 import type { Dialect, RenderContext } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
+import type { PlannedStep } from '../policy/plan.ts'
 import type { Caller } from './caller.ts'
 import type { PlannedRequest } from './plan-request.ts'
 import type { Ports } from './ports.ts'
@@ -22,6 +23,15 @@ export interface Outcome {
   readonly attempt?: AttemptRecord
 }
 
+/** The upstream calls of a request, and the one that decided. */
+export interface Called {
+  readonly step: PlannedStep
+  readonly reason: string
+  readonly attempts: readonly AttemptRecord[]
+  /** From sending the answering call to its first meaningful token or its end, ms; null when none answered. */
+  readonly firstTokenMs: number | null
+}
+
 /**
  * One request and what is known of it so far: the answer's headers and the
  * record are both made from here, whatever way the request ends.
@@ -36,7 +46,7 @@ export class Exchange {
   readonly #colo: string | null
   #planned: PlannedRequest | null = null
   #plannedMs = 0
-  #run: RunResult | null = null
+  #called: Called | null = null
   #requestedModel: string | null = null
   #warnings: string[] = []
   #settled = false
@@ -70,11 +80,27 @@ export class Exchange {
   }
 
   ran(result: RunResult): void {
-    this.#run = result
+    const { step, reason, records } = result
+    if (result.kind === 'failed')
+      this.called({ step, reason, attempts: records, firstTokenMs: null })
+    else {
+      const { firstTokenMs } = result
+      const last: AttemptRecord = {
+        target: step.target,
+        outcome: 'ok',
+        durationMs: firstTokenMs,
+        firstTokenMs,
+      }
+      this.called({ step, reason, attempts: [...records, last], firstTokenMs })
+    }
     const refused = result.kind === 'answered' ? result.answer.unhonoured : []
     const dropped = [...result.step.warnings, ...refused]
     if (dropped.length > 0)
       this.#warnings.push(`${result.step.target} does not know ${dropped.join(', ')}; not sent`)
+  }
+
+  called(called: Called): void {
+    this.#called = called
   }
 
   warn(text: string): void {
@@ -100,7 +126,9 @@ export class Exchange {
   /** The answer to a request that ends before anything was asked of a provider. */
   refuse(error: GatewayError): Response {
     this.settle({ ending: 'refused', status: error.status, errorCode: error.code })
-    return this.#errorResponse(error, {})
+    // The clients' SDKs try anything from 500 on, and 429, again unless they are told not to.
+    const final = error.status >= 500 || error.status === 429
+    return this.#errorResponse(error, final ? { 'x-should-retry': 'false' } : {})
   }
 
   /** The answer when every attempt failed. */
@@ -134,23 +162,23 @@ export class Exchange {
 
   /** Everything that is known now, as response headers. */
   headers(): Record<string, string> {
-    const run = this.#run
-    const target = run === null ? undefined : this.ports.runtime.targets.get(run.step.target)
+    const called = this.#called
+    const target = called === null ? undefined : this.ports.runtime.targets.get(called.step.target)
     const headers: Record<string, string> = {
       'x-switchyard-request-id': this.requestId,
       'x-switchyard-config': this.ports.runtime.version,
     }
     const route = this.#planned?.route ?? this.#requestedModel
     if (route !== null) headers['x-switchyard-route'] = headerText(route)
-    if (run !== null && target !== undefined) {
+    if (called !== null && target !== undefined) {
       headers['x-switchyard-provider'] = target.provider.id
       headers['x-switchyard-model'] = target.model
-      headers['x-switchyard-reason'] = headerText(run.reason)
+      headers['x-switchyard-reason'] = headerText(called.reason)
       headers['x-switchyard-region'] = target.provider.regions.join(', ') || 'unspecified'
     }
     // A stream that begins with heartbeats does not know yet; the record will.
-    if (run !== null || this.#settled)
-      headers['x-switchyard-attempts'] = String(this.#attempts().length)
+    if (called !== null || this.#settled)
+      headers['x-switchyard-attempts'] = String(called?.attempts.length ?? 0)
     if (this.#planned?.shortened === true) headers['x-switchyard-degraded'] = 'shorter'
     if (this.#warnings.length > 0)
       headers['x-switchyard-warning'] = headerText(this.#warnings.join('; '))
@@ -171,43 +199,29 @@ export class Exchange {
       ...more,
       'content-type': 'application/json',
     }
-    if (error.retryAfterMs !== undefined)
-      headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)))
+    const retryAfterMs = error.retryAfterMs ?? defaultRetryAfterMs[error.status]
+    if (retryAfterMs !== undefined)
+      headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)))
     return new Response(JSON.stringify(this.dialect.renderError(error, this.requestId)), {
       status: error.status,
       headers,
     })
   }
 
-  #attempts(): readonly AttemptRecord[] {
-    const run = this.#run
-    if (run === null) return []
-    if (run.kind === 'failed') return run.records
-    return [
-      ...run.records,
-      {
-        target: run.step.target,
-        outcome: 'ok',
-        durationMs: run.firstTokenMs,
-        firstTokenMs: run.firstTokenMs,
-      },
-    ]
-  }
-
   #serverTiming(): string {
-    const run = this.#run
+    const firstTokenMs = this.#called?.firstTokenMs ?? null
     const parts = [`policy;dur=${this.#plannedMs}`, 'admit;dur=0']
-    if (run !== null && run.kind === 'answered') parts.push(`upstream;dur=${run.firstTokenMs}`)
+    if (firstTokenMs !== null) parts.push(`upstream;dur=${firstTokenMs}`)
     return parts.join(', ')
   }
 
   #record(outcome: Outcome): RequestRecord {
-    const run = this.#run
-    const target = run === null ? undefined : this.ports.runtime.targets.get(run.step.target)
+    const called = this.#called
+    const target = called === null ? undefined : this.ports.runtime.targets.get(called.step.target)
+    const known = called?.attempts ?? []
     const attempts =
-      outcome.attempt === undefined
-        ? this.#attempts()
-        : [...this.#attempts().slice(0, -1), outcome.attempt]
+      outcome.attempt === undefined ? known : [...known.slice(0, -1), outcome.attempt]
+    const firstTokenMs = called?.firstTokenMs ?? null
     const cost =
       target === undefined || outcome.usage === undefined ? null : costOf(target, outcome.usage)
     return {
@@ -234,13 +248,16 @@ export class Exchange {
       ...(outcome.usage === undefined ? {} : { usage: outcome.usage }),
       ...(cost === null ? {} : { costNanoUsd: cost }),
       durationMs: this.ports.nowMs() - this.#startedMs,
-      ...(run?.kind === 'answered' ? { firstTokenMs: run.firstTokenMs } : {}),
-      reason: run?.reason ?? null,
+      ...(firstTokenMs === null ? {} : { firstTokenMs }),
+      reason: called?.reason ?? null,
       configVersion: this.ports.runtime.version,
       colo: this.#colo,
     }
   }
 }
+
+/** What `retry-after` says where nobody knows better, ms by status: these two never go without. */
+const defaultRetryAfterMs: Readonly<Record<number, number>> = { 429: 1000, 503: 30_000 }
 
 /** Nano-USD; null when the model has no price or the counts are missing. */
 function costOf(target: Target, usage: Usage): number | null {

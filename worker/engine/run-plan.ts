@@ -159,7 +159,10 @@ class Run {
   }
 
   #note(step: PlannedStep, failure: Failure, status: number | null, durationMs: number): void {
-    this.#failures.push(failure)
+    const { quota } = failureTable[failure.class]
+    const waitMs = failure.retryAfterMs ?? (quota === 'disable' ? quotaWaitMs : rateWaitMs)
+    // A caller is told to wait as long as the gate stays closed, also where the provider said nothing.
+    this.#failures.push(quota === 'none' ? failure : { ...failure, retryAfterMs: waitMs })
     this.#records.push({
       target: step.target,
       outcome: failure.class,
@@ -167,9 +170,7 @@ class Run {
       ...(status === null ? {} : { status }),
       ...(failure.providerCode === undefined ? {} : { providerCode: failure.providerCode }),
     })
-    const { quota } = failureTable[failure.class]
     if (quota === 'none') return
-    const waitMs = failure.retryAfterMs ?? (quota === 'disable' ? quotaWaitMs : rateWaitMs)
     this.#ports.memory.gates.close(step.target, this.#ports.nowMs(), waitMs, this.#ports.random)
   }
 

@@ -3,11 +3,13 @@ import { failure, type Failure } from '../canonical/failure.ts'
 import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { Parsed } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
+import type { PlannedStep } from '../policy/plan.ts'
 import { AttemptControl } from './attempt-control.ts'
 import type { Caller } from './caller.ts'
 import type { Exchange } from './exchange.ts'
 import { planRequest } from './plan-request.ts'
 import type { Ports } from './ports.ts'
+import type { AttemptRecord } from './record.ts'
 import { readBody } from './read-body.ts'
 import { headerMap, readText, send } from './upstream.ts'
 
@@ -41,18 +43,19 @@ export async function serveCountTokens(
   if (!planned.ok) return exchange.refuse(planned.error)
   exchange.planned(planned.value)
   const { request, plan } = planned.value
-  const counting = plan.steps
-    .flatMap(({ target }) => ports.runtime.targets.get(target) ?? [])
-    .filter(canCount)
+  const counting = plan.steps.flatMap((step) => {
+    const target = ports.runtime.targets.get(step.target)
+    return target !== undefined && canCount(target) ? [{ step, target }] : []
+  })
   if (counting.length === 0) {
     exchange.warn(
       `input_tokens is an estimate of four characters a token: no provider of "${request.model}" counts tokens`,
     )
     return answer(plan.facts.promptTokens, count, exchange)
   }
-  const counted = await firstCount(counting.slice(0, 3), request, ports)
-  if (counted.ok) return answer(counted.tokens, count, exchange)
-  return refuseCount(errorOfFailures(counted.failures), exchange)
+  const counted = await firstCount(counting.slice(0, 3), request, exchange)
+  if (typeof counted === 'number') return answer(counted, count, exchange)
+  return exchange.refuse(counted)
 }
 
 function canCount({ provider }: Target): boolean {
@@ -62,24 +65,34 @@ function canCount({ provider }: Target): boolean {
   )
 }
 
-type Counted =
-  | { readonly ok: true; readonly tokens: number }
-  | { readonly ok: false; readonly failures: readonly [Failure, ...Failure[]] }
+interface CountingStep {
+  readonly step: PlannedStep
+  readonly target: Target
+}
 
+/** The first count, or the error of all who did not count. Each call is noted in the exchange. */
 async function firstCount(
-  targets: readonly Target[],
+  steps: readonly CountingStep[],
   request: CanonicalRequest,
-  ports: Ports,
-): Promise<Counted> {
+  exchange: Exchange,
+): Promise<number | GatewayError> {
+  const { ports } = exchange
   const failures: Failure[] = []
-  for (const target of targets) {
+  const attempts: AttemptRecord[] = []
+  for (const { step, target } of steps) {
+    const sentAtMs = ports.nowMs()
     const counted = await countAt(target, request, ports)
-    if (typeof counted === 'number') return { ok: true, tokens: counted }
+    const durationMs = ports.nowMs() - sentAtMs
+    const failed = typeof counted === 'number' ? null : counted
+    attempts.push({ target: step.target, outcome: failed?.class ?? 'ok', durationMs })
+    const { reason } = step
+    exchange.called({ step, reason, attempts, firstTokenMs: failed === null ? durationMs : null })
+    if (typeof counted === 'number') return counted
     failures.push(counted)
     if (counted.class === 'bad_request' && counted.targetFault !== true) break
   }
   const [first = failure('server_error', 'no provider counted the tokens'), ...rest] = failures
-  return { ok: false, failures: [first, ...rest] }
+  return errorOfFailures([first, ...rest])
 }
 
 async function countAt(
@@ -122,8 +135,4 @@ function parseJson(text: string): unknown {
 function answer(inputTokens: number, count: CountDialect, exchange: Exchange): Response {
   exchange.settle({ ending: 'finished', status: 200, usage: { inputTokens } })
   return exchange.json(JSON.stringify(count.render(inputTokens)))
-}
-
-function refuseCount(error: GatewayError, exchange: Exchange): Response {
-  return exchange.refuse(error)
 }

@@ -1,11 +1,14 @@
-import { invalidRequest } from '../canonical/errors.ts'
-import type { JsonObject } from '../canonical/request.ts'
-import type { Dialect } from '../dialects/dialect.ts'
+import { gatewayError, invalidRequest } from '../canonical/errors.ts'
+import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
+import type { Parsed } from '../dialects/dialect.ts'
 import { explain } from '../policy/explain.ts'
 import type { Caller } from './caller.ts'
 import type { Exchange } from './exchange.ts'
 import { planRequest } from './plan-request.ts'
 import { readBody } from './read-body.ts'
+
+/** How the bodies of a path are read; `not-built` for a path of the public face that later versions build. */
+export type BodyReader = ((body: unknown) => Parsed<CanonicalRequest>) | 'not-built'
 
 /**
  * Answers the plan of a request body with the `path` it would be sent to, and
@@ -14,7 +17,7 @@ import { readBody } from './read-body.ts'
  */
 export async function serveExplain(
   inbound: Request,
-  dialectOf: (path: string) => Dialect | null,
+  readerOf: (path: string) => BodyReader | null,
   caller: Caller,
   exchange: Exchange,
 ): Promise<Response> {
@@ -25,13 +28,17 @@ export async function serveExplain(
     return exchange.refuse(invalidRequest('the body must be a JSON object'))
   }
   const { path = '/v1/chat/completions', ...rest } = body.value as JsonObject
-  const dialect = typeof path === 'string' ? dialectOf(path) : null
-  if (dialect === null) {
-    return exchange.refuse(
-      invalidRequest('path: must be "/v1/chat/completions" or "/v1/messages"', 'path'),
-    )
+  const read = typeof path === 'string' ? readerOf(path) : null
+  if (read === null) {
+    const message =
+      'path must be an endpoint of this gateway that takes a model, such as "/v1/chat/completions" or "/v1/messages"'
+    return exchange.refuse(invalidRequest(message, 'path'))
   }
-  const parsed = dialect.parse(rest)
+  if (read === 'not-built') {
+    const message = `path: requests to "${String(path)}" are not built yet`
+    return exchange.refuse(gatewayError('not_implemented', 501, message, { param: 'path' }))
+  }
+  const parsed = read(rest)
   if (!parsed.ok) return exchange.refuse(parsed.error)
   exchange.named(parsed.value.model)
   const planned = planRequest(parsed.value, caller, ports)
