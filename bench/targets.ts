@@ -38,6 +38,7 @@ export async function startTestbed(
   models: readonly string[],
   directory: string,
   say: (line: string) => void,
+  workerdArgs: readonly string[] = [],
 ): Promise<Testbed> {
   mkdirSync(directory, { recursive: true })
   const upstream = await startUpstream()
@@ -49,7 +50,7 @@ export async function startTestbed(
   try {
     for (const id of ids) {
       say(`starting ${id}`)
-      started.set(id, await startTarget(id, upstream.port, models, directory))
+      started.set(id, await startTarget(id, upstream.port, models, directory, workerdArgs))
     }
   } catch (cause) {
     await stop()
@@ -67,14 +68,15 @@ function startTarget(
   upstreamPort: number,
   models: readonly string[],
   directory: string,
+  workerdArgs: readonly string[],
 ): Promise<Target> {
   switch (id) {
     case 'bare':
-      return startPlainWorker(id, 'passthrough-worker.js', upstreamPort, directory)
+      return startPlainWorker(id, 'passthrough-worker.js', upstreamPort, directory, workerdArgs)
     case 'floor':
-      return startPlainWorker(id, 'floor-worker.js', upstreamPort, directory)
+      return startPlainWorker(id, 'floor-worker.js', upstreamPort, directory, workerdArgs)
     case 'switchyard':
-      return startSwitchyard(upstreamPort, models, directory)
+      return startSwitchyard(upstreamPort, models, directory, workerdArgs)
     case 'node':
       return startNode(upstreamPort, directory)
     case 'portkey':
@@ -87,23 +89,28 @@ async function startPlainWorker(
   script: string,
   upstreamPort: number,
   directory: string,
+  workerdArgs: readonly string[],
 ): Promise<Target> {
   const bindings = { UPSTREAM: `http://127.0.0.1:${upstreamPort}` }
   const path = join(root, 'bench/servers', script)
-  return { server: await startWorkerd(id, path, bindings, directory), headers: () => ({}) }
+  return {
+    server: await startWorkerd(id, path, bindings, directory, workerdArgs),
+    headers: () => ({}),
+  }
 }
 
 async function startSwitchyard(
   upstreamPort: number,
   models: readonly string[],
   directory: string,
+  workerdArgs: readonly string[],
 ): Promise<Target> {
   const routes = join(directory, 'routes.json')
   writeRoutes(routes, upstreamPort, models)
   const script = buildSwitchyard(join(directory, 'switchyard'), routes)
   const { key, variables } = makeKey()
   return {
-    server: await startWorkerd('switchyard', script, variables, directory),
+    server: await startWorkerd('switchyard', script, variables, directory, workerdArgs),
     headers: () => ({ authorization: `Bearer ${key}` }),
   }
 }
@@ -113,12 +120,13 @@ async function startWorkerd(
   script: string,
   bindings: Readonly<Record<string, string>>,
   directory: string,
+  workerdArgs: readonly string[],
 ): Promise<Server> {
   const port = await freePort()
   const config = join(directory, `${id}.capnp`)
   const compatibility = readCompatibility(join(root, 'wrangler.toml'))
   writeFileSync(config, workerdConfig({ config, script, port, bindings }, compatibility))
-  return startServer(workerdBinary, ['serve', config], port, logFile(directory, id))
+  return startServer(workerdBinary, ['serve', config, ...workerdArgs], port, logFile(directory, id))
 }
 
 async function startNode(upstreamPort: number, directory: string): Promise<Target> {
