@@ -102,8 +102,9 @@ function parseHeaders(value: Json | undefined): Readonly<Record<string, string>>
   if (!isObject(value)) return null
   const kept: Record<string, string> = {}
   for (const [name, one] of Object.entries(value)) {
-    if (typeof one !== 'string') return null
-    if (!framingHeaders.has(name.toLowerCase())) kept[name] = one
+    const text = Array.isArray(one) ? one.map(String).join(', ') : one
+    if (typeof text !== 'string' && typeof text !== 'number') return null
+    if (!framingHeaders.has(name.toLowerCase())) kept[name] = String(text)
   }
   return kept
 }

@@ -68,7 +68,12 @@ export class SimulatorState {
     return standing.id
   }
 
+  /** A replay without `times` takes the place of those before it that it covers. */
   addReplay(rule: Replay): string | null {
+    if (rule.times === null)
+      this.#replays = this.#replays.filter(
+        (one) => one.left !== null || !matches(rule, one.rule.provider, one.rule.model),
+      )
     if (this.#replays.length >= maxStanding) return null
     const id = this.#nextId('replay')
     this.#replays.push({ id, rule, left: rule.times, untilMs: Number.POSITIVE_INFINITY })
@@ -97,8 +102,10 @@ export class SimulatorState {
     return hits
   }
 
+  /** Those with `times` come first, oldest first; of the others the newest counts. */
   takeReplay(provider: string, model: string | null): { id: string; replay: Replay } | null {
-    const found = this.#replays.find((one) => matches(one.rule, provider, model))
+    const matching = this.#replays.filter((one) => matches(one.rule, provider, model))
+    const found = matching.find((one) => one.left !== null) ?? matching.at(-1)
     if (found === undefined) return null
     if (found.left !== null) found.left -= 1
     this.#replays = this.#replays.filter((one) => one.left !== 0)
