@@ -63,6 +63,7 @@ const wires: readonly Wire[] = [
   { adapter: 'openai-compatible', path: '/v1', thinks: true },
 ]
 
+const busy = ['busy-1', 'busy-2', 'busy-3', 'busy-4'] as const
 const mock = new LLMock({ port: 0 })
 let gateway: RunningGateway
 let passed = 0
@@ -99,7 +100,12 @@ beforeAll(async () => {
       credential: { ...(credential ?? { kind: 'bearer', secret }), host },
       ...(options === undefined ? {} : { options }),
     }
-    routes.targets[`some-model@${adapter}`] = {}
+    // One attempt each, and one 429 for a target: the mock's ask for a second of patience.
+    for (const name of ['some-model', ...busy]) {
+      const target = `${name}@${adapter}`
+      routes.targets[target] = {}
+      routes.routes[`${adapter}-${name}`] = { tiers: [[target]], limits: { maxAttempts: 1 } }
+    }
   }
   gateway = await startGateway({ routes, simulator: false, variables: { [secret]: 'key' } })
 }, 60_000)
@@ -113,7 +119,7 @@ afterAll(async () => {
 const hello = 'Hello to you, dear caller. \u{1F44B} Grüße!'
 
 describe.each(wires)('aimock behind $adapter', ({ adapter, thinks, unknownEnd = false }) => {
-  const model = `some-model@${adapter}`
+  const model = `${adapter}-some-model`
   const openai = () =>
     new OpenAI({ apiKey: gateway.key, baseURL: `${gateway.url}/v1`, maxRetries: 0 })
   const anthropic = () =>
@@ -241,13 +247,19 @@ describe.each(wires)('aimock behind $adapter', ({ adapter, thinks, unknownEnd = 
 
   cell('both: errors by their class', async (stream) => {
     await expect(askOpenAi('bad', stream)).rejects.toBeInstanceOf(OpenAI.BadRequestError)
-    await expect(askOpenAi('busy', stream)).rejects.toBeInstanceOf(OpenAI.RateLimitError)
+    const [first, second] = stream ? busy.slice(2) : busy
+    const from = (name: string | undefined) => ({ model: `${adapter}-${name}` })
+    await expect(askOpenAi('busy', stream, from(first))).rejects.toBeInstanceOf(
+      OpenAI.RateLimitError,
+    )
     await expect(askOpenAi('broken', stream)).rejects.toMatchObject({
       status: 502,
       code: 'upstream_error',
     })
     await expect(askAnthropic('bad', stream)).rejects.toBeInstanceOf(Anthropic.BadRequestError)
-    await expect(askAnthropic('busy', stream)).rejects.toBeInstanceOf(Anthropic.RateLimitError)
+    await expect(askAnthropic('busy', stream, from(second))).rejects.toBeInstanceOf(
+      Anthropic.RateLimitError,
+    )
     await expect(askAnthropic('broken', stream)).rejects.toMatchObject({ status: 502 })
   })
 
