@@ -1,3 +1,4 @@
+import { adapterOf, adapters } from '../providers/index.ts'
 import { configSchema, type Config } from './config-schema.ts'
 
 /** One thing wrong with a config file: where, which rule, and what stood there. */
@@ -104,7 +105,11 @@ function providerProblems(config: Config, switches: ConfigSwitches): ConfigProbl
   const problems: ConfigProblem[] = []
   for (const [name, provider] of Object.entries(config.providers)) {
     const path = `providers.${name}.baseUrl`
-    const { baseUrl, binding, credential } = provider
+    const { adapter, baseUrl, binding, credential } = provider
+    if (adapterOf(adapter) === undefined) {
+      const rule = `must be one of ${[...adapters.keys()].sort().join(', ')}`
+      problems.push({ path: `providers.${name}.adapter`, rule, value: adapter })
+    }
     if ((baseUrl === undefined) === (binding === undefined)) {
       problems.push({
         path: `providers.${name}`,
@@ -172,7 +177,7 @@ export function fillPlaceholders(text: string, valueOf: (name: string) => string
 }
 
 /** The host part as written, placeholders kept. */
-function hostText(baseUrl: string): string {
+export function hostText(baseUrl: string): string {
   return /^https?:\/\/([^/]+)/.exec(baseUrl)?.[1] ?? ''
 }
 

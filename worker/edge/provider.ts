@@ -1,7 +1,7 @@
 import type { ProviderAdapter } from '../providers/adapter.ts'
 import { adapterOf } from '../providers/index.ts'
 import type { ProviderConfig } from './config-schema.ts'
-import { baseUrlRule, ConfigurationError, fillPlaceholders } from './config.ts'
+import { baseUrlRule, ConfigurationError, fillPlaceholders, hostText } from './config.ts'
 import {
   headerCredential,
   noCredential,
@@ -54,7 +54,10 @@ export function createProvider(id: string, config: ProviderConfig, variables: Va
   const baseUrl = fillPlaceholders(config.baseUrl ?? '', text).replace(/\/+$/, '')
   const simulator = variables['SWITCHYARD_SIMULATOR_URL']
   const local = variables['SWITCHYARD_LOCAL'] === '1'
-  const rule = missing.length > 0 ? null : baseUrlRule(baseUrl, { local })
+  const rule =
+    missing.length > 0
+      ? null
+      : (baseUrlRule(baseUrl, { local }) ?? filledHostRule(config.baseUrl ?? '', baseUrl, text))
   if (rule !== null)
     throw new ConfigurationError(`providers.${id}.baseUrl, with its variables filled in, ${rule}`)
   const credential = createCredential(config, new URL(baseUrl).host, text)
@@ -71,6 +74,16 @@ export function createProvider(id: string, config: ProviderConfig, variables: Va
     regions,
     missing,
   }
+}
+
+/** A value such as `evil.example/` would end the host early, and the rest of it would become a path. */
+function filledHostRule(
+  template: string,
+  baseUrl: string,
+  text: (name: string) => string,
+): string | null {
+  const wanted = fillPlaceholders(hostText(template), text).toLowerCase()
+  return new URL(baseUrl).host === wanted ? null : 'must keep the host that the file names'
 }
 
 function createCredential(

@@ -168,6 +168,8 @@ function featuresOf(adapter: ProviderAdapter, facts: ModelFacts | null): Readonl
     'toolChoiceNone',
     'customTools',
   )
+  without(known.jsonSchema, 'jsonSchema')
+  without(known.pdfInput, 'fileBase64', 'fileUrl')
   without(known.audioInput, 'audioInput')
   without(known.prefill, 'prefill')
   without(known.reasoning, 'reasoning')
