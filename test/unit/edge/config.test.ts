@@ -117,6 +117,13 @@ describe('readConfig()', () => {
       'firstTokenTimeout',
     ],
     [
+      'an adapter that there is not',
+      file((d) => {
+        Object.assign(d.providers['openai'] ?? {}, { adapter: 'opnai' })
+      }),
+      'providers.openai.adapter: must be one of ',
+    ],
+    [
       'a tenant called admin',
       file((d) => {
         d.tenants['admin'] = {}

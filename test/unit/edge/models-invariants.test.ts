@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import { listModels } from '../../../worker/edge/models.ts'
+import { fakeRuntime, settings, upstreamSecret } from '../../support/fake-host.ts'
+
+const runtime = fakeRuntime({
+  ...settings,
+  routes: {
+    chat: { tiers: [['gpt-4.1@openai'], ['m@backup']] },
+    secret: { tiers: [['claude-sonnet-4-5@anthropic']] },
+  },
+  tenants: { demo: {}, narrow: { routes: ['chat'], directTargets: false } },
+})
+
+describe('listModels()', () => {
+  it('shows a tenant what it may name, and nothing else', () => {
+    expect(listModels(runtime, 'narrow').map(({ id }) => id)).toEqual(['chat'])
+    const all = listModels(runtime, 'demo').map(({ id }) => id)
+    expect(all).toEqual(expect.arrayContaining(['chat', 'secret', 'gpt-4.1@openai', 'gpt-4.1']))
+    expect(listModels(runtime, 'nobody')).toEqual([])
+  })
+
+  it('lists a bare model once', () => {
+    const ids = listModels(runtime, 'demo').map(({ id }) => id)
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  it('gives prices per token without an exponent, and none where none is known', () => {
+    const entry = (id: string) => listModels(runtime, 'demo').find((one) => one.id === id)
+    const { pricing } = entry('gpt-4.1@openai') ?? {}
+    expect(pricing?.['prompt']).toBe('0.000002')
+    expect(pricing?.['completion']).toBe('0.000008')
+    expect(entry('m@backup')?.pricing).toBeNull()
+    expect(entry('m@backup')?.context_length).toBeNull()
+  })
+
+  it('gives a route the capabilities that all its targets share, and its tiers', () => {
+    const [chat] = listModels(runtime, 'narrow')
+    expect(chat?.targets).toEqual([['gpt-4.1@openai'], ['m@backup']])
+    expect(chat?.capabilities).toContain('tools')
+  })
+
+  it('holds no secret', () => {
+    expect(JSON.stringify(listModels(runtime, 'demo'))).not.toContain(upstreamSecret)
+  })
+})
