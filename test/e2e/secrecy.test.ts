@@ -272,10 +272,9 @@ describe('redirects', () => {
 })
 
 describe('a body that names a destination or a credential is refused, and calls nobody', () => {
-  const fields = [
-    ...['api_base', 'api_key', 'base_url', 'custom_host', 'endpoint_url', 'extra_headers'],
-    ...['headers', 'host', 'proxy', 'extra_body', 'azure_endpoint', 'aws_access_key_id'],
-  ]
+  const fields =
+    `api_base api_key base_url custom_host endpoint_url extra_headers headers host proxy
+    extra_body azure_endpoint aws_access_key_id`.split(/\s+/)
 
   it.each(fields.flatMap((field) => dialectIds.map((dialect) => ({ field, dialect }))))(
     '$field: $dialect',
