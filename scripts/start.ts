@@ -5,6 +5,7 @@
  * `.dev.vars` are called for real, all others are played by the simulator.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs, parseEnv } from 'node:util'
@@ -19,6 +20,9 @@ const help = `npm start -- [options]
   --persist DIR        keep keys and state in DIR (without it: fresh and temporary)
   --help               this text
 `
+
+/** How often it is looked whether npm is still there, ms. */
+const parentCheckMs = 500
 
 interface Options {
   readonly port: number
@@ -68,6 +72,42 @@ function devVars(): Record<string, string> {
   )
 }
 
+/** The runtime would wait for ever for a port that another process holds. */
+function checkPort(flag: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', (cause) =>
+      reject(new Error(`${flag} ${port} cannot be used: ${cause.message}`)),
+    )
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()))
+  })
+}
+
+/**
+ * Leaves out what Wrangler says of itself, some of it late: nothing follows the
+ * line that says `ready` but one record a request, and what went wrong.
+ */
+function printRecordsOnly(): void {
+  const take = (...parts: readonly unknown[]) => {
+    for (const line of parts.map(String).join(' ').split('\n')) {
+      const start = line.indexOf('{"event":')
+      if (start !== -1) process.stdout.write(`${line.slice(start)}\n`)
+    }
+  }
+  Object.assign(console, { log: take, info: take, debug: take })
+}
+
+/** npm runs this in a shell that dies of a SIGTERM without passing it on. */
+function whenOrphaned(then: () => void): void {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    then()
+  }, parentCheckMs)
+  timer.unref()
+}
+
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2))
   if (options === null) {
@@ -75,6 +115,9 @@ async function main(): Promise<void> {
     return
   }
   checkRoutes(options.routes)
+  await checkPort('--port', options.port)
+  if (options.simulator) await checkPort('--simulator-port', options.simulatorPort)
+  printRecordsOnly()
   const temporary = options.persist === null
   const state = options.persist ?? mkdtempSync(join(tmpdir(), 'switchyard-'))
   const gateway = await startLocalGateway({
@@ -99,6 +142,7 @@ async function main(): Promise<void> {
   })
   process.on('SIGINT', () => void stop())
   process.on('SIGTERM', () => void stop())
+  if (process.env['npm_lifecycle_event'] !== undefined) whenOrphaned(() => void stop())
   process.stdout.write(
     `\nGateway ${url}${simulator === null ? '' : `, simulated providers ${simulator}`}. Ctrl-C stops.\n`,
   )
