@@ -4,6 +4,7 @@ import type { Usage } from '../canonical/usage.ts'
 import { costNanoUsd } from '../catalog/index.ts'
 import type { Dialect, RenderContext } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
+import { unappliedPreferences } from '../policy/filter.ts'
 import type { PlannedStep } from '../policy/plan.ts'
 import type { Caller } from './caller.ts'
 import type { PlannedRequest } from './plan-request.ts'
@@ -76,6 +77,9 @@ export class Exchange {
     this.#planned = planned
     const { ignored = [] } = planned.request
     if (ignored.length > 0) this.warn(`not understood here and left out: ${ignored.join(', ')}`)
+    const unapplied = unappliedPreferences(planned.request.provider ?? {})
+    if (unapplied.length > 0)
+      this.warn(`not applied, no target is known by it: ${unapplied.join(', ')}`)
     this.#plannedMs = this.ports.nowMs() - this.#startedMs
   }
 

@@ -1,6 +1,7 @@
 import type { ProviderPreferences } from '../canonical/request.ts'
 import type { Candidate, Exclusion } from './candidate.ts'
 import type { RequestFacts } from './classify.ts'
+import { isNamed } from './provider-names.ts'
 
 export interface Filtered {
   readonly kept: readonly Candidate[]
@@ -50,11 +51,11 @@ function fits(candidate: Candidate, facts: RequestFacts): boolean {
 
 function unwanted(candidate: Candidate, preferences: ProviderPreferences): string | null {
   const { only, ignore, order, allowFallbacks, maxPrice } = preferences
-  if (only !== undefined && !only.includes(candidate.provider))
+  if (only !== undefined && !isNamed(candidate.provider, only))
     return 'the caller named other providers in provider.only'
-  if (ignore?.includes(candidate.provider) === true)
+  if (ignore !== undefined && isNamed(candidate.provider, ignore))
     return 'the caller named its provider in provider.ignore'
-  if (allowFallbacks === false && order !== undefined && !order.includes(candidate.provider)) {
+  if (allowFallbacks === false && order !== undefined && !isNamed(candidate.provider, order)) {
     return 'the caller forbade fallbacks outside provider.order'
   }
   return (
@@ -80,6 +81,16 @@ function incapable(candidate: Candidate, facts: RequestFacts, strict: boolean): 
     if (!candidate.features.has(feature)) return `it cannot do "${param}" (${feature})`
   }
   return null
+}
+
+/** Preferences that nothing here can be chosen by: no target says what it keeps, none is measured yet. */
+export function unappliedPreferences(preferences: ProviderPreferences): string[] {
+  const { sort, dataCollection, zdr } = preferences
+  return [
+    ...(sort === undefined || sort === 'price' ? [] : ['provider.sort']),
+    ...(dataCollection === 'deny' ? ['provider.data_collection'] : []),
+    ...(zdr === true ? ['provider.zdr'] : []),
+  ]
 }
 
 /** What a chosen target will not honour: one entry a field, for `x-switchyard-warning`. */

@@ -1,5 +1,6 @@
 import type { ProviderPreferences } from '../canonical/request.ts'
 import type { Candidate } from './candidate.ts'
+import { placeOf } from './provider-names.ts'
 
 /**
  * Orders candidates: tiers first, inside a tier by weighted chance, each drawn
@@ -65,7 +66,7 @@ function byCallerOrder(
 ): Candidate[] {
   if (order === undefined) return [...candidates]
   const place = ({ provider }: Candidate) => {
-    const index = order.indexOf(provider)
+    const index = placeOf(provider, order)
     return index === -1 ? order.length : index
   }
   return candidates.toSorted((a, b) => place(a) - place(b))

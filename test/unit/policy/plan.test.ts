@@ -101,6 +101,15 @@ describe('plan() order', () => {
     expect(order(candidates, { provider: { sort: 'price' } })).toEqual(['b@y', 'a@x'])
     expect(order(candidates, { provider: { order: ['nobody'] } })).toEqual(['a@x', 'b@y'])
   })
+
+  it('knows providers in any case and by the slugs that OpenRouter gives them', () => {
+    const candidates = [candidate('a@openai'), candidate('b@bedrock'), candidate('c@gemini')]
+    const narrowed = (provider: CanonicalRequest['provider']) =>
+      order(candidates, provider === undefined ? {} : { provider })
+    expect(narrowed({ only: ['amazon-bedrock'] })).toEqual(['b@bedrock'])
+    expect(narrowed({ ignore: ['OpenAI', 'google-ai-studio'] })).toEqual(['b@bedrock'])
+    expect(narrowed({ order: ['Google-AI-Studio'], allowFallbacks: false })).toEqual(['c@gemini'])
+  })
 })
 
 describe('plan() exclusions', () => {

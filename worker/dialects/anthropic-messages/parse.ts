@@ -10,7 +10,7 @@ import type { Parsed } from '../dialect.ts'
 import { compact } from '../shared/compact.ts'
 import { readExtensions } from '../shared/extensions.ts'
 import { Ignored } from '../shared/ignored.ts'
-import { readPreferences } from '../shared/preferences.ts'
+import { readPreferences, withModel } from '../shared/preferences.ts'
 import { readBody } from '../shared/read-body.ts'
 import { readContent, textBlock } from './parse-blocks.ts'
 import { readParallelToolCalls, readToolChoice, readTools } from './parse-tools.ts'
@@ -51,7 +51,7 @@ const usageFields = new Set(['include'])
 export function parse(body: unknown): Parsed<CanonicalRequest> {
   const refused = threadError(body)
   if (refused !== null) return { ok: false, error: refused }
-  const read = readBody(messagesSchema(), body)
+  const read = readBody(messagesSchema(), withModel(body))
   if (!read.ok) return read
   const fields = read.value
   const ignored = new Ignored()
@@ -70,7 +70,7 @@ export function parse(body: unknown): Parsed<CanonicalRequest> {
 export function parseCountTokens(body: unknown): Parsed<CanonicalRequest> {
   const refused = threadError(body)
   if (refused !== null) return { ok: false, error: refused }
-  const read = readBody(countTokensSchema(), body)
+  const read = readBody(countTokensSchema(), withModel(body))
   if (!read.ok) return read
   return withPrompt(body, read.value, new Ignored(), { sampling: {}, stream: false })
 }

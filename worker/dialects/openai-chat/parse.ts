@@ -9,7 +9,7 @@ import type { Parsed } from '../dialect.ts'
 import { compact } from '../shared/compact.ts'
 import { readExtensions } from '../shared/extensions.ts'
 import { Ignored } from '../shared/ignored.ts'
-import { readPreferences } from '../shared/preferences.ts'
+import { readPreferences, withModel } from '../shared/preferences.ts'
 import { readBody } from '../shared/read-body.ts'
 import { readMessages } from './parse-messages.ts'
 import { readTools, readToolChoice } from './parse-tools.ts'
@@ -70,7 +70,7 @@ const thinkingFields = new Set(['type', 'budget_tokens'])
 
 /** Reads a body of `POST /v1/chat/completions`. */
 export function parse(body: unknown): Parsed<CanonicalRequest> {
-  const read = readBody(chatRequestSchema(), body)
+  const read = readBody(chatRequestSchema(), withModel(body))
   if (!read.ok) return read
   const ignored = new Ignored()
   // The body itself, not the schema's copy: the copy leaves `__proto__` out.

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { ProviderPreferences } from '../../canonical/request.ts'
 import { compact } from './compact.ts'
 import type { Ignored } from './ignored.ts'
+import { isObject } from './path.ts'
 
 /**
  * What OpenRouter's clients send beside any body: `models`, `provider`, `usage`
@@ -27,6 +28,14 @@ export function preferenceFields() {
       })
       .nullish(),
   }
+}
+
+/** A body that names its models in `models` alone is asked of the first of them, as OpenRouter does. */
+export function withModel(body: unknown): unknown {
+  if (!isObject(body) || (body['model'] ?? null) !== null || !Array.isArray(body['models']))
+    return body
+  const [model]: readonly unknown[] = body['models']
+  return typeof model === 'string' ? { ...body, model } : body
 }
 
 function sortWord() {

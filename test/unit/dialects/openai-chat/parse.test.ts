@@ -277,6 +277,13 @@ describe('parse() of openai-chat', () => {
     })
   })
 
+  it('takes the first of `models` for the model where there is none', () => {
+    expect(parsed({ model: undefined, models: ['a', 'b'] })).toMatchObject({
+      model: 'a',
+      models: ['a', 'b'],
+    })
+  })
+
   it('reads what clients of OpenRouter send', () => {
     const request = parsed({
       models: ['a', 'b'],
