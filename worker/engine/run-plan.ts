@@ -99,6 +99,7 @@ class Run {
     this.#lastStep = step
     await this.#waitForGate(step, rest.length === 0)
     for (let retries = 0; ; retries++) {
+      if (this.#leftWhileWaiting()) return { kind: 'next', next: [] }
       const sentAtMs = this.#ports.nowMs()
       const result = await this.#call(target, rest.length)
       const durationMs = this.#ports.nowMs() - sentAtMs
@@ -189,6 +190,13 @@ class Run {
     if (alternatives > 0 && this.#attemptsLeft() < 2) return false
     if (retryDelayMs(failure, 1) >= this.#remainingMs()) return false
     return budgetOf(this.#ports.memory, step.provider).take()
+  }
+
+  /** A client that leaves during a wait costs no further call; the record says that it was the client. */
+  #leftWhileWaiting(): boolean {
+    if (!this.#ports.clientGone.aborted) return false
+    this.#failures.push({ class: 'cancelled', message: 'the client has gone' })
+    return true
   }
 
   #finished(): boolean {

@@ -168,6 +168,21 @@ describe('runPlan() retries', () => {
     expect(result.kind === 'failed' && result.failures[0].class).toBe('cancelled')
   })
 
+  it.each([
+    ['before a retry', refusing(503), 0],
+    ['before a gate', json(wholeAnswer), 1500],
+  ] as const)(
+    'asks nobody for a client that leaves during the wait %s',
+    async (_name, answer, gateMs) => {
+      const host = new FakeHost().on('openai', answer)
+      host.clock.after(500, () => host.leave())
+      const result = await run(host, [{ ...primary, notBeforeMs: host.clock.nowMs + gateMs }])
+      expect(host.calls).toHaveLength(gateMs === 0 ? 1 : 0)
+      expect(result.records).toHaveLength(host.calls.length)
+      expect(result.kind === 'failed' && result.failures.at(-1)?.class).toBe('cancelled')
+    },
+  )
+
   it('leaves no timer behind', async () => {
     const host = new FakeHost().on('openai', refusing(500)).on('backup', json(wholeAnswer))
     await run(host, [primary, backup])
