@@ -104,6 +104,9 @@ describe('createRuntime()', () => {
     expect(features('unheard-of@openai').has('imageUrl')).toBe(true)
     expect(targets.get('unheard-of@openai')?.facts).toBeNull()
     expect(features('o3-mini@openai').has('reasoning')).toBe(true)
+    // The catalog knows this model and is silent about PDFs.
+    expect(targets.get('o3-mini@openai')?.adapterTarget.facts).not.toHaveProperty('pdfInput')
+    expect(features('o3-mini@openai').has('fileBase64')).toBe(true)
     expect(features('gpt-4.1@openai').has('reasoning')).toBe(false)
     expect(features('gpt-audio@openai').has('jsonSchema')).toBe(false)
   })

@@ -60,7 +60,11 @@ describe('attempt() commit', () => {
     body.push(chunk('Hello'))
     await host.clock.settle()
     if (result === undefined) throw new Error('not committed')
-    expect(streamOf(result).events.at(-1)).toMatchObject({ type: 'text', text: 'Hello' })
+    const { events } = streamOf(result)
+    expect(events).toMatchObject([
+      { type: 'start', id: 'x' },
+      { type: 'text', text: 'Hello' },
+    ])
   })
 
   it.each([false, true])('hides what fails before the first token (relay: %s)', async (relay) => {
@@ -178,7 +182,7 @@ describe('attempt() answers that are none', () => {
     for (const stream of [false, true]) {
       const host = new FakeHost()
       host.on('openai', json({ error: { message: 'overloaded', type: 'overloaded_error' } }))
-      expect((await ask(host, stream)).kind).toBe('failed')
+      expect(failureOf(await ask(host, stream))).toMatchObject({ message: 'overloaded' })
     }
   })
 

@@ -74,10 +74,12 @@ describe('parseGuarded()', () => {
   })
 
   it('says where JSON is broken and quotes nothing of it', () => {
-    const read = parseGuarded('{"a":"my secret" oops}', limits)
-    expect(read.ok).toBe(false)
-    expect(JSON.stringify(read)).not.toMatch(/secret|oops/)
-    expect(JSON.stringify(read)).toContain('position')
+    for (const text of ['{"a":"my secret" oops}', '{"a": my secret}', '"my secret', 'secret']) {
+      const read = parseGuarded(text, limits)
+      expect(read.ok).toBe(false)
+      expect(JSON.stringify(read)).not.toMatch(/secret|oops/)
+    }
+    expect(JSON.stringify(parseGuarded('{"a":1 "b"}', limits))).toContain('position 7')
   })
 
   it('takes time that grows with the length alone', () => {

@@ -216,6 +216,21 @@ describe('carryTranslated()', () => {
     expect(textsIn(stream.text)).toEqual(['a', 'b'])
   })
 
+  it('sends none to a stream that is slow and not silent', async () => {
+    const body = new UpstreamBody().push(chunk('0'))
+    const stream = await carried('translate', streaming(body))
+    const reading = stream.read()
+    for (let second = 1; second <= 10; second++) {
+      await stream.host.clock.advance(1000)
+      body.push(chunk(String(second)))
+    }
+    body.push(streamEnd).end()
+    await stream.host.clock.run(stream.work)
+    await reading
+    expect(textsIn(stream.text)).toHaveLength(11)
+    expect(stream.text).not.toContain(openAiChat.heartbeat)
+  })
+
   it('speaks the dialect of the client to its end', async () => {
     const stream = await carried(
       'translate',
@@ -260,6 +275,21 @@ describe('carryRelayed()', () => {
     expect(ending).toMatchObject({ kind: 'finished', usage })
     const cut = await finished('relay', streamed(chunk('a'), ...parts))
     expect(cut.ending.kind).toBe('failed')
+  })
+
+  it('counts an end that comes in pieces, seconds apart, behind a long answer', async () => {
+    const body = new UpstreamBody().push(chunk('a'))
+    const stream = await carried('relay', streaming(body))
+    const reading = stream.read()
+    for (const piece of [chunk('x'.repeat(40_000)), ...streamEnd.split(/(?<=\n\n)/)]) {
+      body.push(piece)
+      await stream.host.clock.advance(2500)
+    }
+    body.end()
+    const ending = await stream.host.clock.run(stream.work)
+    await reading
+    expect(ending).toMatchObject({ kind: 'finished', usage })
+    expect(ending.choices).toEqual([{ choice: 0, reason: 'stop' }])
   })
 
   it('writes no cost behind a stream whose end the client did not get', async () => {

@@ -1,0 +1,108 @@
+import type { Mutant } from './mutant.ts'
+
+const load = ['test/unit/catalog/load.test.ts'] as const
+const price = ['test/unit/catalog/price.test.ts'] as const
+const alias = ['test/unit/catalog/alias.test.ts'] as const
+
+/** Prices: what must not be loaded, and what an answer costs. */
+export const catalogMutants: readonly Mutant[] = [
+  {
+    id: 'price-missing',
+    invariant: 'catalog',
+    file: 'worker/catalog/load.ts',
+    find: "if (prices[field] === undefined) report(`${path}.${field}`, 'a price is missing', undefined)\n    else",
+    replace: 'if (prices[field] !== undefined)',
+    killedBy: load,
+    why: 'A model without an output price is loaded and answers for free.',
+  },
+  {
+    id: 'price-negative',
+    invariant: 'catalog',
+    file: 'worker/catalog/load.ts',
+    find: "if (value < 0) return report(path, 'a price must not be negative', value)",
+    replace: '',
+    killedBy: load,
+    why: 'A negative price fills a budget up again.',
+  },
+  {
+    id: 'price-zero',
+    invariant: 'catalog',
+    file: 'worker/catalog/load.ts',
+    find: 'if (value === 0 && !free)',
+    replace: 'if (value === 0 && free && !free)',
+    killedBy: load,
+    why: 'A price that a source left out as 0 makes the model free.',
+  },
+  {
+    id: 'price-moved-tenfold',
+    invariant: 'catalog',
+    file: 'worker/catalog/load.ts',
+    find: 'return value >= old * tenfold || value * tenfold <= old',
+    replace: 'return value > old * tenfold || value * tenfold < old',
+    killedBy: load,
+    why: 'A slip of a decimal point in a source goes live.',
+  },
+  {
+    id: 'price-became-free',
+    invariant: 'catalog',
+    file: 'worker/catalog/load.ts',
+    find: 'if (old === 0 || value === 0) return old !== value',
+    replace: 'if (old === 0 || value === 0) return false',
+    killedBy: load,
+    why: 'A paid model becomes free over night.',
+  },
+  {
+    id: 'broken-entry-prices-requests',
+    invariant: 'catalog',
+    file: 'worker/catalog/catalog.ts',
+    find: 'if (problem !== undefined || source === undefined)',
+    replace: 'if (source === undefined)',
+    killedBy: load,
+    why: 'The Worker uses an entry that the generator would have refused.',
+  },
+  {
+    id: 'cost-of-unknown-usage',
+    invariant: 'catalog',
+    file: 'worker/catalog/price.ts',
+    find: 'if (!isTokenCount(inputTokens) || !isTokenCount(outputTokens)) return null',
+    replace: 'if (!isTokenCount(inputTokens) || !isTokenCount(outputTokens)) return 0',
+    killedBy: price,
+    why: 'An answer without counts costs nothing instead of something unknown.',
+  },
+  {
+    id: 'cost-rounded-down',
+    invariant: 'catalog',
+    file: 'worker/catalog/price.ts',
+    find: '(pico + picoPerNano - 1n) / picoPerNano',
+    replace: 'pico / picoPerNano',
+    killedBy: price,
+    why: 'A million small answers cost less than they did.',
+  },
+  {
+    id: 'cost-long-context',
+    invariant: 'catalog',
+    file: 'worker/catalog/price.ts',
+    find: 'if (inputTokens > step.aboveInputTokens) tier = step',
+    replace: 'if (inputTokens < 0) tier = step',
+    killedBy: price,
+    why: 'A prompt above the threshold is charged at half its price.',
+  },
+  {
+    id: 'cost-thinking-left-out',
+    invariant: 'catalog',
+    file: 'worker/catalog/price.ts',
+    find: 'return left > 0n ? sum + left * BigInt(rest) : sum',
+    replace: 'return sum',
+    killedBy: price,
+    why: 'Only the parts are charged, and not the rest of the tokens.',
+  },
+  {
+    id: 'alias-regional-price',
+    invariant: 'catalog',
+    file: 'worker/catalog/alias.ts',
+    find: "return base === null ? null : { model: base, price: 'unknown', limits: 'same' }\n}\n\nfunction resolveDated",
+    replace: 'return base === null ? null : same(base)\n}\n\nfunction resolveDated',
+    killedBy: alias,
+    why: 'A regional profile of Bedrock is charged at the price of another region.',
+  },
+]

@@ -1,0 +1,19 @@
+import { catalogMutants } from './catalog.ts'
+import { dialectMutants } from './dialects.ts'
+import { edgeMutants } from './edge.ts'
+import { engineMutants } from './engine.ts'
+import type { Mutant } from './mutant.ts'
+import { policyMutants } from './policy.ts'
+import { providerMutants } from './providers.ts'
+import { streamMutants } from './streams.ts'
+
+/** Every broken variant that the suite must notice, by room. */
+export const mutants: readonly Mutant[] = [
+  ...streamMutants,
+  ...providerMutants,
+  ...dialectMutants,
+  ...policyMutants,
+  ...catalogMutants,
+  ...edgeMutants,
+  ...engineMutants,
+]
