@@ -6,6 +6,7 @@ import type { Feature, ProviderAdapter, UpstreamCall } from '../providers/adapte
 import type { EventDecoder } from '../streams/event-decoder.ts'
 import { StreamDecoder } from '../streams/stream-decoder.ts'
 import { AttemptControl } from './attempt-control.ts'
+import { BodyReader } from './body-reader.ts'
 import { peekJson } from './peek.ts'
 import type { Ports } from './ports.ts'
 import { headerMap, readText, send } from './upstream.ts'
@@ -28,7 +29,7 @@ export interface OpenStream {
 }
 
 export type StreamSource =
-  | { readonly kind: 'translate'; readonly reader: ReadableStreamDefaultReader<Uint8Array> }
+  | { readonly kind: 'translate'; readonly reader: BodyReader }
   /** `client` holds every byte from the beginning; `meter` the same bytes less those already decoded. */
   | {
       readonly kind: 'relay'
@@ -176,7 +177,7 @@ async function wholeAnswer(
   if (last?.type !== 'finish') return malformed('the provider answered without an answer')
   if (!request.stream) return { kind: 'whole', events, body: body as JsonObject, text: read.text }
   const decoder = new StreamDecoder(adapter.framing, adapter.createDecoder())
-  const reader = emptyStream().getReader()
+  const reader = new BodyReader(emptyStream())
   const eventDecoder = adapter.createDecoder()
   control.disarm()
   return {
@@ -238,12 +239,8 @@ function translateSource(body: ReadableStream<Uint8Array>): {
   source: StreamSource
   read: ReadBytes
 } {
-  const reader = body.getReader()
-  const read: ReadBytes = async () => {
-    const { done, value } = await reader.read()
-    return done ? null : value
-  }
-  return { source: { kind: 'translate', reader }, read }
+  const reader = new BodyReader(body)
+  return { source: { kind: 'translate', reader }, read: () => reader.read() }
 }
 
 /** Bytes read at once from the metering branch. */

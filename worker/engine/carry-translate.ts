@@ -3,6 +3,7 @@ import type { Failure } from '../canonical/failure.ts'
 import { mergeUsage, type Usage } from '../canonical/usage.ts'
 import type { StreamRenderer } from '../dialects/dialect.ts'
 import type { OpenStream } from './attempt.ts'
+import type { BodyReader } from './body-reader.ts'
 import { encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
 import { SilenceWatch } from './watch.ts'
 
@@ -12,7 +13,7 @@ import { SilenceWatch } from './watch.ts'
  */
 export async function carryTranslated(
   stream: OpenStream,
-  reader: ReadableStreamDefaultReader<Uint8Array>,
+  reader: BodyReader,
   writer: WritableStreamDefaultWriter<Uint8Array>,
   context: CarryContext,
 ): Promise<CarryEnding> {
@@ -37,7 +38,12 @@ export async function carryTranslated(
       }
       idle.touch()
       reading = true
-      const bytes = await nextBytes(reader)
+      let bytes: Uint8Array | null | 'broken' = 'broken'
+      try {
+        bytes = await reader.read()
+      } catch {
+        // What broke it is told below.
+      }
       reading = false
       if (control.stopped)
         text = meter.take([{ type: 'failure', failure: control.failure(brokenConnection) }])
@@ -65,17 +71,6 @@ export async function carryTranslated(
 const brokenConnection: Failure = {
   class: 'truncated',
   message: 'the connection to the provider broke',
-}
-
-async function nextBytes(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-): Promise<Uint8Array | null | 'broken'> {
-  try {
-    const { done, value } = await reader.read()
-    return done ? null : value
-  } catch {
-    return 'broken'
-  }
 }
 
 /** Renders events and remembers what they add up to. */
