@@ -4,10 +4,15 @@ import { mergeUsage, type Usage } from '../canonical/usage.ts'
 import { StreamDecoder } from '../streams/stream-decoder.ts'
 import { meterBufferBytes, type OpenStream } from './attempt.ts'
 import { costComment, encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
+import type { Ports } from './ports.ts'
 import { SilenceWatch } from './watch.ts'
 
-/** How often the metering branch is looked at, ms. */
+/** How often the metering branch is looked at, ms: seldom, and more often while much is found there. */
 const meterIntervalMs = 1000
+const firstIntervalMs = 25
+const leastIntervalMs = 5
+/** What may queue there unseen is memory: above this a look comes sooner, bytes. */
+const manyBytes = 262_144
 /** How long the metering branch is drained after a broken pipe, ms. */
 const drainLimitMs = 20
 /** What is kept of the end of a stream: the usage block, the finish and the end mark are in it, bytes. */
@@ -102,7 +107,10 @@ async function pipeWhole(
   }
 }
 
-/** Reads what has queued on the metering branch, once a second, until the pipe has ended and the branch is empty. */
+/**
+ * Reads what has queued on the metering branch, at the slowest once a second,
+ * until the pipe has ended and the branch is empty.
+ */
 async function watchMeter(
   meter: ReadableStreamBYOBReader,
   account: Account,
@@ -117,6 +125,8 @@ async function watchMeter(
   }
   const ended = stopped()
   let buffer = new ArrayBuffer(meterBufferBytes)
+  let intervalMs = firstIntervalMs
+  let found = 0
   for (;;) {
     let read: ReadableStreamReadResult<Uint8Array>
     try {
@@ -129,12 +139,25 @@ async function watchMeter(
     account.saw(read.value)
     const full = read.value.byteLength === meterBufferBytes
     buffer = read.value.buffer as ArrayBuffer
+    found += read.value.byteLength
     if (full || !piping) continue
-    await Promise.race([
-      ended,
-      new Promise<void>((resolve) => ports.after(meterIntervalMs, resolve)),
-    ])
+    intervalMs =
+      found > manyBytes
+        ? Math.max(leastIntervalMs, intervalMs / 4)
+        : Math.min(meterIntervalMs, intervalMs * 2)
+    found = 0
+    await pause(ended, intervalMs, ports)
   }
+}
+
+/** Waits until `ended`, but no longer than `delayMs`. */
+async function pause(ended: Promise<void>, delayMs: number, ports: Ports): Promise<void> {
+  let cancel: () => void = () => undefined
+  const delay = new Promise<void>((resolve) => {
+    cancel = ports.after(delayMs, resolve)
+  })
+  await Promise.race([ended, delay])
+  cancel()
 }
 
 /** After a whole pipe the branch is read to its end; after a broken one for a moment only, what is queued is all there is. */
@@ -143,13 +166,7 @@ async function finishMeter(
   intact: boolean,
   { ports }: CarryContext,
 ): Promise<void> {
-  if (intact) return metering
-  let cancel: () => void = () => undefined
-  const limit = new Promise<void>((resolve) => {
-    cancel = ports.after(drainLimitMs, resolve)
-  })
-  await Promise.race([metering, limit])
-  cancel()
+  return intact ? metering : pause(metering, drainLimitMs, ports)
 }
 
 /** What the metered bytes add up to: counts from the first events, and from the kept tail. */
