@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readConfig } from '../../worker/edge/config.ts'
 import { ask, pathOf, type DialectId, type Question, type Seen } from '../support/ask-gateway.ts'
 import { cpuMs, peakGrowthMiB, residentMiB } from '../support/process-memory.ts'
-import { openRaw } from '../support/raw-client.ts'
+import { openRaw, type RawClient } from '../support/raw-client.ts'
 import { report } from '../support/report.ts'
 import { healthy, kits, openAiHead } from '../support/scripted-answers.ts'
 import {
@@ -595,19 +595,7 @@ describe('large bodies and answers stay bounded', () => {
       const asked = question(way)
       let sent = 0
       const growth = await peakGrowthMiB(gateway.pid, async () => {
-        const client = openRaw({
-          port: gateway.port,
-          path: pathOf(way.dialect),
-          headers: { authorization: `Bearer ${gateway.key}` },
-          body: JSON.stringify({
-            model: asked.model,
-            stream: true,
-            messages: [{ role: 'user', content: 'hello' }],
-            ...(way.dialect === 'anthropic' ? { max_tokens: 100 } : {}),
-            ...way.more,
-          }),
-          keep: false,
-        })
+        const client = connectRaw(way, asked.model)
         await client.until(() => client.bytes() > 20_000)
         client.pause()
         await new Promise((resolve) => setTimeout(resolve, 1200))
@@ -624,6 +612,33 @@ describe('large bodies and answers stay bounded', () => {
       await expectAborted()
     },
   )
+
+  it.each(ways)('114 MB stream, fast client: nothing of it is kept: $name', async (way) => {
+    const { start, text, end, done } = kits[way.wire]
+    const piece = text('z'.repeat(8000)).repeat(8)
+    const pieces = Math.ceil((114 * megabyte) / piece.length)
+    upstream.on(way.wire, async (reply) => {
+      reply.head(200, openAiHead)
+      await reply.write(start)
+      for (let index = 0; index < pieces; index++) if (!(await reply.write(piece))) return
+      await reply.write(end)
+      reply.end(done)
+    })
+    const asked = question(way)
+    gateway.logs.clear()
+    const startedMs = performance.now()
+    const growth = await peakGrowthMiB(gateway.pid, async () => {
+      const client = connectRaw(way, asked.model)
+      await gateway.logs.waitUntil(() => gateway.logs.records, 20_000)
+      expect(client.bytes()).toBeGreaterThan(100 * megabyte)
+      client.reset()
+    })
+    report(
+      `114 MB stream, fast client, ${way.name}: ${(performance.now() - startedMs).toFixed(0)} ms, workerd grew by ${growth.toFixed(0)} MiB`,
+    )
+    expect(gateway.logs.records[0]).toMatchObject({ 'switchyard.ending': 'finished' })
+    expect(growth).toBeLessThan(64)
+  })
 
   it.each([
     ['declared by its length', true],
@@ -701,6 +716,23 @@ describe('large bodies and answers stay bounded', () => {
     expect(growth).toBeLessThan(160)
   })
 })
+
+/** A client that counts what it reads, and keeps nothing. */
+function connectRaw(way: Way, model: string): RawClient {
+  return openRaw({
+    port: gateway.port,
+    path: pathOf(way.dialect),
+    headers: { authorization: `Bearer ${gateway.key}` },
+    body: JSON.stringify({
+      model,
+      stream: true,
+      messages: [{ role: 'user', content: 'hello' }],
+      ...(way.dialect === 'anthropic' ? { max_tokens: 100 } : {}),
+      ...way.more,
+    }),
+    keep: false,
+  })
+}
 
 /**
  * Sends a body of spaces over a bare socket and answers what came back. Of a
