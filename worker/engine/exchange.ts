@@ -1,5 +1,6 @@
 import type { ChoiceFinish } from '../canonical/events.ts'
 import { errorOfFailures, type GatewayError } from '../canonical/errors.ts'
+import type { Feature } from '../canonical/features.ts'
 import type { Usage } from '../canonical/usage.ts'
 import { costNanoUsd } from '../catalog/index.ts'
 import type { Dialect, RenderContext } from '../dialects/dialect.ts'
@@ -98,9 +99,16 @@ export class Exchange {
       this.called({ step, reason, attempts: [...records, last], firstTokenMs })
     }
     const refused = result.kind === 'answered' ? result.answer.unhonoured : []
-    const dropped = [...result.step.warnings, ...refused]
+    const dropped = [...result.step.warnings, ...refused.map((one) => this.#paramOf(one))]
     if (dropped.length > 0)
       this.#warnings.push(`${result.step.target} does not know ${dropped.join(', ')}; not sent`)
+  }
+
+  /** The caller's own field for a feature of the request. */
+  #paramOf(feature: Feature): string {
+    const facts = this.#planned?.plan.facts
+    const asked = [...(facts?.needs ?? []), ...(facts?.wishes ?? [])]
+    return asked.find((one) => one.feature === feature)?.param ?? feature
   }
 
   called(called: Called): void {

@@ -10,9 +10,9 @@ export function encodeReasoning(
 ): JsonObject {
   const { reasoning } = request
   if (reasoning === undefined || quirks.reasoning === undefined) return {}
+  // A model that cannot think refuses the parameter, whatever it says (OpenAI: 400 unsupported_parameter).
+  if (target.facts?.reasoning === false) return {}
   const isOff = isTurnedOff(reasoning)
-  // A model that cannot think has nothing to turn off, and refuses the parameter (OpenAI 400 unsupported_parameter).
-  if (isOff && target.facts?.reasoning === false) return {}
   switch (quirks.reasoning) {
     case 'effort':
       return effortField(isOff ? 'none' : effortOf(reasoning))
