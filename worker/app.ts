@@ -11,6 +11,7 @@ import type { Isolate } from './edge/isolate.ts'
 import { edgePorts } from './edge/edge-ports.ts'
 import { logFault } from './edge/log.ts'
 import { listModels } from './edge/models.ts'
+import { unbuiltHeaders } from './edge/unbuilt-headers.ts'
 import type { Caller } from './engine/caller.ts'
 import { Exchange } from './engine/exchange.ts'
 import type { RequestRecord } from './engine/record.ts'
@@ -115,7 +116,7 @@ function chatEndpoints(app: App, isolateOf: IsolateOf): void {
       waitUntil: (work: Promise<unknown>) => context.executionCtx.waitUntil(work),
     }
     const ports = edgePorts(edgeRequest, isolateOf(context.env), retryBudgets)
-    return new Exchange(
+    const exchange = new Exchange(
       context.get('requestId'),
       dialect,
       context.get('caller'),
@@ -123,6 +124,9 @@ function chatEndpoints(app: App, isolateOf: IsolateOf): void {
       coloOf(context.req.raw),
       ports,
     )
+    const unbuilt = unbuiltHeaders(context.req.raw.headers)
+    if (unbuilt.length > 0) exchange.warn(`not built yet and not honoured: ${unbuilt.join(', ')}`)
+    return exchange
   }
   // A client that leaves ends the work for its request, except what is waited for: the record still has to be written.
   const toTheEnd = (context: AppContext, answer: Promise<Response>) => {

@@ -68,6 +68,19 @@ describe('every answer', () => {
   })
 })
 
+describe('request headers that are not honoured yet', () => {
+  it.each(dialectIds)('are named in the warning, those sent and no others: %s', async (dialect) => {
+    const asked = { 'idempotency-key': 'k', prefer: 'respond-async' }
+    const seen = await ask(gateway, { dialect, model: 'chat', headers: asked })
+    expect([seen.status, seen.headers.get('x-switchyard-warning')]).toEqual([
+      200,
+      'not built yet and not honoured: idempotency-key, prefer: respond-async',
+    ])
+    const plain = await ask(gateway, { dialect, model: 'chat', headers: { prefer: 'wait=5' } })
+    expect(plain.headers.get('x-switchyard-warning')).toBeNull()
+  })
+})
+
 describe('models and providers as OpenRouter’s clients name them', () => {
   it.each(dialectIds)('`models` alone asks the first of them: %s', async (dialect) => {
     const body = bodyOf({ dialect, model: '', more: { models: ['fast', 'chat'] } })
