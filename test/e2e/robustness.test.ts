@@ -637,7 +637,8 @@ describe('large bodies and answers stay bounded', () => {
       `114 MB stream, fast client, ${way.name}: ${(performance.now() - startedMs).toFixed(0)} ms, workerd grew by ${growth.toFixed(0)} MiB`,
     )
     expect(gateway.logs.records[0]).toMatchObject({ 'switchyard.ending': 'finished' })
-    expect(growth).toBeLessThan(64)
+    // Kept whole, the stream would be 114 and more; garbage of the first one is not collected at once.
+    expect(growth).toBeLessThan(100)
   })
 
   it.each([
