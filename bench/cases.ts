@@ -19,8 +19,8 @@ export interface BenchCase {
   readonly concurrency: number
   readonly requests: number
   readonly promptBytes: number
-  /** All answers are held open at once and memory is looked at while they are. */
-  readonly holdOpen: boolean
+  /** Memory is what this case is about: each round has a process of its own, because a process gives none back. */
+  readonly freshProcess: boolean
   readonly entrants: readonly Entrant[]
 }
 
@@ -82,7 +82,7 @@ function wholeCases(quick: boolean): BenchCase[] {
       concurrency,
       requests: concurrency === 1 ? requests / 2 : requests,
       promptBytes: 60,
-      holdOpen: false,
+      freshProcess: false,
       entrants: wholeEntrants(wire),
     })),
   )
@@ -94,7 +94,7 @@ function wholeCases(quick: boolean): BenchCase[] {
     concurrency: 4,
     requests: quick ? 40 : 400,
     promptBytes: kilobytes * 1000,
-    holdOpen: false,
+    freshProcess: false,
     entrants: wholeEntrants('openai'),
   }))
   return [...small, ...prompts]
@@ -103,7 +103,7 @@ function wholeCases(quick: boolean): BenchCase[] {
 function streamCases(quick: boolean): BenchCase[] {
   const chunks = quick ? 100 : 500
   return wires.flatMap((wire): BenchCase[] => {
-    const shared = { wire, promptBytes: 60, holdOpen: false, entrants: streamEntrants(wire) }
+    const shared = { wire, promptBytes: 60, freshProcess: false, entrants: streamEntrants(wire) }
     return [
       {
         ...shared,
@@ -159,7 +159,7 @@ function memoryCases(quick: boolean): BenchCase[] {
     concurrency: open,
     requests: open,
     promptBytes: 60,
-    holdOpen: true,
+    freshProcess: true,
     entrants: streamEntrants(wire),
   }))
 }
@@ -174,7 +174,7 @@ function largeCases(quick: boolean): BenchCase[] {
       concurrency: 1,
       requests: quick ? 1 : 4,
       promptBytes: 60,
-      holdOpen: false,
+      freshProcess: true,
       entrants: streamEntrants(wire),
     })),
   )

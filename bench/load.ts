@@ -15,12 +15,9 @@ export interface LoadTask {
   readonly requests: number
   /** Answers the text of the last response, to be looked at. */
   readonly keepText?: boolean
-  /** Tells the bench when so many responses are open: the moment to measure memory. */
-  readonly tellWhenOpen?: number
 }
 
 export interface LoadResult {
-  readonly kind: 'result'
   readonly wallMs: number
   /** To the last byte, one for each request, ms. */
   readonly latencyMs: readonly number[]
@@ -48,11 +45,10 @@ class Connection {
   readonly #socket: Socket
   readonly #request: Buffer
   readonly #keepText: boolean
-  readonly #onOpen: () => void
   #onData: (bytes: Buffer) => void = () => undefined
   #onGone: (reason: Error) => void = () => undefined
 
-  constructor(task: LoadTask, onOpen: () => void) {
+  constructor(task: LoadTask) {
     const body = Buffer.from(task.body)
     const headers = Object.entries({
       host: `127.0.0.1:${task.port}`,
@@ -66,7 +62,6 @@ class Connection {
       body,
     ])
     this.#keepText = task.keepText === true
-    this.#onOpen = onOpen
     this.#socket = connect({ host: '127.0.0.1', port: task.port, noDelay: true })
     this.#socket.on('data', (bytes: Buffer) => this.#onData(bytes))
     this.#socket.on('error', (cause) => this.#onGone(cause))
@@ -88,7 +83,6 @@ class Connection {
         bytes += piece.length
         if (firstTokenMs === null && piece.indexOf(mark) !== -1) {
           firstTokenMs = performance.now() - startMs
-          this.#onOpen()
         }
         if (this.#keepText) texts.push(piece.toString('latin1'))
         if (length === null) {
@@ -129,14 +123,9 @@ async function run(task: LoadTask): Promise<LoadResult> {
   let bytes = 0
   let text = ''
   let left = task.requests
-  let open = 0
-  const opened = () => {
-    open += 1
-    if (open === task.tellWhenOpen) process.send?.({ kind: 'open' })
-  }
   const startMs = performance.now()
   const lane = async (): Promise<void> => {
-    let connection = new Connection(task, opened)
+    let connection = new Connection(task)
     while (left > 0) {
       left -= 1
       try {
@@ -149,7 +138,7 @@ async function run(task: LoadTask): Promise<LoadResult> {
       } catch (cause) {
         failures.push(cause instanceof Error ? cause.message : String(cause))
         connection.close()
-        connection = new Connection(task, opened)
+        connection = new Connection(task)
       }
     }
     connection.close()
@@ -157,7 +146,6 @@ async function run(task: LoadTask): Promise<LoadResult> {
   await Promise.all(Array.from({ length: Math.min(task.concurrency, task.requests) }, lane))
   const wallMs = performance.now() - startMs
   return {
-    kind: 'result',
     wallMs,
     latencyMs,
     firstTokenMs,
@@ -171,4 +159,4 @@ process.on('message', (task: LoadTask) => {
   void run(task).then((result) => process.send?.(result))
 })
 process.on('disconnect', () => process.exit(0))
-process.send?.({ kind: 'ready' })
+process.send?.('ready')

@@ -29,7 +29,8 @@ export async function warmUp(
   load: LoadGenerator,
 ): Promise<string[]> {
   const task = taskOf(benchCase, entrant, target)
-  const requests = Math.min(warmUpRequests[benchCase.scenario.kind], benchCase.requests)
+  const enough = benchCase.freshProcess ? 2 : warmUpRequests[benchCase.scenario.kind]
+  const requests = Math.min(enough, benchCase.requests)
   const result = await load.run({ ...task, requests, concurrency: 4, keepText: true })
   return [...result.failures, ...wrongAnswer(benchCase, entrant, result)]
 }
@@ -81,13 +82,7 @@ export async function measure(
   resetPeak(pid)
   const startUs = cpuMicroseconds(pid)
   const task = taskOf(benchCase, entrant, target)
-  let openMiB: number | null = null
-  const result = await load.run(
-    benchCase.holdOpen ? { ...task, tellWhenOpen: benchCase.concurrency } : task,
-    () => {
-      openMiB = memoryMiB(pid).resident
-    },
-  )
+  const result = await load.run(task)
   await untilIdle(pid)
   if (benchCase.scenario.kind === 'paced') await sleep(100)
   const cpuUs = cpuMicroseconds(pid) - startUs
@@ -102,8 +97,8 @@ export async function measure(
   into.firstTokenP50Ms.push(quantile(result.firstTokenMs, 0.5))
   into.firstTokenP99Ms.push(quantile(result.firstTokenMs, 0.99))
   into.requestsPerSecond.push((result.latencyMs.length * 1000) / result.wallMs)
-  into.peakMiB.push(openMiB ?? peak)
-  into.growthMiB.push((openMiB ?? peak) - before.resident)
+  into.peakMiB.push(peak)
+  into.growthMiB.push(peak - before.resident)
   return result.failures
 }
 

@@ -13,7 +13,7 @@ export const help = `npm run bench -- [options]
   --targets LIST   of ${targetIds.join(',')} (default all)
   --seed N         order of the rounds (default: by the clock; printed)
   --json FILE      write everything that was measured
-  --markdown FILE  write the tables
+  --markdown FILE  write the tables; in docs/performance.md they replace the last ones
   --plot FILE      write the plot (SVG)
   --from FILE      measure nothing: tables and plot from a file that --json wrote
   --keep           leave configs, builds and logs of the run in place

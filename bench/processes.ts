@@ -25,6 +25,19 @@ export interface Server {
   stop(): Promise<void>
 }
 
+const children = new Set<ChildProcess>()
+
+/** Ends everything that was started here, at once: for an interrupted run. */
+export function killAll(): void {
+  for (const child of children) child.kill('SIGKILL')
+}
+
+function tracked(child: ChildProcess): ChildProcess {
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  return child
+}
+
 export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer()
@@ -53,6 +66,7 @@ export async function startServer(
     env: { ...process.env, ...environment },
   })
   closeSync(log)
+  tracked(child)
   const { pid } = child
   if (pid === undefined) throw new Error(`${command} could not be started`)
   const server = { pid, port, stop: () => stopChild(child) }
@@ -94,10 +108,9 @@ async function stopChild(child: ChildProcess): Promise<void> {
 /** A script of the bench with an IPC channel, on the other core. */
 function forkScript(name: string): ChildProcess {
   const script = join(import.meta.dirname, name)
-  if (!pinned) return fork(script, { execPath: node })
-  return spawn('/usr/bin/taskset', ['-c', benchCore, node, script], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
+  if (!pinned) return tracked(fork(script, { execPath: node }))
+  const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const
+  return tracked(spawn('/usr/bin/taskset', ['-c', benchCore, node, script], { stdio: [...stdio] }))
 }
 
 function nextMessage(child: ChildProcess, name: string): Promise<unknown> {
@@ -118,8 +131,7 @@ export async function startUpstream(): Promise<Server> {
 }
 
 export interface LoadGenerator {
-  /** `onOpen` is called when `task.tellWhenOpen` answers have begun. */
-  run(task: LoadTask, onOpen?: () => void): Promise<LoadResult>
+  run(task: LoadTask): Promise<LoadResult>
   stop(): Promise<void>
 }
 
@@ -127,15 +139,9 @@ export async function startLoad(): Promise<LoadGenerator> {
   const child = forkScript('load.ts')
   await nextMessage(child, 'the load generator')
   return {
-    async run(task, onOpen) {
+    async run(task) {
       child.send(task)
-      for (;;) {
-        const message = (await nextMessage(child, 'the load generator')) as
-          | LoadResult
-          | { readonly kind: 'open' }
-        if (message.kind === 'result') return message
-        onOpen?.()
-      }
+      return (await nextMessage(child, 'the load generator')) as LoadResult
     },
     stop: () => stopChild(child),
   }

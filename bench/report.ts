@@ -9,7 +9,7 @@ type Row = readonly string[]
 export function renderReport(report: BenchReport): string {
   return [
     renderMachine(report),
-    '## Aims\n',
+    '### Aims\n',
     table(
       ['what', 'measured: median (min to max)', 'aim', 'not acceptable', ''],
       judge(report).map(({ text, measured, unit, aim, notAcceptable, verdict }) => [
@@ -21,7 +21,7 @@ export function renderReport(report: BenchReport): string {
       ]),
     ),
     renderShare(report),
-    '## Measured\n',
+    '### All figures\n',
     ...report.cases.map(renderCase),
     renderStartUp(report),
   ].join('\n')
@@ -77,7 +77,7 @@ function renderCase(result: CaseResult): string {
     'later than (a)',
     'memory MiB (growth)',
   ]
-  return `### ${result.name}: ${result.title}\n\n${table(head, rows)}`
+  return `#### ${result.name}: ${result.title}\n\n${table(head, rows)}`
 }
 
 function measuresOfLabel(result: CaseResult, label: string): Measures | undefined {
@@ -99,7 +99,7 @@ function renderShare({ sdks }: BenchReport): string {
     way(name, 'openai'),
     way(name, 'anthropic'),
   ])
-  return `## Which streams took the relay\n\n${table(
+  return `### Which streams took the relay\n\n${table(
     ['client', 'sends', 'OpenAI upstream', 'Anthropic upstream'],
     [...rows, ['relayed', '', relayed('openai'), relayed('anthropic')]],
   )}`
@@ -108,7 +108,7 @@ function renderShare({ sdks }: BenchReport): string {
 function renderStartUp({ startUp }: BenchReport): string {
   if (startUp === null) return ''
   const { cpuMs, processMs, bundleBytes, gzipBytes } = startUp
-  return `### start-up and size\n\n${table(
+  return `#### start-up and size\n\n${table(
     ['', ''],
     [
       ['`wrangler check startup`, active ms', withRange(cpuMs)],

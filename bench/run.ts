@@ -4,7 +4,7 @@
  * round. See docs/performance.md for how to read it.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { benchCases, modelsOf, type BenchCase } from './cases.ts'
@@ -12,7 +12,7 @@ import { measure, unitName, warmUp } from './measure.ts'
 import { help, readOptions, type Options } from './options.ts'
 import { renderPlot } from './plot.ts'
 import { loadAverage } from './process-meter.ts'
-import { node, pinned, startLoad, workerdBinary, type LoadGenerator } from './processes.ts'
+import { killAll, node, pinned, startLoad, workerdBinary, type LoadGenerator } from './processes.ts'
 import { renderReport } from './report.ts'
 import {
   emptyMeasures,
@@ -59,8 +59,12 @@ async function runCases(
           .find(({ name }) => name === benchCase.name)
           ?.entrants.find(({ label }) => label === entrant.label)
         if (target === undefined || into === undefined) continue
-        if (round === 1) into.failures.push(...(await warmUp(benchCase, entrant, target, load)))
-        into.failures.push(...(await measure(benchCase, entrant, target, load, into.measures)))
+        const server = benchCase.freshProcess ? await target.again() : target.server
+        const used = { ...target, server }
+        if (round === 1 || benchCase.freshProcess)
+          into.failures.push(...(await warmUp(benchCase, entrant, used, load)))
+        into.failures.push(...(await measure(benchCase, entrant, used, load, into.measures)))
+        if (benchCase.freshProcess) await server.stop()
       }
     }
   }
@@ -130,6 +134,19 @@ async function runAll(options: Options, argv: readonly string[]): Promise<BenchR
   }
 }
 
+const opening = '<!-- measured by npm run bench -->'
+const closing = '<!-- end of what was measured -->'
+
+/** A page with the two marks keeps what stands around them; any other file becomes the tables alone. */
+function writeMarkdown(file: string, markdown: string): void {
+  const page = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const start = page.indexOf(opening)
+  const end = page.indexOf(closing)
+  if (start === -1 || end < start) return writeFileSync(file, markdown)
+  const before = page.slice(0, start + opening.length)
+  writeFileSync(file, `${before}\n\n${markdown}\n${page.slice(end)}`)
+}
+
 async function main(argv: readonly string[]): Promise<void> {
   const options = readOptions(argv)
   if (options === null) {
@@ -149,10 +166,16 @@ async function main(argv: readonly string[]): Promise<void> {
   const markdown = renderReport(report)
   process.stdout.write(`${markdown}\n`)
   if (options.json !== null) writeFileSync(options.json, JSON.stringify(report, null, 1))
-  if (options.markdown !== null) writeFileSync(options.markdown, markdown)
+  if (options.markdown !== null) writeMarkdown(options.markdown, markdown)
   if (options.plot !== null) writeFileSync(options.plot, renderPlot(report))
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    killAll()
+    process.exit(130)
+  })
+}
 try {
   await main(process.argv.slice(2))
 } catch (cause) {

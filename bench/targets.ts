@@ -18,6 +18,8 @@ export type TargetId = (typeof targetIds)[number]
 
 export interface Target {
   readonly server: Server
+  /** Starts another process of the same. */
+  again(): Promise<Server>
   /** Headers that a caller of this gateway sends. */
   headers(upstreamWire: 'openai' | 'anthropic'): Readonly<Record<string, string>>
 }
@@ -93,10 +95,10 @@ async function startPlainWorker(
 ): Promise<Target> {
   const bindings = { UPSTREAM: `http://127.0.0.1:${upstreamPort}` }
   const path = join(root, 'bench/servers', script)
-  return {
-    server: await startWorkerd(id, path, bindings, directory, workerdArgs),
-    headers: () => ({}),
-  }
+  return target(
+    () => startWorkerd(id, path, bindings, directory, workerdArgs),
+    () => ({}),
+  )
 }
 
 async function startSwitchyard(
@@ -109,10 +111,10 @@ async function startSwitchyard(
   writeRoutes(routes, upstreamPort, models)
   const script = buildSwitchyard(join(directory, 'switchyard'), routes)
   const { key, variables } = makeKey()
-  return {
-    server: await startWorkerd('switchyard', script, variables, directory, workerdArgs),
-    headers: () => ({ authorization: `Bearer ${key}` }),
-  }
+  return target(
+    () => startWorkerd('switchyard', script, variables, directory, workerdArgs),
+    () => ({ authorization: `Bearer ${key}` }),
+  )
 }
 
 async function startWorkerd(
@@ -130,30 +132,35 @@ async function startWorkerd(
 }
 
 async function startNode(upstreamPort: number, directory: string): Promise<Target> {
-  const port = await freePort()
   const script = join(root, 'bench/servers/passthrough-node.ts')
-  const args = [script, String(port), `http://127.0.0.1:${upstreamPort}`]
-  const server = await startServer(node, args, port, logFile(directory, 'node'))
-  return { server, headers: () => ({}) }
+  const start = async () => {
+    const port = await freePort()
+    const args = [script, String(port), `http://127.0.0.1:${upstreamPort}`]
+    return startServer(node, args, port, logFile(directory, 'node'))
+  }
+  return target(start, () => ({}))
 }
 
 async function startPortkey(upstreamPort: number, directory: string): Promise<Target> {
   const script = join(peerDirectory, 'node_modules/@portkey-ai/gateway/build/start-server.js')
   if (!existsSync(script)) installPeer()
-  const port = await freePort()
-  const args = [script, `--port=${port}`, '--headless']
-  const server = await startServer(node, args, port, logFile(directory, 'portkey'), {
-    NODE_ENV: 'production',
-    TRUSTED_CUSTOM_HOSTS: '127.0.0.1,localhost',
-  })
-  return {
-    server,
-    headers: (wire) => ({
-      authorization: 'Bearer bench',
-      'x-portkey-provider': wire,
-      'x-portkey-custom-host': `http://127.0.0.1:${upstreamPort}/v1`,
-    }),
+  const start = async () => {
+    const port = await freePort()
+    const args = [script, `--port=${port}`, '--headless']
+    return startServer(node, args, port, logFile(directory, 'portkey'), {
+      NODE_ENV: 'production',
+      TRUSTED_CUSTOM_HOSTS: '127.0.0.1,localhost',
+    })
   }
+  return target(start, (wire) => ({
+    authorization: 'Bearer bench',
+    'x-portkey-provider': wire,
+    'x-portkey-custom-host': `http://127.0.0.1:${upstreamPort}/v1`,
+  }))
+}
+
+async function target(again: () => Promise<Server>, headers: Target['headers']): Promise<Target> {
+  return { server: await again(), again, headers }
 }
 
 function installPeer(): void {
