@@ -63,12 +63,12 @@ function chosen({ only, slow }: Options): Mutant[] {
 /** Runs the named tests of a mutant on the code without it; answers those files that fail. */
 async function baseline(tree: Tree, all: readonly Mutant[]): Promise<ReadonlyMap<string, string>> {
   const failing = new Map<string, string>()
-  for (const slow of [false, true]) {
-    const own = all.filter((mutant) => (mutant.slow === true) === slow)
-    const files = [...new Set(own.flatMap(({ killedBy }) => killedBy))]
+  const named = [...new Set(all.flatMap(({ killedBy }) => killedBy))]
+  for (const project of ['node', 'e2e', 'disconnect'] as const) {
+    const files = named.filter((file) => projectOf(file) === project)
     if (files.length === 0) continue
     const run = await runTests(tree.folder, files, {
-      project: slow ? 'e2e' : 'node',
+      project,
       bail: false,
       timeoutMs: slowTimeoutMs,
     })
@@ -79,6 +79,12 @@ async function baseline(tree: Tree, all: readonly Mutant[]): Promise<ReadonlyMap
     } else for (const file of files) failing.set(file, run.reason)
   }
   return failing
+}
+
+/** The suite that a test file belongs to; one mutant names files of one suite only. */
+function projectOf(file: string): 'node' | 'e2e' | 'disconnect' {
+  if (file.startsWith('test/e2e/')) return 'e2e'
+  return file.startsWith('test/disconnect/') ? 'disconnect' : 'node'
 }
 
 async function judge(
@@ -102,7 +108,7 @@ async function judge(
   if (broken === text) return verdict(false, 'changes nothing')
   const run = await tree.with(mutant.file, broken, () =>
     runTests(tree.folder, mutant.killedBy, {
-      project: mutant.slow === true ? 'e2e' : 'node',
+      project: projectOf(mutant.killedBy[0]),
       bail: true,
       timeoutMs: mutant.slow === true ? slowTimeoutMs : quickTimeoutMs,
     }),

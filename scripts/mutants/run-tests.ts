@@ -11,7 +11,7 @@ export type TestRun =
   | { readonly kind: 'broken'; readonly reason: string }
 
 interface RunOptions {
-  readonly project: 'node' | 'e2e'
+  readonly project: 'node' | 'e2e' | 'disconnect'
   /** Stops at the first failure. */
   readonly bail: boolean
   readonly timeoutMs: number

@@ -5,6 +5,7 @@ const config = [
   'test/unit/edge/config.test.ts',
   'test/unit/edge/config-invariants.test.ts',
 ] as const
+const app = ['test/unit/app.test.ts'] as const
 const credentials = ['test/unit/edge/credentials-invariants.test.ts'] as const
 const gates = ['test/unit/edge/gates-invariants.test.ts'] as const
 const log = ['test/unit/edge/log-invariants.test.ts'] as const
@@ -237,5 +238,71 @@ export const edgeMutants: readonly Mutant[] = [
     replace: '',
     killedBy: models,
     why: 'A tenant that may use routes only sees which providers are behind them.',
+  },
+  {
+    id: 'door-open',
+    invariant: 'keys',
+    file: 'worker/app.ts',
+    find: 'if (stored === null) return refuse(context, isolate, unauthorized(key))',
+    replace:
+      'if (stored === null && key !== null) return refuse(context, isolate, unauthorized(key))',
+    killedBy: app,
+    why: 'Whoever sends no key at all is let in.',
+  },
+  {
+    id: 'admin-door-open',
+    invariant: 'keys',
+    file: 'worker/app.ts',
+    find: 'if (key === null || isolate.adminKeys.find(key) === null)',
+    replace:
+      'if (key === null || (isolate.adminKeys.find(key) ?? isolate.keys.find(key)) === null)',
+    killedBy: app,
+    why: 'A key of the data plane opens the admin plane.',
+  },
+  {
+    id: 'body-before-key',
+    invariant: 'keys',
+    file: 'worker/app.ts',
+    find: 'const stored = key === null ? null : isolate.keys.find(key)',
+    replace:
+      'await context.req.raw.body?.getReader().read()\n    const stored = key === null ? null : isolate.keys.find(key)',
+    killedBy: app,
+    why: 'A stranger makes the gateway read bodies.',
+  },
+  {
+    id: 'fault-tells-all',
+    invariant: 'S7 secrecy',
+    file: 'worker/app.ts',
+    find: '`something went wrong here; request id ${requestId}`',
+    replace: '`${String(fault)}; request id ${requestId}`',
+    killedBy: app,
+    why: 'Our own error message reaches the caller with what it quotes.',
+  },
+  {
+    id: 'cors-for-everybody',
+    invariant: 'S7 secrecy',
+    file: 'worker/app.ts',
+    find: "return origin !== undefined && (origins.includes(origin) || origins.includes('*')) ? origin : null",
+    replace: 'return origin ?? null',
+    killedBy: app,
+    why: "Any web page calls the gateway from its visitors' browsers.",
+  },
+  {
+    id: 'isolate-without-pepper',
+    invariant: 'keys',
+    file: 'worker/edge/isolate.ts',
+    find: 'if (pepper.length < 32)',
+    replace: 'if (pepper.length < 1)',
+    killedBy: app,
+    why: 'A deployment runs with a pepper that can be guessed.',
+  },
+  {
+    id: 'isolate-open-without-keys',
+    invariant: 'keys',
+    file: 'worker/edge/isolate.ts',
+    find: "if (typeof value !== 'string' || value === '')",
+    replace: "if (typeof value === 'undefined' && name === 'SWITCHYARD_PEPPER')",
+    killedBy: app,
+    why: 'A deployment without its secrets starts all the same.',
   },
 ]

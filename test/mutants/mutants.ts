@@ -3,6 +3,7 @@ import { dialectMutants } from './dialects.ts'
 import { edgeMutants } from './edge.ts'
 import { engineMutants } from './engine.ts'
 import type { Mutant } from './mutant.ts'
+import { workerdMutants } from './on-workerd.ts'
 import { policyMutants } from './policy.ts'
 import { providerMutants } from './providers.ts'
 import { streamMutants } from './streams.ts'
@@ -16,4 +17,5 @@ export const mutants: readonly Mutant[] = [
   ...catalogMutants,
   ...edgeMutants,
   ...engineMutants,
+  ...workerdMutants,
 ]

@@ -1,369 +1,231 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createApp } from '../../worker/app.ts'
-import { readConfig } from '../../worker/edge/config.ts'
+import { createIsolate, type Isolate } from '../../worker/edge/isolate.ts'
 import { Gates } from '../../worker/edge/gates.ts'
-import type { Isolate } from '../../worker/edge/isolate.ts'
 import { digestKey, formatKey, KeyRing, parseKey } from '../../worker/edge/keys.ts'
-import { createRuntime } from '../../worker/edge/runtime.ts'
+import type { Runtime } from '../../worker/edge/runtime.ts'
+import { fakeRuntime, settings, wholeAnswer } from '../support/fake-host.ts'
 
-const pepper = 'pepper'.repeat(8)
-const key = formatKey(
-  'demo',
-  Uint8Array.from({ length: 40 }, (_, index) => index),
-)
-const adminKey = formatKey(
-  'admin',
-  Uint8Array.from({ length: 40 }, (_, index) => index + 7),
-)
-const stored = (text: string) => ({
-  tenant: parseKey(text)?.tenant ?? '',
-  id: parseKey(text)?.id ?? '',
-  digest: digestKey(text, pepper),
-})
+const pepper = 'p'.repeat(32)
+const key = formatKey('demo', new Uint8Array(40).fill(1))
+const adminKey = formatKey('admin', new Uint8Array(40).fill(2))
+const strange = formatKey('demo', new Uint8Array(40).fill(3))
 
-const file = {
-  cors: { origins: ['https://app.example'] },
-  providers: {
-    openai: {
-      adapter: 'openai',
-      baseUrl: 'https://api.openai.com/v1',
-      credential: { kind: 'bearer', secret: 'OPENAI_API_KEY', host: 'api.openai.com' },
-    },
-    cf: { adapter: 'workers-ai', binding: 'AI', credential: { kind: 'none' } },
-    groq: {
-      adapter: 'groq',
-      baseUrl: 'https://api.groq.com/openai/v1',
-      credential: { kind: 'bearer', secret: 'GROQ_API_KEY', host: 'api.groq.com' },
-    },
-  },
-  targets: {
-    'gpt-4.1@openai': {},
-    '@cf/meta/llama-3.3-70b-instruct-fp8-fast@cf': {},
-    'llama@groq': {},
-  },
-  routes: { chat: { tiers: [['gpt-4.1@openai']] }, other: { tiers: [['gpt-4.1@openai']] } },
-  tenants: { demo: { routes: ['chat'] } },
+function ringOf(known: string): KeyRing {
+  const { tenant, id } = parseKey(known) ?? { tenant: '', id: '' }
+  return new KeyRing([{ tenant, id, digest: digestKey(known, pepper) }], pepper)
 }
 
-function app(change: object = {}) {
-  const read = readConfig({ ...file, ...change }, { local: false })
-  if (!read.ok) throw new Error(JSON.stringify(read.problems))
-  const isolate: Isolate = {
-    runtime: createRuntime(read.config, read.version, { OPENAI_API_KEY: 'sk-upstream' }),
-    keys: new KeyRing([stored(key)], pepper),
-    adminKeys: new KeyRing([stored(adminKey)], pepper),
-    gates: new Gates(),
-  }
-  return createApp(() => isolate)
+function isolateOf(runtime: Runtime = fakeRuntime()): Isolate {
+  return { runtime, keys: ringOf(key), adminKeys: ringOf(adminKey), gates: new Gates() }
 }
 
-const context = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} }
-
-async function ask(path: string, init: RequestInit & { bindings?: object; change?: object } = {}) {
-  const { bindings = {}, change = {}, ...rest } = init
-  const response = await app(change).request(path, rest, bindings, context as never)
-  const text = await response.text()
-  return {
-    response,
-    text,
-    body: text.startsWith('{') ? (JSON.parse(text) as Record<string, never>) : {},
-  }
+const waiting: Promise<unknown>[] = []
+const execution = {
+  waitUntil: (work: Promise<unknown>) => void waiting.push(work),
+  passThroughOnException: () => undefined,
+  props: {},
 }
 
-function post(
+function ask(
+  method: string,
   path: string,
-  body: unknown,
-  headers: Record<string, string> = {},
-  more: object = {},
-) {
-  return ask(path, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${key}`, ...headers },
-    body: JSON.stringify(body),
-    ...more,
-  })
+  headers: Readonly<Record<string, string>> = {},
+  body: BodyInit | null = null,
+  isolate = isolateOf(),
+): Promise<Response> {
+  const request = new Request(`https://gateway.example${path}`, {
+    method,
+    headers,
+    body,
+    duplex: 'half',
+  } as RequestInit)
+  return Promise.resolve(createApp(() => isolate).fetch(request, {}, execution))
 }
 
-const hello = { model: 'chat', messages: [{ role: 'user', content: 'Hello' }] }
+const bearer = { authorization: `Bearer ${key}` }
+const chat = JSON.stringify({ model: 'chat', messages: [{ role: 'user', content: 'Hello' }] })
 
-/** What OpenAI would answer, and what it was sent. */
-function upstream() {
-  const answer = {
-    id: 'chatcmpl-1',
-    object: 'chat.completion',
-    created: 1,
-    model: 'gpt-4.1',
-    choices: [
-      {
-        index: 0,
-        message: { role: 'assistant', content: 'Hi' },
-        finish_reason: 'stop',
-        logprobs: null,
-      },
-    ],
-    usage: { prompt_tokens: 1000, completion_tokens: 100, total_tokens: 1100 },
-  }
-  return vi
-    .spyOn(globalThis, 'fetch')
-    .mockImplementation(async () =>
-      Response.json(answer, { headers: { 'set-cookie': 'a=b', 'x-upstream': '1' } }),
-    )
+async function codeOf(response: Response): Promise<unknown> {
+  return ((await response.json()) as { error?: { code?: unknown } }).error?.code
 }
 
-vi.spyOn(console, 'log').mockImplementation(() => undefined)
-afterEach(() => vi.mocked(globalThis.fetch).mockRestore?.())
+beforeAll(() => {
+  Object.assign(globalThis, { IdentityTransformStream: TransformStream })
+})
+afterEach(() => vi.unstubAllGlobals())
+
+const guarded: readonly (readonly [string, string])[] = [
+  ['POST', '/v1/chat/completions'],
+  ['POST', '/v1/messages'],
+  ['POST', '/v1/messages/count_tokens'],
+  ['POST', '/v1/explain'],
+  ['GET', '/v1/models'],
+  ['GET', '/v1/models/chat'],
+  ['POST', '/v1/responses'],
+  ['POST', '/v1/embeddings'],
+  ['GET', '/v1/requests/req_1'],
+  ['GET', '/v1/nothing'],
+  ['GET', '/admin/v1/circuits'],
+]
 
 describe('authentication', () => {
-  it.each([
-    ['no key', {}],
-    ['junk', { authorization: 'Bearer junk' }],
-    ['another scheme', { authorization: `Basic ${key}` }],
-    [
-      'a well-formed key that nobody has',
-      { authorization: `Bearer ${formatKey('demo', new Uint8Array(40))}` },
-    ],
-    ['an admin key', { authorization: `Bearer ${adminKey}` }],
-    ['the digest of a key', { authorization: `Bearer ${digestKey(key, pepper)}` }],
-  ])('refuses %s with 401, in the dialect of the path', async (_name, headers) => {
-    const openai = await ask('/v1/chat/completions', { method: 'POST', headers, body: '{' })
-    expect(openai.response.status).toBe(401)
-    expect(openai.body).toMatchObject({ error: { code: 'unauthorized' } })
-    const anthropic = await ask('/v1/messages', { method: 'POST', headers, body: '{' })
-    expect(anthropic.body).toMatchObject({ type: 'error', error: { type: 'authentication_error' } })
-  })
-
-  it('takes the key as a bearer token and as x-api-key', async () => {
-    for (const headers of [{ authorization: `Bearer ${key}` }, { 'x-api-key': key }]) {
-      expect((await ask('/v1/models', { headers })).response.status).toBe(200)
-    }
-  })
-
-  it('does not read a body before the key', async () => {
-    let read = false
-    const body = new ReadableStream(
-      {
-        pull(controller) {
-          read = true
-          controller.close()
-        },
-      },
-      { highWaterMark: 0 },
-    )
-    const { response } = await ask('/v1/chat/completions', {
-      method: 'POST',
-      body,
-      duplex: 'half',
-    } as never)
-    expect(response.status).toBe(401)
-    expect(read).toBe(false)
-  })
-
-  it('keeps data-plane keys out of the admin plane', async () => {
-    expect(
-      (await ask('/admin/v1/circuits', { headers: { authorization: `Bearer ${key}` } })).response
-        .status,
-    ).toBe(401)
-    const admin = await ask('/admin/v1/circuits', {
-      headers: { authorization: `Bearer ${adminKey}` },
-    })
-    expect(admin.response.status).toBe(501)
-    expect(admin.body).toMatchObject({ error: { code: 'not_implemented' } })
-  })
-
-  it('asks no key of /healthz', async () => {
-    const { response, body } = await ask('/healthz')
-    expect(response.status).toBe(200)
-    expect(body).toMatchObject({ status: 'ok' })
-  })
-})
-
-describe('an unstreamed request', () => {
-  it('is sent with exactly these headers, and none of the caller', async () => {
-    const fetch = upstream()
-    await post('/v1/chat/completions', hello, {
-      cookie: 'c=1',
-      'x-forwarded-for': '1.2.3.4',
-      'openai-organization': 'org',
-      'cf-connecting-ip': '1.2.3.4',
-    })
-    const [url, init] = fetch.mock.calls[0] ?? []
-    expect(url).toBe('https://api.openai.com/v1/chat/completions')
-    expect(init).toMatchObject({ redirect: 'manual', method: 'POST' })
-    expect(init?.headers).toEqual({
-      'content-type': 'application/json',
-      accept: 'application/json',
-      'user-agent': 'switchyard',
-      authorization: 'Bearer sk-upstream',
-    })
-  })
-
-  it("answers with our headers and none of the provider's, and adds the cost", async () => {
-    upstream()
-    const { response, body } = await post('/v1/chat/completions', hello)
-    expect(response.headers.get('set-cookie')).toBeNull()
-    expect(response.headers.get('x-upstream')).toBeNull()
-    expect(Object.fromEntries(response.headers)).toMatchObject({
-      'x-switchyard-route': 'chat',
-      'x-switchyard-provider': 'openai',
-      'x-switchyard-model': 'gpt-4.1',
-      'x-switchyard-attempts': '1',
-      'x-switchyard-region': 'unspecified',
-      'x-switchyard-reason': 'the only target that may and can answer',
-    })
-    // 1,000 tokens at 2 USD and 100 at 8 USD per million.
-    expect(body).toMatchObject({ id: 'chatcmpl-1', cost: 0.0028 })
-  })
-
-  it('says which field is wrong, in a 400', async () => {
-    const { response, body } = await post('/v1/chat/completions', { ...hello, temperature: 'warm' })
-    expect(response.status).toBe(400)
-    expect(body).toMatchObject({ error: { code: 'invalid_request', param: 'temperature' } })
-  })
-
-  it('refuses an unknown model, a route that the tenant may not use, and a target without its key', async () => {
-    expect(await post('/v1/chat/completions', { ...hello, model: 'nope' })).toMatchObject({
-      response: { status: 404 },
-      body: { error: { code: 'unknown_model', param: 'model' } },
-    })
-    expect(await post('/v1/chat/completions', { ...hello, model: 'other' })).toMatchObject({
-      response: { status: 403 },
-      body: { error: { code: 'route_forbidden' } },
-    })
-    const missing = await post('/v1/chat/completions', { ...hello, model: 'llama@groq' })
-    expect(missing).toMatchObject({
-      response: { status: 503 },
-      body: { error: { code: 'no_healthy_target' } },
-    })
-    expect(missing.text).toContain('GROQ_API_KEY is not set here')
-  })
-
-  it('refuses a deadline that is none', async () => {
-    for (const value of ['0', '-5', 'soon', '1.5', '']) {
-      const { response, body } = await post('/v1/chat/completions', hello, {
-        'x-switchyard-deadline-ms': value,
-      })
-      expect(response.status).toBe(400)
-      expect(body).toMatchObject({ error: { param: 'x-switchyard-deadline-ms' } })
-    }
-  })
-
-  it('calls Workers AI through its binding', async () => {
-    const run = vi.fn(async () =>
-      Response.json({
-        response: 'Moo',
-        usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
-      }),
-    )
-    const model = '@cf/meta/llama-3.3-70b-instruct-fp8-fast'
-    const { response, body } = await post(
-      '/v1/chat/completions',
-      { ...hello, model: `${model}@cf` },
+  it.each(guarded)('is asked for by %s %s', async (method, path) => {
+    const wrong = path.startsWith('/admin') ? key : adminKey
+    for (const headers of [
       {},
-      { bindings: { AI: { run } } },
-    )
-    expect(response.status).toBe(200)
-    expect(body).toMatchObject({
-      choices: [{ message: { content: 'Moo' }, finish_reason: 'stop' }],
-    })
-    expect(run).toHaveBeenCalledWith(
-      model,
-      expect.objectContaining({ messages: expect.any(Array) as never }),
-      expect.objectContaining({ returnRawResponse: true }),
-    )
+      { authorization: 'Bearer nonsense' },
+      { authorization: `Bearer ${strange}` },
+      { authorization: `Basic ${btoa(key)}` },
+      { authorization: `Bearer ${digestKey(key, pepper)}` },
+      { authorization: `Bearer ${wrong}` },
+      { 'x-api-key': wrong },
+    ])
+      expect((await ask(method, path, headers)).status).toBe(401)
   })
 
-  it('is an upstream error when the binding is not there', async () => {
-    const { response, body } = await post('/v1/chat/completions', {
-      ...hello,
-      model: '@cf/meta/llama-3.3-70b-instruct-fp8-fast@cf',
-    })
-    expect(response.status).toBe(502)
-    expect(body).toMatchObject({ error: { code: 'upstream_error' } })
-    expect(response.headers.get('x-should-retry')).toBe('false')
+  it('lets a key in as a bearer and as x-api-key, and an admin key to its own plane', async () => {
+    expect((await ask('GET', '/v1/models', bearer)).status).toBe(200)
+    expect((await ask('GET', '/v1/models', { 'x-api-key': key })).status).toBe(200)
+    const admin = { authorization: `Bearer ${adminKey}` }
+    expect(await codeOf(await ask('GET', '/admin/v1/circuits', admin))).toBe('not_implemented')
+  })
+
+  it('comes before the body: not a byte of it is read for a stranger', async () => {
+    for (const path of ['/v1/chat/completions', '/v1/messages', '/v1/responses', '/admin/v1/x']) {
+      let pulled = 0
+      const body = new ReadableStream<Uint8Array>(
+        {
+          pull(controller) {
+            pulled += 1
+            controller.enqueue(new Uint8Array(1024))
+          },
+        },
+        { highWaterMark: 0 },
+      )
+      expect((await ask('POST', path, {}, body)).status).toBe(401)
+      expect(pulled).toBe(0)
+    }
+  })
+
+  it('is not asked for by /healthz, which says nothing but the version', async () => {
+    const response = await ask('GET', '/healthz')
+    expect(response.status).toBe(200)
+    expect(Object.keys((await response.json()) as object)).toEqual(['status', 'config'])
+  })
+
+  it('never names the key it refuses', async () => {
+    const response = await ask('POST', '/v1/messages', { 'x-api-key': strange })
+    expect(await response.text()).not.toContain(strange.slice(6, 30))
   })
 })
 
-describe('endpoints', () => {
-  it.each([
-    '/v1/responses',
-    '/v1/embeddings',
-    '/v1/rerank',
-    '/v1/moderations',
-    '/v1/images/generations',
-    '/v1/audio/speech',
-    '/v1/audio/transcriptions',
-    '/v1/extract',
-  ])('answers 501 for %s, which is not built yet', async (path) => {
-    expect(await post(path, {})).toMatchObject({
-      response: { status: 501 },
-      body: { error: { code: 'not_implemented' } },
+describe('answers without a provider', () => {
+  it('are errors in the dialect of the path, with a request id', async () => {
+    const response = await ask('POST', '/v1/messages')
+    expect(await response.json()).toMatchObject({
+      type: 'error',
+      error: { type: 'authentication_error', code: 'unauthorized' },
+      request_id: response.headers.get('x-switchyard-request-id'),
     })
+    expect(await codeOf(await ask('POST', '/v1/chat/completions'))).toBe('unauthorized')
   })
 
-  it('answers 404 for what there is not', async () => {
-    expect((await post('/v1/nothing', {})).response.status).toBe(404)
-    expect((await ask('/')).response.status).toBe(404)
+  it('say what is not built, and what does not exist', async () => {
+    const responses = await ask('POST', '/v1/responses', bearer)
+    expect([responses.status, await codeOf(responses)]).toEqual([501, 'not_implemented'])
+    expect((await ask('GET', '/v1/nothing', bearer)).status).toBe(404)
+    expect((await ask('GET', '/v1/models/nobody', bearer)).status).toBe(404)
   })
 
-  it('explains a plan and calls nobody', async () => {
-    const fetch = upstream()
-    const { body } = await post('/v1/explain', {
-      path: '/v1/messages',
-      model: 'chat',
-      max_tokens: 5,
-      messages: [{ role: 'user', content: 'Hi' }],
+  it('are a 500 with the request id and nothing else when the fault is ours', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    const ill = { ...isolateOf(), keys: new KeyRing([], pepper) }
+    vi.spyOn(ill.keys, 'find').mockImplementation(() => {
+      throw new Error('the pepper is hunter2')
     })
-    expect(body).toMatchObject({
-      route: 'chat',
-      steps: [{ target: 'gpt-4.1@openai', tier: 1 }],
-      exclusions: [],
+    const response = await ask('GET', '/v1/models', bearer, null, ill)
+    const text = await response.text()
+    expect(response.status).toBe(500)
+    expect(text).not.toContain('hunter2')
+    expect(text).toContain(response.headers.get('x-switchyard-request-id') ?? 'none')
+    vi.restoreAllMocks()
+  })
+})
+
+describe('a request that is answered', () => {
+  it('goes to the configured address once, and to no other', async () => {
+    const sent: { url: string; init: RequestInit }[] = []
+    vi.stubGlobal('fetch', (url: string, init: RequestInit) => {
+      sent.push({ url, init })
+      return Promise.resolve(Response.json(wholeAnswer))
     })
-    expect(fetch).not.toHaveBeenCalled()
+    vi.spyOn(console, 'log').mockImplementation(() => undefined)
+    const headers = { ...bearer, host: 'evil.example', 'x-forwarded-host': 'evil.example' }
+    const response = await ask(
+      'POST',
+      '/v1/chat/completions?base_url=https://evil.example',
+      headers,
+      chat,
+    )
+    expect(response.status).toBe(200)
+    expect(sent.map(({ url }) => url)).toEqual(['https://api.openai.com/v1/chat/completions'])
+    expect(JSON.stringify(sent)).not.toContain('evil.example')
+    expect(JSON.stringify(sent)).not.toContain(key)
+    vi.restoreAllMocks()
   })
 
-  it('lists routes and targets, with prices, and finds each by its id', async () => {
-    const { body } = await ask('/v1/models', { headers: { 'x-api-key': key } })
-    const ids = (body as unknown as { data: { id: string }[] }).data.map(({ id }) => id)
-    expect(ids).toContain('chat')
-    expect(ids).not.toContain('other')
-    for (const id of ids) {
-      const one = await ask(`/v1/models/${id}`, { headers: { 'x-api-key': key } })
-      expect(one.response.status, id).toBe(200)
-    }
-    const one = await ask('/v1/models/gpt-4.1@openai', { headers: { 'x-api-key': key } })
-    expect(one.body).toMatchObject({
-      owned_by: 'openai',
-      context_length: expect.any(Number) as never,
-      pricing: { prompt: '0.000002', completion: '0.000008' },
+  it('shares gates and retry budgets with the next one of the isolate', async () => {
+    let calls = 0
+    vi.stubGlobal('fetch', (url: string) => {
+      if (!url.includes('openai')) return Promise.resolve(Response.json(wholeAnswer))
+      calls += 1
+      const init = { status: 429, headers: { 'retry-after': '60' } }
+      return Promise.resolve(Response.json({ error: { message: 'slow' } }, init))
     })
+    vi.spyOn(console, 'log').mockImplementation(() => undefined)
+    const isolate = isolateOf()
+    for (let request = 0; request < 3; request++)
+      expect((await ask('POST', '/v1/chat/completions', bearer, chat, isolate)).status).toBe(200)
+    expect(calls).toBe(1)
+    vi.restoreAllMocks()
   })
 })
 
 describe('CORS', () => {
   const origin = { origin: 'https://app.example' }
-
-  it('answers a preflight of a configured origin, and of no other', async () => {
-    const allowed = await ask('/v1/chat/completions', { method: 'OPTIONS', headers: origin })
-    expect(allowed.response.status).toBe(204)
-    expect(allowed.response.headers.get('access-control-allow-origin')).toBe('https://app.example')
-    const other = await ask('/v1/chat/completions', {
-      method: 'OPTIONS',
-      headers: { origin: 'https://evil.example' },
-    })
-    expect(other.response.headers.get('access-control-allow-origin')).toBeNull()
-  })
-
-  it('lets a configured origin read errors and answers', async () => {
-    const { response } = await ask('/v1/models', { headers: origin })
-    expect(response.status).toBe(401)
-    expect(response.headers.get('access-control-allow-origin')).toBe('https://app.example')
-  })
+  const open = () =>
+    isolateOf(fakeRuntime({ ...settings, cors: { origins: ['https://app.example'] } }))
 
   it('is off by default', async () => {
-    const { response } = await ask('/v1/models', {
-      headers: { ...origin, 'x-api-key': key },
-      change: { cors: undefined },
-    })
+    const response = await ask('GET', '/v1/models', { ...bearer, ...origin })
     expect(response.headers.get('access-control-allow-origin')).toBeNull()
+    expect((await ask('OPTIONS', '/v1/models', origin)).status).toBe(401)
+  })
+
+  it('allows the configured origin and no other, and never credentials', async () => {
+    const good = await ask('GET', '/v1/models', { ...bearer, ...origin }, null, open())
+    expect(good.headers.get('access-control-allow-origin')).toBe(origin.origin)
+    expect(good.headers.get('access-control-allow-credentials')).toBeNull()
+    expect((await ask('OPTIONS', '/v1/models', origin, null, open())).status).toBe(204)
+    const bad = { ...bearer, origin: 'https://app.example.evil.example' }
+    const refused = await ask('GET', '/v1/models', bad, null, open())
+    expect(refused.headers.get('access-control-allow-origin')).toBeNull()
+  })
+})
+
+describe('createIsolate()', () => {
+  const keys = JSON.stringify([{ tenant: 'demo', id: 'abcdefgh', digest: '0'.repeat(64) }])
+  const secrets = {
+    SWITCHYARD_PEPPER: pepper,
+    SWITCHYARD_KEYS: keys,
+    SWITCHYARD_ADMIN_KEYS: '[]',
+  }
+
+  it('has no open mode: every secret must be there', () => {
+    expect(() => createIsolate(secrets)).not.toThrow()
+    for (const name of Object.keys(secrets))
+      expect(() => createIsolate({ ...secrets, [name]: '' })).toThrow(name)
+    expect(() => createIsolate({ ...secrets, SWITCHYARD_PEPPER: 'short' })).toThrow('32')
   })
 })

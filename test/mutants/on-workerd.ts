@@ -1,0 +1,38 @@
+import type { Mutant } from './mutant.ts'
+
+const disconnect = ['test/disconnect/disconnect.test.ts'] as const
+const failover = ['test/e2e/failover.test.ts'] as const
+
+/** What only a real runtime shows: clients that leave, and work behind the response. */
+export const workerdMutants: readonly Mutant[] = [
+  {
+    id: 'workerd-client-not-heard',
+    invariant: 'S10 liveness',
+    file: 'worker/edge/edge-ports.ts',
+    find: "else request.signal.addEventListener('abort', () => gone.abort())",
+    replace: '',
+    killedBy: disconnect,
+    why: 'A client that leaves before the first token keeps the provider generating.',
+    slow: true,
+  },
+  {
+    id: 'workerd-work-not-kept',
+    invariant: 'once',
+    file: 'worker/engine/answer-stream.ts',
+    find: 'ports.waitUntil(guarded(work, exchange, writable))',
+    replace: 'void guarded(work, exchange, writable)',
+    killedBy: disconnect,
+    why: 'The runtime ends the work with the client, and the request is never settled.',
+    slow: true,
+  },
+  {
+    id: 'workerd-no-fallback',
+    invariant: 'S4 commit',
+    file: 'worker/engine/run-plan.ts',
+    find: "case 'yes':\n    case 'preferred':\n      return rest",
+    replace: "case 'yes':\n    case 'preferred':\n      return []",
+    killedBy: failover,
+    why: 'The first provider that fails fails the request.',
+    slow: true,
+  },
+]
