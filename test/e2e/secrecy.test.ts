@@ -23,8 +23,11 @@ const canary = (name: string) =>
 type Wire = 'openai' | 'anthropic'
 const wires: readonly Wire[] = ['openai', 'anthropic']
 
-/** One key a provider; each provider has a host of its own. */
-const keys = { openai: canary('openai'), anthropic: canary('anthropic') }
+/** One key a provider, each with a host of its own; one has the form of no vendor's, so that no pattern knows it. */
+const keys = {
+  openai: canary('openai'),
+  anthropic: `plain ${canary('anthropic').slice(-24)}`,
+}
 const prompt = canary('prompt')
 const answerText = canary('answer')
 const callerHeader = canary('header')
@@ -113,6 +116,13 @@ const answers: Readonly<Record<string, (wire: Wire) => Script>> = {
     await reply.wait(20)
     reply.reset()
   },
+  'a stream whose error event quotes the key': (wire) => async (reply) => {
+    reply.head(200, openAiHead)
+    if (wire === 'openai') await reply.write(kits.openai.start + kits.openai.text('fine '))
+    else await reply.write(kits.anthropic.start)
+    const error = { type: 'some_error', message: `key ${keys[wire]} broke`, code: keys[wire] }
+    reply.end(`event: error\ndata: ${JSON.stringify({ type: 'error', error })}\n\n`)
+  },
   'a redirect': () => (reply) => {
     reply.head(302, { location: `${elsewhere.url}/?key=${keys.openai}`, 'set-cookie': 'a=b' })
     reply.end()
@@ -169,7 +179,8 @@ const paths: readonly Path[] = dialectIds.flatMap((dialect) =>
 const knownResponseHeaders =
   /^(x-switchyard-[a-z-]+|x-should-retry|retry-after|content-type|content-length|content-encoding|cache-control|server-timing|transfer-encoding|date|connection|keep-alive|vary)$/
 
-function ask1(path: Path): Promise<Seen> {
+/** `relayed`: with a usage block, so that OpenAI's own bytes may pass as they are. */
+function askWay(path: Path, relayed = true): Promise<Seen> {
   return ask(gateway, {
     dialect: path.dialect,
     model: path.wire,
@@ -177,9 +188,14 @@ function ask1(path: Path): Promise<Seen> {
     prompt,
     headers: hostileHeaders,
     more:
-      path.stream && path.dialect === 'openai' ? { stream_options: { include_usage: true } } : {},
+      relayed && path.stream && path.dialect === 'openai'
+        ? { stream_options: { include_usage: true } }
+        : {},
   })
 }
+
+/** A relay moves a provider's bytes without looking at them: what a provider itself writes behind the first token stands. */
+const quotesAfterTheFirstToken = 'a stream whose error event quotes the key'
 
 describe.each(Object.keys(answers))('%s', (name) => {
   it.each(paths)('keeps every secret: $name', async (path) => {
@@ -187,7 +203,7 @@ describe.each(Object.keys(answers))('%s', (name) => {
     if (answer === undefined) throw new Error(name)
     gateway.logs.clear()
     hosts[path.wire].on(path.wire, answer(path.wire))
-    const seen = await ask1(path)
+    const seen = await askWay(path, name !== quotesAfterTheFirstToken)
     await gateway.logs.waitFor(seen.headers.get('x-switchyard-request-id') ?? '')
     const headers = JSON.stringify([...seen.headers])
     for (const [what, secret] of Object.entries(secrets())) {
@@ -213,7 +229,7 @@ describe('what a provider sees', () => {
 
   it.each(paths)('exactly the headers of the list: $name', async (path) => {
     hosts[path.wire].on(path.wire, healthy(kits[path.wire], answerText))
-    await ask1(path)
+    await askWay(path)
     const [call] = hosts[path.wire].calls
     const names = Object.keys(call?.headers ?? {}).toSorted()
     const allowed = [...framing, ...own[path.wire]].toSorted()
@@ -228,7 +244,7 @@ describe('what a provider sees', () => {
 
   it.each(paths)('its own key and no other: $name', async (path) => {
     hosts[path.wire].on(path.wire, healthy(kits[path.wire], answerText))
-    await ask1(path)
+    await askWay(path)
     const [call] = hosts[path.wire].calls
     const other = path.wire === 'openai' ? 'anthropic' : 'openai'
     expect(valuesOf(call)).toContain(keys[path.wire])
@@ -252,7 +268,7 @@ describe('redirects', () => {
       reply.head(path.status, { location: `${elsewhere.url}/openai/chat/completions` })
       reply.end()
     })
-    const seen = await ask1(path)
+    const seen = await askWay(path)
     expect(seen).toMatchObject({ status: 502, error: { code: 'upstream_error' } })
     expect(seen.raw).not.toContain('stolen')
     expect(seen.headers.get('location')).toBeNull()

@@ -11,6 +11,8 @@ export interface BoundCredential {
     headers: Readonly<Record<string, string>>,
     body: string | null,
   ): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
+  /** `text` of the provider's own without the secret, should it quote it. */
+  hide(text: string): string
 }
 
 export interface AwsKeys {
@@ -28,6 +30,7 @@ export function headerCredential(host: string, name: string, value: string): Bou
       refuseOtherHost(url, host)
       return { ...headers, [name]: value }
     },
+    hide: hiding(value.replace(/^Bearer /, '')),
   }
 }
 
@@ -38,6 +41,7 @@ export function noCredential(host: string): BoundCredential {
       refuseOtherHost(url, host)
       return headers
     },
+    hide: hiding(),
   }
 }
 
@@ -61,7 +65,18 @@ export function sigv4Credential(host: string, keys: AwsKeys): BoundCredential {
       })
       return all
     },
+    hide: hiding(keys.secretAccessKey, keys.accessKeyId, keys.sessionToken),
   }
+}
+
+/** Shorter is no secret but a word of the language. */
+const leastSecretCharacters = 8
+
+function hiding(...secrets: readonly (string | undefined)[]): (text: string) => string {
+  const hidden = secrets.flatMap((one) =>
+    one !== undefined && one.length >= leastSecretCharacters ? [one] : [],
+  )
+  return (text) => hidden.reduce((rest, one) => rest.replaceAll(one, '[redacted]'), text)
 }
 
 /** The dispatcher's last look: a credential never leaves for a host it is not bound to. */

@@ -2,6 +2,8 @@ import { errorOfFailures, type GatewayError } from '../canonical/errors.ts'
 import { encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
 import { carryRelayed } from './carry-relay.ts'
 import { carryTranslated } from './carry-translate.ts'
+import type { Dialect } from '../dialects/dialect.ts'
+import type { Target } from '../edge/runtime.ts'
 import type { Exchange } from './exchange.ts'
 import type { RouteSettings } from './plan-request.ts'
 import type { RunResult } from './run-plan.ts'
@@ -64,6 +66,16 @@ async function guarded(
   }
 }
 
+/** The dialect, less what an error event of the provider may quote of its credential. */
+function hidingErrors(dialect: Dialect, { provider: { credential } }: Target): Dialect {
+  if (credential === null) return dialect
+  return {
+    ...dialect,
+    renderStreamError: (error, requestId) =>
+      dialect.renderStreamError({ ...error, message: credential.hide(error.message) }, requestId),
+  }
+}
+
 /** Carries the committed stream to the client and settles the request. */
 async function carry(
   result: Answered,
@@ -76,7 +88,7 @@ async function carry(
   if (answer.kind !== 'stream') throw new Error('a streamed request was answered whole')
   const { stream } = answer
   const context: CarryContext = {
-    dialect: exchange.dialect,
+    dialect: hidingErrors(exchange.dialect, target),
     render: exchange.renderContext(target),
     idleTimeoutMs: settings.timeouts.idleTimeoutMs,
     heartbeatAfterMs: settings.heartbeatAfterMs,

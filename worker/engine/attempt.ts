@@ -80,7 +80,19 @@ export async function attempt(
   if (result.kind === 'whole') return { ...result, unhonoured: call.unhonoured ?? [] }
   // A failed call may still be sending: its body is given up, not left to the collector.
   control.stop(cause)
-  return result
+  return { ...result, failure: withoutSecret(result.failure, target) }
+}
+
+/** A provider that quotes the credential it was sent must not tell it to the caller, nor to the log. */
+export function withoutSecret(failure: Failure, { provider }: Target): Failure {
+  const { credential } = provider
+  if (credential === null) return failure
+  const { message, providerCode } = failure
+  return {
+    ...failure,
+    message: credential.hide(message),
+    ...(providerCode === undefined ? {} : { providerCode: credential.hide(providerCode) }),
+  }
 }
 
 async function tryAttempt(

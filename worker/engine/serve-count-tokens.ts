@@ -5,6 +5,7 @@ import type { Parsed } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { PlannedStep } from '../policy/plan.ts'
 import { AttemptControl } from './attempt-control.ts'
+import { withoutSecret } from './attempt.ts'
 import type { Caller } from './caller.ts'
 import type { Exchange } from './exchange.ts'
 import { planRequest } from './plan-request.ts'
@@ -110,10 +111,13 @@ async function countAt(
     const response = await send(call, target, false, ports, control.signal)
     const read = await readText(response, maxCountBytes)
     if (!response.ok)
-      return adapter.decodeFailure(
-        response.status,
-        headerMap(response.headers),
-        read.ok ? read.text : '',
+      return withoutSecret(
+        adapter.decodeFailure(
+          response.status,
+          headerMap(response.headers),
+          read.ok ? read.text : '',
+        ),
+        target,
       )
     const tokens = read.ok ? (adapter.decodeCountTokens?.(parseJson(read.text)) ?? null) : null
     return tokens ?? failure('malformed', 'the provider answered without a count')
