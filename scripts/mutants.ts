@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import type { Mutant } from '../test/mutants/mutant.ts'
@@ -5,13 +6,14 @@ import { mutants } from '../test/mutants/mutants.ts'
 import { runTests, type TestRun } from './mutants/run-tests.ts'
 import { Tree } from './mutants/tree.ts'
 
-const help = `npm run mutants -- [--only ID,...] [--slow] [--jobs N] [--list]
+const help = `npm run mutants -- [--only ID,...] [--slow] [--jobs N] [--list] [--write FILE]
 
 Breaks the code on purpose, one variant at a time, and expects the named tests to notice.
   --only ID   only the mutants whose id begins with ID; several with commas between
   --slow      those that only a suite on workerd can see, too
   --jobs N    so many at once (1)
   --list      prints the mutants and runs nothing
+  --write F   puts the table, the count and the day into F, between its two marks
 Exit 1 when a mutant survives, no longer finds its place, or its tests fail on the unbroken code.`
 
 interface Options {
@@ -19,6 +21,7 @@ interface Options {
   readonly slow: boolean
   readonly jobs: number
   readonly list: boolean
+  readonly write: string | undefined
 }
 
 interface Verdict {
@@ -39,6 +42,7 @@ function readOptions(): Options {
       slow: { type: 'boolean', default: false },
       jobs: { type: 'string', default: '1' },
       list: { type: 'boolean', default: false },
+      write: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -49,7 +53,7 @@ function readOptions(): Options {
   const jobs = Number(values.jobs)
   if (!Number.isInteger(jobs) || jobs < 1)
     throw new RangeError(`--jobs must be 1 or more, found ${values.jobs}`)
-  return { only: values.only, slow: values.slow, jobs, list: values.list }
+  return { only: values.only, slow: values.slow, jobs, list: values.list, write: values.write }
 }
 
 function chosen({ only, slow }: Options): Mutant[] {
@@ -148,14 +152,28 @@ async function judgeAll(all: readonly Mutant[], trees: readonly Tree[]): Promise
   return verdicts
 }
 
-function printTable(verdicts: readonly Verdict[]): void {
+function tableOf(verdicts: readonly Verdict[]): string {
   const rows = verdicts
     .toSorted((a, b) => compare(a.mutant, b.mutant))
-    .map(
-      ({ mutant, killed, note }) =>
-        `| ${mutant.invariant} | ${mutant.id} | ${killed ? 'killed' : 'FAILED'} | ${note.replaceAll('|', '\\|')} |`,
-    )
-  console.log(`\n| invariant | mutant | | noticed by |\n|---|---|---|---|\n${rows.join('\n')}\n`)
+    .map(({ mutant: { id, invariant, why }, killed, note }) => {
+      const word = killed ? '' : 'FAILED: '
+      return `| ${invariant} | ${id} | ${why} | ${word}${note.replaceAll('|', '\\|')} |`
+    })
+  const head = '| breaks | mutant | what would come of it | noticed by |\n|---|---|---|---|'
+  return `${head}\n${rows.join('\n')}`
+}
+
+const marks = ['<!-- the last run begins -->', '<!-- the last run ends -->'] as const
+
+/** Puts `text` between the marks of `file`. */
+function writeBetweenMarks(file: string, text: string): void {
+  const [begin, end] = marks
+  const before = readFileSync(file, 'utf8')
+  const [head, rest] = before.split(begin)
+  const tail = rest?.split(end)[1]
+  if (head === undefined || tail === undefined)
+    throw new RangeError(`${file} must hold ${begin} and ${end}`)
+  writeFileSync(file, `${head}${begin}\n\n${text}\n\n${end}${tail}`)
 }
 
 function compare(a: Mutant, b: Mutant): number {
@@ -177,9 +195,14 @@ async function main(): Promise<void> {
   const trees = Array.from({ length: Math.min(options.jobs, all.length) }, () => new Tree(root))
   try {
     const verdicts = await judgeAll(all, trees)
-    printTable(verdicts)
+    const table = tableOf(verdicts)
+    console.log(`\n${table}\n`)
     const failed = verdicts.filter(({ killed }) => !killed).length
-    console.log(`${verdicts.length - failed} passed, ${failed} failed`)
+    const count = `${verdicts.length - failed} passed, ${failed} failed`
+    const day = new Date().toISOString().slice(0, 10)
+    if (options.write !== undefined)
+      writeBetweenMarks(options.write, `${day}: ${count}.\n\n${table}`)
+    console.log(count)
     process.exitCode = failed === 0 ? 0 : 1
   } finally {
     for (const tree of trees) tree.remove()

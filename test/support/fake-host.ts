@@ -8,18 +8,23 @@ import type { PlannedStep } from '../../worker/policy/plan.ts'
 
 const utf8 = new TextEncoder()
 
+interface Timer {
+  readonly atMs: number
+  readonly ring: () => void
+}
+
 /** Time that passes only when a test says so. */
 export class FakeClock {
   nowMs = 1_790_000_000_000
-  readonly #timers = new Set<{ readonly atMs: number; readonly then: () => void }>()
+  readonly #timers = new Set<Timer>()
 
   /** Timers that have neither fired nor been cancelled. */
   get pending(): number {
     return this.#timers.size
   }
 
-  after(delayMs: number, then: () => void): () => void {
-    const timer = { atMs: this.nowMs + Math.max(0, delayMs), then }
+  after(delayMs: number, ring: () => void): () => void {
+    const timer = { atMs: this.nowMs + Math.max(0, delayMs), ring }
     this.#timers.add(timer)
     return () => this.#timers.delete(timer)
   }
@@ -61,10 +66,10 @@ export class FakeClock {
     return [...this.#timers].sort((a, b) => a.atMs - b.atMs)[0]
   }
 
-  #fire(timer: { readonly atMs: number; readonly then: () => void }): void {
+  #fire(timer: Timer): void {
     this.#timers.delete(timer)
     this.nowMs = Math.max(this.nowMs, timer.atMs)
-    timer.then()
+    timer.ring()
   }
 }
 
