@@ -41,9 +41,7 @@ interface AiClient {
  */
 const jsonByTool: Cannot = ({ provider, cannot }, operation) => {
   if (!operation.includes('JSON schema')) return cannot[operation]
-  if (provider === 'ollama') return 'toolChoiceRequired'
-  const several = ['gemini', 'cohere', 'bedrock', 'workers-ai', 'deepseek']
-  return several.includes(provider) ? 'singleToolCall' : undefined
+  return provider === 'ollama' ? 'toolChoiceRequired' : undefined
 }
 
 const clients: readonly AiClient[] = [

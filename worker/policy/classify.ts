@@ -14,6 +14,8 @@ export interface RequestFacts {
   readonly needs: readonly Need[]
   /** A target that lacks one of these answers all the same, with a warning that names it. */
   readonly wishes: readonly Need[]
+  /** A target that lacks one of these is avoided while another has it; the last one answers with a warning. */
+  readonly preferred: readonly Need[]
   /** Wire formats whose own blocks, tools or fields the request holds. */
   readonly wires: readonly {
     readonly wire: string
@@ -44,6 +46,11 @@ export function classify(request: CanonicalRequest): RequestFacts {
   return {
     needs: [...needs].map(([feature, param]) => ({ feature, param })),
     wishes: wishes(request),
+    // Most models call one tool when one is forced, whether they can be held to it or not.
+    preferred:
+      request.parallelToolCalls === false && needs.has('tools')
+        ? [{ feature: 'singleToolCall', param: 'parallel_tool_calls' }]
+        : [],
     wires,
     promptTokens: Math.ceil(size.characters / 4),
     maxOutputTokens: request.maxOutputTokens ?? null,
@@ -134,8 +141,6 @@ function toolNeeds(
   }
   const choice = request.toolChoice === undefined ? null : choiceFeature(request.toolChoice)
   if (choice !== null && (request.tools ?? []).length > 0) needs.set(choice, 'tool_choice')
-  if (request.parallelToolCalls === false && needs.has('tools'))
-    needs.set('singleToolCall', 'parallel_tool_calls')
 }
 
 function choiceFeature(choice: ToolChoice): Feature | null {

@@ -38,7 +38,7 @@ export function explain(plan: Plan): Explanation {
 function factsOf(facts: RequestFacts): Explanation['facts'] {
   return {
     needs: facts.needs.map(({ feature }) => feature),
-    wishes: facts.wishes.map(({ feature }) => feature),
+    wishes: [...facts.preferred, ...facts.wishes].map(({ feature }) => feature),
     prompt_tokens_estimate: facts.promptTokens,
     max_output_tokens: facts.maxOutputTokens,
   }

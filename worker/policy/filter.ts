@@ -34,19 +34,34 @@ export function filter(
     if (reason === null) kept.push(candidate)
     else exclusions.push({ target: candidate.target, reason })
   }
-  const fitting = kept.filter((candidate) => fits(candidate, facts))
-  // The size is an estimate: it may choose between targets, never refuse the last one.
-  if (fitting.length === 0 || fitting.length === kept.length) return { kept, exclusions }
-  for (const candidate of kept) {
-    if (fits(candidate, facts)) continue
-    const reason = `its context of ${candidate.contextTokens} tokens is too small for about ${facts.promptTokens}`
-    exclusions.push({ target: candidate.target, reason })
-  }
-  return { kept: fitting, exclusions }
+  const able = narrow(kept, exclusions, (candidate) => lacking(candidate, facts))
+  return { kept: narrow(able, exclusions, (candidate) => tooSmall(candidate, facts)), exclusions }
 }
 
-function fits(candidate: Candidate, facts: RequestFacts): boolean {
-  return candidate.contextTokens === null || facts.promptTokens <= candidate.contextTokens
+/** Leaves out those with a reason against them while there are others; the last ones stay, whatever speaks against them. */
+function narrow(
+  candidates: readonly Candidate[],
+  exclusions: Exclusion[],
+  reasonAgainst: (candidate: Candidate) => string | null,
+): readonly Candidate[] {
+  const good = candidates.filter((candidate) => reasonAgainst(candidate) === null)
+  if (good.length === 0) return candidates
+  for (const candidate of candidates) {
+    const reason = reasonAgainst(candidate)
+    if (reason !== null) exclusions.push({ target: candidate.target, reason })
+  }
+  return good
+}
+
+function lacking(candidate: Candidate, facts: RequestFacts): string | null {
+  const lack = facts.preferred.find(({ feature }) => !candidate.features.has(feature))
+  return lack === undefined ? null : `another target can do "${lack.param}" (${lack.feature})`
+}
+
+/** The size is an estimate: it may choose between targets, never refuse the last one. */
+function tooSmall({ contextTokens }: Candidate, { promptTokens }: RequestFacts): string | null {
+  if (contextTokens === null || promptTokens <= contextTokens) return null
+  return `its context of ${contextTokens} tokens is too small for about ${promptTokens}`
 }
 
 function unwanted(candidate: Candidate, preferences: ProviderPreferences): string | null {
@@ -77,7 +92,9 @@ function incapable(candidate: Candidate, facts: RequestFacts, strict: boolean): 
     if ((hard || strict) && wire !== candidate.wire)
       return `it cannot carry "${param}", which only the ${wire} format knows`
   }
-  for (const { feature, param } of strict ? [...facts.needs, ...facts.wishes] : facts.needs) {
+  for (const { feature, param } of strict
+    ? [...facts.needs, ...facts.preferred, ...facts.wishes]
+    : facts.needs) {
     if (!candidate.features.has(feature)) return `it cannot do "${param}" (${feature})`
   }
   return null
@@ -96,7 +113,7 @@ export function unappliedPreferences(preferences: ProviderPreferences): string[]
 /** What a chosen target will not honour: one entry a field, for `x-switchyard-warning`. */
 export function unhonoured(candidate: Candidate, facts: RequestFacts): string[] {
   const params = [
-    ...facts.wishes
+    ...[...facts.preferred, ...facts.wishes]
       .filter(({ feature }) => !candidate.features.has(feature))
       .map(({ param }) => param),
     ...facts.wires

@@ -176,6 +176,19 @@ describe('plan() exclusions', () => {
     expect(order([small], long)).toEqual(['small@x'])
   })
 
+  it('avoids a target that cannot be held to one tool call while another can, and warns of the last one', () => {
+    const tools = [{ kind: 'function' as const, name: 'f' }]
+    const asked = { tools, parallelToolCalls: false }
+    const able = candidate('b@y', { features: new Set(['tools', 'singleToolCall']) })
+    expect(order([candidate('a@x'), able], asked)).toEqual(['b@y'])
+    expect(reasons([candidate('a@x'), able], asked)['a@x']).toContain('parallel_tool_calls')
+    const made = plan({ ...request, ...asked }, [candidate('a@x')], 0, () => 0)
+    expect(made.kind === 'steps' && made.steps[0].warnings).toEqual(['parallel_tool_calls'])
+    expect(order([candidate('a@x')], { ...asked, provider: { requireParameters: true } })).toEqual(
+      [],
+    )
+  })
+
   it('leaves out what has no credential here', () => {
     expect(reasons([candidate('a@x', { unavailable: 'X_KEY is not set here' })], {})['a@x']).toBe(
       'X_KEY is not set here',
