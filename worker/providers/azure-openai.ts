@@ -14,7 +14,8 @@ export const azureOpenAiQuirks: OpenAiQuirks = {
   page: 'https://learn.microsoft.com/azure/foundry/openai/reference',
   readOn: '2026-11-20',
   verified: 'recorded',
-  relay: true,
+  // No relay: its streams begin with an event of empty `id`, `object` and `model`, and filtered answers
+  // have messages without content (corpus azure-openai/chat/stream-simple-streaming-b471a8, json-refusal-chat-content-filtering-9dc262).
   features: features([featureSets.openAi], [], ['fileId']),
   maxTokensField: 'max_completion_tokens',
   developerRole: true,

@@ -36,6 +36,6 @@ describe('compatibleRows', () => {
     const relayed = [...adapters.values()].filter(
       (adapter) => adapter.wire === 'openai-chat' && adapter.relay,
     )
-    expect(relayed.map((adapter) => adapter.id).sort()).toEqual(['azure-openai', 'openai'])
+    expect(relayed.map((adapter) => adapter.id).sort()).toEqual(['openai'])
   })
 })
