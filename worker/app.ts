@@ -250,6 +250,7 @@ function refuse(context: AppContext, isolate: Isolate, error: GatewayError): Res
 function plainHeaders(context: AppContext, isolate: Isolate): Record<string, string> {
   return {
     'x-switchyard-request-id': context.get('requestId'),
+    [errorDialect(context).requestIdHeader]: context.get('requestId'),
     'x-switchyard-config': isolate.runtime.version,
     'x-switchyard-attempts': '0',
     'server-timing': 'policy;dur=0, admit;dur=0',

@@ -49,6 +49,8 @@ export interface Dialect {
   renderError(error: GatewayError, requestId: string): JsonObject
   /** An error inside a stream that has begun: the bytes of the dialect's error event. */
   renderStreamError(error: GatewayError, requestId: string): string
+  /** The header in which clients of this dialect look for the request's id, lower case. */
+  readonly requestIdHeader: string
   /** What keeps a silent stream alive: ignored by every client of the dialect. */
   readonly heartbeat: string
 }

@@ -178,6 +178,7 @@ export class Exchange {
     const target = called === null ? undefined : this.ports.runtime.targets.get(called.step.target)
     const headers: Record<string, string> = {
       'x-switchyard-request-id': this.requestId,
+      [this.dialect.requestIdHeader]: this.requestId,
       'x-switchyard-config': this.ports.runtime.version,
     }
     const route = this.#planned?.route ?? this.#requestedModel

@@ -91,7 +91,7 @@ function noTarget(
   const message = `no target of "${clip(model)}" can answer this request (${reasons})`
   if (exclusions.every(({ unavailable }) => unavailable === true))
     return gatewayError('no_healthy_target', 503, message)
-  const param = [...facts.needs, ...facts.wishes].find(({ param }) =>
+  const param = [...facts.needs, ...facts.preferred, ...facts.wishes].find(({ param }) =>
     reasons.includes(`"${param}"`),
   )?.param
   return invalidRequest(message, param ?? facts.wires.find(({ hard }) => hard)?.param ?? 'provider')

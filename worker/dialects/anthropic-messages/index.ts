@@ -14,6 +14,7 @@ export { parseCountTokens } from './parse.ts'
 export const anthropicMessages: Dialect = {
   id: 'anthropic-messages',
   wire: 'anthropic-messages',
+  requestIdHeader: 'request-id',
   parse,
   createStreamRenderer: (context) => new MessageStreamRenderer(context),
   renderResponse,

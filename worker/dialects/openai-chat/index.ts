@@ -11,6 +11,7 @@ import { ChatStreamRenderer } from './render-stream.ts'
 export const openAiChat: Dialect = {
   id: 'openai-chat',
   wire: 'openai-chat',
+  requestIdHeader: 'x-request-id',
   parse,
   createStreamRenderer: (context) => new ChatStreamRenderer(context),
   renderResponse,
