@@ -7,7 +7,7 @@ import {
   type Script,
   type ScriptedUpstream,
 } from '../support/scripted-upstream.ts'
-import { startGateway, type RunningGateway } from '../support/start-gateway.ts'
+import { startRawGateway, type RawGateway } from '../support/start-raw-gateway.ts'
 import { emptyRoutes, patientTimeouts, scriptedProvider, secretOf } from '../support/test-routes.ts'
 
 /** Who is asked after whom, how often, and when nobody is asked again. */
@@ -16,7 +16,7 @@ const heartbeatAfterMs = 150
 const firstTokenTimeoutMs = 700
 
 let upstream: ScriptedUpstream
-let gateway: RunningGateway
+let gateway: RawGateway
 
 /** Providers with a budget of their own for each test: a retry of one must not cost another its own. */
 const providers = ['p0', 'p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7', 'p8', 'p9'] as const
@@ -68,11 +68,7 @@ beforeAll(async () => {
     heartbeatAfterMs,
   }
   const secrets = Object.keys(routes.providers).map((id) => [secretOf(id), 'provider-key'])
-  gateway = await startGateway({
-    routes,
-    simulator: false,
-    variables: Object.fromEntries(secrets) as Record<string, string>,
-  })
+  gateway = await startRawGateway(routes, Object.fromEntries(secrets) as Record<string, string>)
 })
 afterAll(async () => {
   await gateway.close()

@@ -10,7 +10,8 @@ import {
 } from '../support/ask-gateway.ts'
 import { pool } from '../support/pool.ts'
 import { report } from '../support/report.ts'
-import { startGateway, type RunningGateway } from '../support/start-gateway.ts'
+import { startRawGateway, type RawGateway } from '../support/start-raw-gateway.ts'
+import { startSimulator, type RunningSimulator } from '../support/start-simulator.ts'
 import {
   emptyRoutes,
   patientTimeouts,
@@ -196,7 +197,8 @@ function secondOf(provider: string, index: number): 'openai' | 'anthropic' {
 const words = 40
 const expectedText = Array.from({ length: words }, (_, index) => `w${index + 1}`).join(' ')
 
-let gateway: RunningGateway
+let gateway: RawGateway
+let simulator: RunningSimulator
 
 beforeAll(async () => {
   const routes = emptyRoutes()
@@ -212,9 +214,13 @@ beforeAll(async () => {
       timeouts: timed(cell) ? shortTimeouts : patientTimeouts,
     }
   }
-  gateway = await startGateway({ routes })
+  simulator = await startSimulator()
+  gateway = await startRawGateway(routes, { SWITCHYARD_SIMULATOR_URL: simulator.url })
 })
-afterAll(() => gateway.close())
+afterAll(async () => {
+  await gateway.close()
+  await simulator.close()
+})
 
 /** As shipped where it is; an adapter that routes.json does not use gets a plain entry. */
 function providerOf(id: string): object {
@@ -230,14 +236,6 @@ function providerOf(id: string): object {
   }
 }
 
-async function control(method: string, path: string, body?: object): Promise<void> {
-  const response = await fetch(`${gateway.simulator}/__control/${path}`, {
-    method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`)
-}
-
 /** Cells that end by a limit of the route: it is short for them, and long enough everywhere else for a busy machine. */
 function timed({ fault: { whole, stream } }: Cell): boolean {
   return [whole, stream].some((one) => one === timedOut || one === stalled)
@@ -250,7 +248,7 @@ function waits(cell: Cell): boolean {
 
 async function run(cell: Cell): Promise<string[]> {
   const { mode, fault } = cell
-  await control('POST', 'faults', {
+  await simulator.fault({
     provider: cell.provider,
     model: cell.id,
     fault: fault.fault,
@@ -377,7 +375,7 @@ describe('the fault matrix', () => {
     { timeout: 60_000 },
     async (provider) => {
       const all = cellsOf(provider)
-      await control('POST', 'reset')
+      await simulator.reset()
       const quick = all.filter((cell) => !waits(cell))
       const [waited, ran] = await Promise.all([
         pool(all.filter(waits), 40, run),
