@@ -1,0 +1,10 @@
+/**
+ * What the worker takes from its runtime and Node does not have, for tests that
+ * import the engine and the app. The worker itself is checked against
+ * `@cloudflare/workers-types`.
+ */
+declare class IdentityTransformStream extends TransformStream<Uint8Array, Uint8Array> {}
+
+interface Request {
+  readonly cf?: unknown
+}
