@@ -258,7 +258,7 @@ function plainHeaders(context: AppContext, isolate: Isolate): Record<string, str
 }
 
 function coloOf(request: Request): string | null {
-  const colo = (request.cf as { colo?: unknown } | undefined)?.colo
+  const colo = (request as { cf?: { colo?: unknown } }).cf?.colo
   return typeof colo === 'string' ? colo : null
 }
 

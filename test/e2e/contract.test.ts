@@ -89,12 +89,19 @@ describe('models and providers as OpenRouter’s clients name them', () => {
   })
 
   it('what no target can be chosen by is named in the warning', async () => {
-    const provider = { zdr: true, data_collection: 'deny', sort: 'latency' }
+    const provider = { sort: 'latency' }
     const response = await call('/v1/chat/completions', { model: 'chat', messages, provider })
-    expect(header(response, 'warning')).toContain(
-      'provider.sort, provider.data_collection, provider.zdr',
-    )
+    expect(header(response, 'warning')).toContain('provider.sort')
   })
+
+  it.each([{ zdr: true }, { data_collection: 'deny' }])(
+    'a wish for privacy that no target declares to honour is refused: %o',
+    async (provider) => {
+      const response = await call('/v1/chat/completions', { model: 'chat', messages, provider })
+      expect(response.status).toBe(400)
+      expect(await response.text()).toContain(`provider.${Object.keys(provider)[0]}`)
+    },
+  )
 })
 
 describe('POST /v1/explain', () => {

@@ -65,7 +65,11 @@ function tooSmall({ contextTokens }: Candidate, { promptTokens }: RequestFacts):
 }
 
 function unwanted(candidate: Candidate, preferences: ProviderPreferences): string | null {
-  const { only, ignore, order, allowFallbacks, maxPrice } = preferences
+  const { only, ignore, order, allowFallbacks, maxPrice, zdr, dataCollection } = preferences
+  // A wish for privacy fails closed: no target says yet what it keeps or trains on.
+  if (zdr === true) return 'it does not declare zero data retention, which provider.zdr asks for'
+  if (dataCollection === 'deny')
+    return 'it does not declare that it collects nothing, which provider.data_collection asks for'
   if (only !== undefined && !isNamed(candidate.provider, only))
     return 'the caller named other providers in provider.only'
   if (ignore !== undefined && isNamed(candidate.provider, ignore))
@@ -100,14 +104,10 @@ function incapable(candidate: Candidate, facts: RequestFacts, strict: boolean): 
   return null
 }
 
-/** Preferences that nothing here can be chosen by: no target says what it keeps, none is measured yet. */
+/** Preferences that nothing here can be chosen by: no target is measured yet. */
 export function unappliedPreferences(preferences: ProviderPreferences): string[] {
-  const { sort, dataCollection, zdr } = preferences
-  return [
-    ...(sort === undefined || sort === 'price' ? [] : ['provider.sort']),
-    ...(dataCollection === 'deny' ? ['provider.data_collection'] : []),
-    ...(zdr === true ? ['provider.zdr'] : []),
-  ]
+  const { sort } = preferences
+  return sort === undefined || sort === 'price' ? [] : ['provider.sort']
 }
 
 /** What a chosen target will not honour: one entry a field, for `x-switchyard-warning`. */

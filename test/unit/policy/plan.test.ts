@@ -163,6 +163,9 @@ describe('plan() exclusions', () => {
       }),
     ).toEqual([])
     expect(order(both, { provider: { only: ['elsewhere'] } })).toEqual([])
+    expect(order(both, { provider: { zdr: true } })).toEqual([])
+    expect(order(both, { provider: { dataCollection: 'deny' } })).toEqual([])
+    expect(order(both, { provider: { dataCollection: 'allow', zdr: false } })).toHaveLength(2)
   })
 
   it('prefers targets whose context holds the prompt, and refuses nobody when none does', () => {
