@@ -193,6 +193,12 @@ async function main(): Promise<void> {
   }
   const root = fileURLToPath(new URL('..', import.meta.url))
   const trees = Array.from({ length: Math.min(options.jobs, all.length) }, () => new Tree(root))
+  // An interrupted run leaves nothing behind either.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      for (const tree of trees) tree.remove()
+      process.exit(130)
+    })
   try {
     const verdicts = await judgeAll(all, trees)
     const table = tableOf(verdicts)

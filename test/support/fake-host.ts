@@ -129,7 +129,7 @@ export interface UpstreamCallSeen {
 
 export type Answer = (call: UpstreamCallSeen, number: number) => Response | Promise<Response>
 
-export const upstreamSecret = 'sk-upstream-4f9c1d0e7a6b5c4d3e2f1a0b'
+export const upstreamSecret = 'plain words as a secret 4711'
 
 const hosts: Readonly<Record<string, string>> = {
   'api.openai.com': 'openai',
