@@ -151,6 +151,8 @@ function withHeaders(script: Script): Script {
           'set-cookie': 'upstream=1; Path=/',
           'x-upstream-debug': keys.openai,
           'openai-organization': 'org-of-the-operator',
+          'x-request-id': 'req_of_the_provider',
+          'request-id': 'req_of_the_provider',
           'access-control-allow-origin': '*',
           server: 'secret-server',
         }),
@@ -177,7 +179,7 @@ const paths: readonly Path[] = dialectIds.flatMap((dialect) =>
 
 /** Headers of an answer, by what may be in it. */
 const knownResponseHeaders =
-  /^(x-switchyard-[a-z-]+|x-should-retry|retry-after|content-type|content-length|content-encoding|cache-control|server-timing|transfer-encoding|date|connection|keep-alive|vary)$/
+  /^(x-switchyard-[a-z-]+|x-request-id|request-id|x-should-retry|retry-after|content-type|content-length|content-encoding|cache-control|server-timing|transfer-encoding|date|connection|keep-alive|vary)$/
 
 /** `relayed`: with a usage block, so that OpenAI's own bytes may pass as they are. */
 function askWay(path: Path, relayed = true): Promise<Seen> {
@@ -213,6 +215,10 @@ describe.each(Object.keys(answers))('%s', (name) => {
         expect(seen.raw, `${what} is in the body`).not.toContain(secret)
     }
     for (const header of seen.headers.keys()) expect(header).toMatch(knownResponseHeaders)
+    // SDKs read these names: our id stands there, never a provider's.
+    const own = seen.headers.get('x-switchyard-request-id')
+    for (const header of ['x-request-id', 'request-id'])
+      expect([null, own]).toContain(seen.headers.get(header))
     expect(elsewhere.calls).toHaveLength(0)
     expect(gateway.logs.faults).toEqual([])
     checks += 1
