@@ -74,7 +74,7 @@ const shown = {
   logprobs: 'logprobs',
 } as const
 
-function capabilities({ features }: Target): string[] {
+function capabilities({ standing: { features } }: Target): string[] {
   return Object.entries(shown).flatMap(([feature, name]) =>
     features.has(feature as keyof typeof shown) ? [name] : [],
   )

@@ -12,8 +12,9 @@ export interface Target {
   readonly model: string
   readonly provider: Provider
   readonly adapterTarget: AdapterTarget
-  readonly features: ReadonlySet<Feature>
   readonly facts: ModelFacts | null
+  /** What the policy reads of it that no request changes. */
+  readonly standing: Omit<Candidate, 'tier' | 'weight' | 'notBeforeMs'>
 }
 
 /** The configuration with names resolved, made once for each isolate. */
@@ -25,6 +26,8 @@ export interface Runtime {
   readonly tiers: ReadonlyMap<string, readonly (readonly WeightedTarget[])[]>
   /** Bare model id -> targets that serve it. */
   readonly models: ReadonlyMap<string, readonly string[]>
+  /** Tenant -> what its names can mean. */
+  readonly spaces: ReadonlyMap<string, NameSpace>
 }
 
 export function createRuntime(config: Config, version: string, variables: Variables): Runtime {
@@ -57,27 +60,23 @@ export function createRuntime(config: Config, version: string, variables: Variab
     )
     models.set(model, [...(models.get(model) ?? []), name])
   }
-  return {
-    config,
-    version,
-    targets,
-    models,
-    routes: new Map(Object.entries(config.routes)),
-    tiers: new Map(Object.entries(config.routes).map(([name, route]) => [name, tiersOf(route)])),
-  }
+  const tiers = new Map(
+    Object.entries(config.routes).map(([name, route]) => [name, tiersOf(route)]),
+  )
+  const names = { routes: tiers, targets: new Set(targets.keys()), models }
+  const spaces = new Map(
+    Object.entries(config.tenants).map(([tenant, rights]) => [
+      tenant,
+      { ...names, allowedRoutes: rights.routes, directTargets: rights.directTargets },
+    ]),
+  )
+  const routes = new Map(Object.entries(config.routes))
+  return { config, version, targets, models, routes, tiers, spaces }
 }
 
 /** What a tenant's `model` can mean. */
 export function nameSpace(runtime: Runtime, tenant: string): NameSpace | null {
-  const rights = runtime.config.tenants[tenant]
-  if (rights === undefined) return null
-  return {
-    routes: runtime.tiers,
-    targets: new Set(runtime.targets.keys()),
-    models: runtime.models,
-    allowedRoutes: rights.routes,
-    directTargets: rights.directTargets,
-  }
+  return runtime.spaces.get(tenant) ?? null
 }
 
 /** The plain data that the policy reads of each target. */
@@ -90,25 +89,7 @@ export function candidates(
     tier.flatMap(({ target: name, weight }) => {
       const target = runtime.targets.get(name)
       if (target === undefined) return []
-      const { provider, facts } = target
-      return [
-        {
-          target: name,
-          provider: provider.id,
-          model: target.model,
-          tier: tierIndex,
-          weight,
-          features: target.features,
-          contextTokens: facts?.contextTokens ?? null,
-          maxOutputTokens: facts?.maxOutputTokens ?? null,
-          inputUsdPerMillion: usdPerMillion(facts?.prices?.input),
-          outputUsdPerMillion: usdPerMillion(facts?.prices?.output),
-          wire: provider.adapter.wire,
-          notBeforeMs: notBeforeMs(name),
-          unavailable:
-            provider.missing.length === 0 ? null : `${provider.missing.join(', ')} is not set here`,
-        },
-      ]
+      return [{ ...target.standing, tier: tierIndex, weight, notBeforeMs: notBeforeMs(name) }]
     }),
   )
 }
@@ -141,7 +122,19 @@ function createTarget(
     provider,
     adapterTarget,
     facts,
-    features: featuresOf(provider.adapter, facts),
+    standing: {
+      target: name,
+      provider: provider.id,
+      model,
+      features: featuresOf(provider.adapter, facts),
+      contextTokens: facts?.contextTokens ?? null,
+      maxOutputTokens: facts?.maxOutputTokens ?? null,
+      inputUsdPerMillion: usdPerMillion(facts?.prices?.input),
+      outputUsdPerMillion: usdPerMillion(facts?.prices?.output),
+      wire: provider.adapter.wire,
+      unavailable:
+        provider.missing.length === 0 ? null : `${provider.missing.join(', ')} is not set here`,
+    },
   }
 }
 

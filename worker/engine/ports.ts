@@ -25,12 +25,19 @@ export interface Ports {
   /** Keeps the host alive for work behind the response. */
   waitUntil(work: Promise<unknown>): void
   /** Fires when the client has gone. */
-  readonly clientGone: AbortSignal
+  readonly clientGone: Departure
   /** A write to the client came to nothing: fires `clientGone`. */
   clientLeft(): void
   log(record: RequestRecord): void
   readonly runtime: Runtime
   readonly memory: IsolateMemory
+}
+
+/** As much of an `AbortSignal` as the engine listens to. */
+export interface Departure {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', listener: () => void, options?: { readonly once?: boolean }): void
+  removeEventListener(type: 'abort', listener: () => void): void
 }
 
 /** Plain data that an isolate keeps between requests. */

@@ -27,7 +27,7 @@ export async function send(
     'user-agent': 'switchyard',
     ...call.headers,
   }
-  const signed = credential.sign(new URL(url), call.method, plain, body)
+  const signed = credential.sign(url, call.method, plain, body)
   const headers = signed instanceof Promise ? await signed : signed
   return ports.fetch(url, { method: call.method, headers, body, redirect: 'manual', signal })
 }

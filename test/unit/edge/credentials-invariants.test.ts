@@ -23,7 +23,7 @@ const credentials: readonly (readonly [string, BoundCredential])[] = [
 ]
 
 async function sign(credential: BoundCredential, url: string) {
-  return credential.sign(new URL(url), 'POST', { accept: 'x' }, '{}')
+  return credential.sign(url, 'POST', { accept: 'x' }, '{}')
 }
 
 describe.each(credentials)('a credential of %s', (_kind, credential) => {
@@ -48,7 +48,7 @@ describe.each(credentials)('a credential of %s', (_kind, credential) => {
 describe('headerCredential()', () => {
   it('adds its one header', async () => {
     const [, credential] = credentials[0] ?? []
-    expect(await credential?.sign(new URL(`https://${host}/`), 'POST', {}, null)).toEqual({
+    expect(await credential?.sign(`https://${host}/`, 'POST', {}, null)).toEqual({
       authorization: `Bearer ${secret}`,
     })
   })
@@ -63,7 +63,7 @@ describe('headerCredential()', () => {
 describe('sigv4Credential()', () => {
   it('signs the body, and sends no secret', async () => {
     const [, credential] = credentials[2] ?? []
-    const url = new URL(`https://${host}/model/m/converse`)
+    const url = `https://${host}/model/m/converse`
     const one = await credential?.sign(url, 'POST', {}, '{"a":1}')
     const two = await credential?.sign(url, 'POST', {}, '{"a":2}')
     expect(one?.['authorization']).toMatch(/^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\//)

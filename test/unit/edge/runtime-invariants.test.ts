@@ -91,14 +91,14 @@ describe('createRuntime()', () => {
     const { provider } = runtimeOf(variables).targets.get('gpt-4.1@openai') ?? {}
     expect(provider?.baseUrl).toBe('https://api.openai.com/v1')
     const played = runtimeOf({ ...variables, OPENAI_API_KEY: '' }).targets.get('gpt-4.1@openai')
-    const url = new URL('http://127.0.0.1:8788/openai')
+    const url = 'http://127.0.0.1:8788/openai'
     const signed = await played?.provider.credential?.sign(url, 'POST', {}, null)
     expect(signed).toEqual({ authorization: 'Bearer simulated' })
   })
 
   it('takes features away for what a model cannot do, and none for what is unknown', () => {
     const { targets } = runtimeOf(keys)
-    const features = (name: string) => targets.get(name)?.features ?? new Set()
+    const features = (name: string) => targets.get(name)?.standing.features ?? new Set()
     expect(features('gpt-4.1@openai').has('imageUrl')).toBe(true)
     expect(features('o3-mini@openai').has('imageUrl')).toBe(false)
     expect(features('unheard-of@openai').has('imageUrl')).toBe(true)

@@ -13,6 +13,7 @@ import { Ignored } from '../shared/ignored.ts'
 import { readPreferences, withModel } from '../shared/preferences.ts'
 import { readBody } from '../shared/read-body.ts'
 import { readContent, textBlock } from './parse-blocks.ts'
+import { parsePlain } from './parse-plain.ts'
 import { readParallelToolCalls, readToolChoice, readTools } from './parse-tools.ts'
 import { countTokensSchema, type MessagesBody, messagesSchema, type PromptBody } from './schema.ts'
 import { threadError } from './thread-error.ts'
@@ -49,6 +50,12 @@ const usageFields = new Set(['include'])
 
 /** Reads a body of `POST /v1/messages`. */
 export function parse(body: unknown): Parsed<CanonicalRequest> {
+  const plain = parsePlain(body)
+  return plain === null ? parseBySchema(body) : { ok: true, value: plain }
+}
+
+/** Reads any body, and says what is wrong with it. */
+export function parseBySchema(body: unknown): Parsed<CanonicalRequest> {
   const refused = threadError(body)
   if (refused !== null) return { ok: false, error: refused }
   const read = readBody(messagesSchema(), withModel(body))

@@ -12,6 +12,7 @@ import { Ignored } from '../shared/ignored.ts'
 import { readPreferences, withModel } from '../shared/preferences.ts'
 import { readBody } from '../shared/read-body.ts'
 import { readMessages } from './parse-messages.ts'
+import { parsePlain } from './parse-plain.ts'
 import { readTools, readToolChoice } from './parse-tools.ts'
 import { type ChatBody, chatRequestSchema } from './schema.ts'
 
@@ -70,6 +71,12 @@ const thinkingFields = new Set(['type', 'budget_tokens'])
 
 /** Reads a body of `POST /v1/chat/completions`. */
 export function parse(body: unknown): Parsed<CanonicalRequest> {
+  const plain = parsePlain(body)
+  return plain === null ? parseBySchema(body) : { ok: true, value: plain }
+}
+
+/** Reads any body, and says what is wrong with it. */
+export function parseBySchema(body: unknown): Parsed<CanonicalRequest> {
   const read = readBody(chatRequestSchema(), withModel(body))
   if (!read.ok) return read
   const ignored = new Ignored()
