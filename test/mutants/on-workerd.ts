@@ -9,7 +9,7 @@ export const workerdMutants: readonly Mutant[] = [
     id: 'workerd-client-not-heard',
     invariant: 'S10 liveness',
     file: 'worker/edge/edge-ports.ts',
-    find: "else request.signal.addEventListener('abort', () => gone.abort())",
+    find: "else request.signal.addEventListener('abort', () => departure.happened())",
     replace: '',
     killedBy: disconnect,
     why: 'A client that leaves before the first token keeps the provider generating.',
