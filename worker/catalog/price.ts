@@ -87,8 +87,19 @@ function partsOf(rest: number, parts: Parts['parts']): Parts | null {
   return parts.every(([tokens]) => isTokenCount(tokens)) ? { rest, parts } : null
 }
 
-/** Exact: tokens times price passes the safe integers long before either does. */
+/** Exact: in numbers while every sum is a safe integer, which bills of a request nearly always are, else in big ones. */
 function sumOf({ rest, parts }: Parts, tokens: number): bigint {
+  let left = tokens
+  let sum = 0
+  for (const [count, price] of parts) {
+    sum += count * price
+    left -= count
+  }
+  if (left > 0) sum += left * rest
+  return sum <= Number.MAX_SAFE_INTEGER ? BigInt(sum) : bigSumOf({ rest, parts }, tokens)
+}
+
+function bigSumOf({ rest, parts }: Parts, tokens: number): bigint {
   let left = BigInt(tokens)
   let sum = 0n
   for (const [count, price] of parts) {
