@@ -7,6 +7,7 @@ const chat = [
 const chatParse = ['test/unit/dialects/openai-chat/parse.test.ts'] as const
 const messages = ['test/unit/dialects/anthropic-messages/render.test.ts'] as const
 const messagesParse = ['test/unit/dialects/anthropic-messages/parse.test.ts'] as const
+const plainParse = ['test/unit/dialects/parse-plain.test.ts'] as const
 const hostile = ['test/unit/dialects/hostile-bodies.test.ts'] as const
 const chatStream = 'worker/dialects/openai-chat/render-stream.ts'
 const messageStream = 'worker/dialects/anthropic-messages/render-stream.ts'
@@ -193,5 +194,32 @@ export const dialectMutants: readonly Mutant[] = [
     replace: 'parallelToolCalls: legacyFunctions ? false : undefined,',
     killedBy: [...chatParse, 'test/unit/dialects/round-trip.test.ts'],
     why: 'A client that can run one tool at a time gets three.',
+  },
+  {
+    id: 'plain-body-unknown-role',
+    invariant: 'S6 fidelity',
+    file: 'worker/dialects/shared/plain.ts',
+    find: "if (typeof role !== 'string' || !roles.has(role)) return null",
+    replace: "if (typeof role !== 'string') return null",
+    killedBy: plainParse,
+    why: 'A message of an unknown role, or a tool message without its call, is let through unread.',
+  },
+  {
+    id: 'plain-body-drops-fields',
+    invariant: 'S6 fidelity',
+    file: 'worker/dialects/shared/plain.ts',
+    find: 'if (Object.keys(entry).length !== 2) return null',
+    replace: '',
+    killedBy: plainParse,
+    why: 'What else a message says (its name, a cache mark) is dropped without a word.',
+  },
+  {
+    id: 'plain-body-range',
+    invariant: 'caps',
+    file: 'worker/dialects/openai-chat/parse-plain.ts',
+    find: 'if (!isBetween(value, 0, 2)) return null',
+    replace: 'if (!isBetween(value, 0, 3)) return null',
+    killedBy: plainParse,
+    why: 'A temperature that the schema refuses goes out to the provider.',
   },
 ]

@@ -178,4 +178,22 @@ export const policyMutants: readonly Mutant[] = [
     killedBy: resolve,
     why: 'A forbidden name among `models` is skipped instead of refused.',
   },
+  {
+    id: 'privacy-wish-ignored',
+    invariant: 'S7 secrecy',
+    file: 'worker/policy/filter.ts',
+    find: 'if (zdr === true) return',
+    replace: 'if (zdr === false) return',
+    killedBy: ['test/unit/policy/plan.test.ts'],
+    why: 'Who asks for zero data retention is sent to providers that never declared it.',
+  },
+  {
+    id: 'single-call-never-avoided',
+    invariant: 'S6 fidelity',
+    file: 'worker/policy/filter.ts',
+    find: 'const lack = facts.preferred.find(({ feature }) => !candidate.features.has(feature))',
+    replace: 'const lack = facts.preferred.find(({ feature }) => candidate.features.has(feature))',
+    killedBy: ['test/unit/policy/plan.test.ts'],
+    why: 'The target that can be held to one tool call is the one that is left out.',
+  },
 ]

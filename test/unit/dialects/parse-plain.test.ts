@@ -84,6 +84,9 @@ describe.each([
     ]) {
       expect(plain({ ...base, ...more })).toBeNull()
     }
+    for (const role of ['tool', 'function', 'operator', '', null]) {
+      expect(plain({ ...base, messages: [{ role, content: 'Hi' }] })).toBeNull()
+    }
     for (const body of [null, [], 'x', 7]) expect(plain(body)).toBeNull()
   })
 })
