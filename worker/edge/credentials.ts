@@ -81,8 +81,8 @@ function hiding(...secrets: readonly (string | undefined)[]): (text: string) => 
 
 /**
  * The dispatcher's last look: a credential never leaves for a host it is not
- * bound to. The slash behind the host is what ends it; an address parsed anew
- * for each call would cost 6 us.
+ * bound to. The slash behind the host is what ends it, so the address need not
+ * be parsed anew for each call.
  */
 function refuseOtherHost(url: string, host: string): void {
   if (!url.startsWith(`https://${host}/`) && !url.startsWith(`http://${host}/`))

@@ -54,7 +54,8 @@ export function sameDigest(a: string, b: string): boolean {
  *
  * A key that was proven is remembered by its SHA-256, never as text. In plain
  * JavaScript, because a digest of `node:crypto` costs some 20 us more of a request
- * on workerd (450 us instead of 432, bench json-openai-c16, 2026-11-20). Only
+ * on workerd (medians of 450 us and 432, within the spread of single rounds;
+ * bench json-openai-c16, 2026-11-20). Only
  * proven keys are remembered, so there are never more than stored ones.
  */
 export class KeyRing {
