@@ -37,6 +37,8 @@ export interface Question {
   readonly more?: Readonly<Record<string, unknown>>
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
+  /** Told of everything that has come so far, each time more comes. */
+  readonly onRaw?: (soFar: string) => void
 }
 
 export interface Door {
@@ -74,8 +76,19 @@ export async function ask(door: Door, question: Question): Promise<Seen> {
     body: JSON.stringify(bodyOf(question)),
     signal: question.signal ?? AbortSignal.timeout(hangMs),
   })
-  const raw = await response.text()
+  const raw = await textOf(response, question.onRaw)
   return read(question.dialect, response, raw, performance.now() - startedMs)
+}
+
+async function textOf(response: Response, onRaw: Question['onRaw']): Promise<string> {
+  if (onRaw === undefined || response.body === null) return response.text()
+  const decoder = new TextDecoder()
+  let raw = ''
+  for await (const bytes of response.body) {
+    raw += decoder.decode(bytes, { stream: true })
+    onRaw(raw)
+  }
+  return raw
 }
 
 export function read(
