@@ -52,7 +52,7 @@ function app(change: object = {}) {
     runtime: createRuntime(read.config, read.version, { OPENAI_API_KEY: 'sk-upstream' }),
     keys: new KeyRing([stored(key)], pepper),
     adminKeys: new KeyRing([stored(adminKey)], pepper),
-    gates: new Gates(),
+    memory: { gates: new Gates(), retryBudgets: new Map() },
   }
   return createApp(() => isolate)
 }

@@ -17,7 +17,12 @@ function ringOf(known: string): KeyRing {
 }
 
 function isolateOf(runtime: Runtime = fakeRuntime()): Isolate {
-  return { runtime, keys: ringOf(key), adminKeys: ringOf(adminKey), gates: new Gates() }
+  return {
+    runtime,
+    keys: ringOf(key),
+    adminKeys: ringOf(adminKey),
+    memory: { gates: new Gates(), retryBudgets: new Map() },
+  }
 }
 
 const waiting: Promise<unknown>[] = []

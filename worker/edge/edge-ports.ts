@@ -1,40 +1,71 @@
 import { logRequest } from './log.ts'
 import type { Isolate } from './isolate.ts'
-import type { Departure, Ports } from '../engine/ports.ts'
-import type { RetryBudget } from '../engine/retry-budget.ts'
+import type { Runtime } from './runtime.ts'
+import type { Departure, IsolateMemory, Ports } from '../engine/ports.ts'
+import type { RequestRecord } from '../engine/record.ts'
 
 /** What the runtime hands over with one request. */
 export interface EdgeRequest {
   readonly request: Request
   readonly bindings: Readonly<Record<string, unknown>>
-  waitUntil(work: Promise<unknown>): void
+  readonly context: { waitUntil(work: Promise<unknown>): void }
 }
 
-/** The edge as a host of the pipeline. */
-export function edgePorts(
-  { request, bindings, waitUntil }: EdgeRequest,
-  isolate: Isolate,
-  retryBudgets: Map<string, RetryBudget>,
-): Ports {
-  const departure = new ClientDeparture()
-  if (request.signal.aborted) departure.happened()
-  else request.signal.addEventListener('abort', () => departure.happened())
-  return {
-    nowMs: () => Date.now(),
-    random: () => Math.random(),
-    fetch: (url, init) => fetch(url, init),
-    runBinding: (name, model, body, stream, abort) =>
-      runBinding(bindings[name], name, model, body, stream, abort),
-    after(delayMs, then) {
-      const timer = setTimeout(then, delayMs)
-      return () => clearTimeout(timer)
-    },
-    waitUntil,
-    clientGone: departure,
-    clientLeft: () => departure.happened(),
-    log: logRequest,
-    runtime: isolate.runtime,
-    memory: { gates: isolate.gates, retryBudgets },
+/** The edge as a host of the pipeline: one object a request, its methods shared by all. */
+export class EdgePorts implements Ports {
+  readonly clientGone = new ClientDeparture()
+  readonly runtime: Runtime
+  readonly memory: IsolateMemory
+  readonly #bindings: EdgeRequest['bindings']
+  readonly #context: EdgeRequest['context']
+
+  constructor({ request, bindings, context }: EdgeRequest, isolate: Isolate) {
+    this.runtime = isolate.runtime
+    this.memory = isolate.memory
+    this.#bindings = bindings
+    this.#context = context
+    const { signal } = request
+    if (signal.aborted) this.clientGone.happened()
+    else signal.addEventListener('abort', () => this.clientGone.happened())
+  }
+
+  nowMs(): number {
+    return Date.now()
+  }
+
+  random(): number {
+    return Math.random()
+  }
+
+  fetch(url: string, init: RequestInit): Promise<Response> {
+    return fetch(url, init)
+  }
+
+  runBinding(
+    name: string,
+    model: string,
+    body: unknown,
+    stream: boolean,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    return runBinding(this.#bindings[name], name, model, body, stream, signal)
+  }
+
+  after(delayMs: number, then: () => void): () => void {
+    const timer = setTimeout(then, delayMs)
+    return () => clearTimeout(timer)
+  }
+
+  waitUntil(work: Promise<unknown>): void {
+    this.#context.waitUntil(work)
+  }
+
+  clientLeft(): void {
+    this.clientGone.happened()
+  }
+
+  log(record: RequestRecord): void {
+    logRequest(record)
   }
 }
 

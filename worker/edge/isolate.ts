@@ -2,6 +2,7 @@ import routes from '../../routes.json'
 import { Gates } from './gates.ts'
 import { ConfigurationError, describeProblems, readConfig } from './config.ts'
 import { KeyRing, parseStoredKeys } from './keys.ts'
+import type { IsolateMemory } from '../engine/ports.ts'
 import type { Variables } from './provider.ts'
 import { createRuntime, type Runtime } from './runtime.ts'
 
@@ -10,7 +11,7 @@ export interface Isolate {
   readonly runtime: Runtime
   readonly keys: KeyRing
   readonly adminKeys: KeyRing
-  readonly gates: Gates
+  readonly memory: IsolateMemory
 }
 
 /**
@@ -34,7 +35,7 @@ export function createIsolate(variables: Variables): Isolate {
       parseStoredKeys(secret(variables, 'SWITCHYARD_ADMIN_KEYS'), 'SWITCHYARD_ADMIN_KEYS'),
       pepper,
     ),
-    gates: new Gates(),
+    memory: { gates: new Gates(), retryBudgets: new Map() },
   }
 }
 

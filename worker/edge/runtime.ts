@@ -84,20 +84,41 @@ export function candidates(
   runtime: Runtime,
   tiers: readonly (readonly WeightedTarget[])[],
   notBeforeMs: (target: string) => number,
-): Candidate[] {
+): readonly Candidate[] {
+  let found = standingCandidates.get(tiers)
+  if (found === undefined) standingCandidates.set(tiers, (found = standing(runtime, tiers)))
+  if (!found.some(({ target }) => notBeforeMs(target) > 0)) return found
+  return found.map((one) => ({ ...one, notBeforeMs: notBeforeMs(one.target) }))
+}
+
+/** The tiers of a route are the same list for every request that names it. */
+const standingCandidates = new WeakMap<
+  readonly (readonly WeightedTarget[])[],
+  readonly Candidate[]
+>()
+
+function standing(
+  runtime: Runtime,
+  tiers: readonly (readonly WeightedTarget[])[],
+): readonly Candidate[] {
   return tiers.flatMap((tier, tierIndex) =>
     tier.flatMap(({ target: name, weight }) => {
       const target = runtime.targets.get(name)
       if (target === undefined) return []
-      return [{ ...target.standing, tier: tierIndex, weight, notBeforeMs: notBeforeMs(name) }]
+      return [{ ...target.standing, tier: tierIndex, weight, notBeforeMs: 0 }]
     }),
   )
 }
 
+/** The tiers of a route; a target that stands in two of them counts in the first. */
 function tiersOf(route: RouteConfig): WeightedTarget[][] {
-  return route.tiers.map((tier) =>
-    tier.map((entry) => (typeof entry === 'string' ? { target: entry, weight: 1 } : entry)),
+  const seen = new Set<string>()
+  const tiers = route.tiers.map((tier) =>
+    tier
+      .map((entry) => (typeof entry === 'string' ? { target: entry, weight: 1 } : entry))
+      .filter(({ target }) => !seen.has(target) && seen.add(target)),
   )
+  return tiers.filter((tier) => tier.length > 0)
 }
 
 function createTarget(

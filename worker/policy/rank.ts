@@ -17,7 +17,8 @@ export function rank(
   preferences: ProviderPreferences,
   nowMs: number,
   random: () => number,
-): Candidate[] {
+): readonly Candidate[] {
+  if (inOrder(candidates, preferences, nowMs)) return candidates
   const tiers = [...new Set(candidates.map(({ tier }) => tier))].sort((a, b) => a - b)
   const drawn = tiers.flatMap((tier) =>
     draw(
@@ -30,6 +31,21 @@ export function rank(
     .filter(({ notBeforeMs }) => notBeforeMs > nowMs)
     .sort((a, b) => a.notBeforeMs - b.notBeforeMs)
   return [...ordered.filter(({ notBeforeMs }) => notBeforeMs <= nowMs), ...waiting]
+}
+
+/** One target a tier, no wishes, nobody waiting: most requests, and nothing to decide. */
+function inOrder(
+  candidates: readonly Candidate[],
+  { sort, order }: ProviderPreferences,
+  nowMs: number,
+): boolean {
+  if (sort !== undefined || order !== undefined) return false
+  let before = -1
+  for (const { tier, notBeforeMs } of candidates) {
+    if (tier <= before || notBeforeMs > nowMs) return false
+    before = tier
+  }
+  return true
 }
 
 function draw(tier: readonly Candidate[], random: () => number): Candidate[] {

@@ -32,6 +32,8 @@ export type Resolved =
  * unknown or forbidden one refuses the request rather than being skipped.
  */
 export function resolve(names: readonly [string, ...string[]], space: NameSpace): Resolved {
+  const [only, ...others] = names
+  if (others.length === 0) return resolveOne(only, space)
   const tiers: (readonly WeightedTarget[])[] = []
   const seen = new Set<string>()
   for (const name of names) {
