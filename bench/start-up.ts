@@ -4,7 +4,8 @@ import { freePort, root, startServer, workerdBinary } from './processes.ts'
 import { cpuMicroseconds, untilIdle } from './process-meter.ts'
 import type { StartUp } from './results.ts'
 import { buildSwitchyard, bundleSize, makeKey, runWrangler } from './switchyard-build.ts'
-import { readCompatibility, workerdConfig } from './workerd-config.ts'
+import { gatewayObjects } from './targets.ts'
+import { readCompatibility, workerdConfig } from '../scripts/workerd-config.ts'
 
 /** Size of the bundle and CPU of its start, with the `routes.json` that is deployed. */
 export async function measureStartUp(
@@ -42,7 +43,8 @@ async function workerdStartMs(script: string, directory: string): Promise<number
   const config = join(directory, 'start-up.capnp')
   const { variables } = makeKey()
   const compatibility = readCompatibility(join(root, 'wrangler.toml'))
-  writeFileSync(config, workerdConfig({ config, script, port, bindings: variables }, compatibility))
+  const worker = { script, port, bindings: variables, objects: gatewayObjects }
+  writeFileSync(config, workerdConfig(config, [worker], compatibility))
   const log = join(directory, 'start-up.log')
   const server = await startServer(workerdBinary, ['serve', config], port, log)
   try {

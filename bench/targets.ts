@@ -11,7 +11,7 @@ import {
   type Server,
 } from './processes.ts'
 import { buildSwitchyard, makeKey, writeRoutes } from './switchyard-build.ts'
-import { readCompatibility, workerdConfig } from './workerd-config.ts'
+import { readCompatibility, workerdConfig } from '../scripts/workerd-config.ts'
 
 export const targetIds = ['bare', 'floor', 'switchyard', 'node', 'portkey'] as const
 export type TargetId = (typeof targetIds)[number]
@@ -127,9 +127,18 @@ async function startWorkerd(
   const port = await freePort()
   const config = join(directory, `${id}.capnp`)
   const compatibility = readCompatibility(join(root, 'wrangler.toml'))
-  writeFileSync(config, workerdConfig({ config, script, port, bindings }, compatibility))
+  const worker = {
+    script,
+    port,
+    bindings,
+    ...(id === 'switchyard' ? { objects: gatewayObjects } : {}),
+  }
+  writeFileSync(config, workerdConfig(config, [worker], compatibility))
   return startServer(workerdBinary, ['serve', config, ...workerdArgs], port, logFile(directory, id))
 }
+
+/** The Durable Objects of the gateway, as `wrangler.toml` binds them. */
+export const gatewayObjects = { PROVIDER_HEALTH: 'ProviderHealth' }
 
 async function startNode(upstreamPort: number, directory: string): Promise<Target> {
   const script = join(root, 'bench/servers/passthrough-node.ts')

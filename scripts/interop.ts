@@ -55,7 +55,10 @@ function routesWithLiteLlm(file: string, host: string): void {
   const routes = JSON.parse(readFileSync(join(root, 'routes.json'), 'utf8')) as {
     providers: Record<string, object>
     targets: Record<string, object>
+    health?: object
   }
+  // Faults of one test must not decide another's first choice.
+  routes.health = { mode: 'observe' }
   routes.providers['litellm'] = {
     adapter: 'openai-compatible',
     baseUrl: `http://${host}/v1`,

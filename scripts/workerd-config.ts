@@ -1,21 +1,24 @@
+/** Configurations for a bare `workerd serve`, as bench and tests use it: no development proxy before it. */
 import { readFileSync } from 'node:fs'
 import { basename, dirname, relative } from 'node:path'
 
 export interface WorkerdWorker {
-  /** Where the config will stand: embedded files are named relative to it. */
-  readonly config: string
   /** Absolute path of the one ES module. */
   readonly script: string
   readonly port: number
   readonly bindings: Readonly<Record<string, string>>
+  /** Durable Object classes by the name of their binding. */
+  readonly objects?: Readonly<Record<string, string>>
+  /** Index of the worker that holds the objects; its own when absent. */
+  readonly objectsAt?: number
 }
 
-interface Compatibility {
+export interface Compatibility {
   readonly date: string
   readonly flags: readonly string[]
 }
 
-/** The runtime settings that `wrangler.toml` gives the gateway; every Worker of the bench runs under the same. */
+/** The runtime settings that `wrangler.toml` gives the gateway; every Worker beside it runs under the same. */
 export function readCompatibility(wranglerToml: string): Compatibility {
   const text = readFileSync(wranglerToml, 'utf8')
   const date = /^compatibility_date *= *"([^"]+)"/m.exec(text)?.[1]
@@ -24,30 +27,66 @@ export function readCompatibility(wranglerToml: string): Compatibility {
   return { date, flags: [...flags.matchAll(/"([^"]+)"/g)].map(([, flag = '']) => flag) }
 }
 
-/** A Cap'n Proto text config for `workerd serve`: one Worker on one loopback port. */
+/**
+ * A Cap'n Proto text config for `workerd serve`, to be written to `config`:
+ * Workers on loopback ports, each an isolate of its own. Objects live in memory.
+ */
 export function workerdConfig(
-  { config, script, port, bindings }: WorkerdWorker,
-  { date, flags }: Compatibility,
+  config: string,
+  workers: readonly WorkerdWorker[],
+  compatibility: Compatibility,
 ): string {
-  const bound = Object.entries(bindings)
-    .map(([name, value]) => `      ( name = ${text(name)}, text = ${text(value)} ),`)
-    .join('\n')
+  const services = workers.map((_, index) => `( name = "main${index}", worker = .worker${index} )`)
+  const sockets = workers.map(
+    ({ port }, index) =>
+      `( name = "http${index}", address = "127.0.0.1:${port}", http = (), service = "main${index}" )`,
+  )
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = [
-    ( name = "main", worker = .worker ),
+    ${services.join(',\n    ')},
     ( name = "internet", network = ( allow = ["local", "private", "public"] ) ),
   ],
-  sockets = [ ( name = "http", address = "127.0.0.1:${port}", http = (), service = "main" ) ],
+  sockets = [
+    ${sockets.join(',\n    ')},
+  ],
 );
+${workers.map((worker, index) => workerText(config, worker, index, compatibility)).join('')}`
+}
 
-const worker :Workerd.Worker = (
+function workerText(
+  config: string,
+  { script, bindings, objects = {}, objectsAt }: WorkerdWorker,
+  index: number,
+  { date, flags }: Compatibility,
+): string {
+  const away = objectsAt !== undefined && objectsAt !== index
+  const plain = Object.entries(bindings).map(
+    ([name, value]) => `( name = ${text(name)}, text = ${text(value)} )`,
+  )
+  const spaces = Object.entries(objects).map(([name, className]) => {
+    const place = away
+      ? `( className = ${text(className)}, serviceName = "main${objectsAt}" )`
+      : text(className)
+    return `( name = ${text(name)}, durableObjectNamespace = ${place} )`
+  })
+  const own = away
+    ? ''
+    : Object.values(objects)
+        .map((name) => `( className = ${text(name)}, uniqueKey = ${text(name)}, enableSql = true )`)
+        .join(', ')
+  const held =
+    own === ''
+      ? ''
+      : `\n  durableObjectNamespaces = [ ${own} ],\n  durableObjectStorage = ( inMemory = void ),`
+  return `
+const worker${index} :Workerd.Worker = (
   modules = [ ( name = ${text(basename(script))}, esModule = embed ${text(relative(dirname(config), script))} ) ],
   compatibilityDate = ${text(date)},
-  compatibilityFlags = [${flags.map(text).join(', ')}],
+  compatibilityFlags = [${flags.map(text).join(', ')}],${held}
   bindings = [
-${bound}
+    ${[...plain, ...spaces].join(',\n    ')}
   ],
 );
 `

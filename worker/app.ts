@@ -1,4 +1,5 @@
 import { Hono, type Context } from 'hono'
+import { mountAdmin, type AdminEnvironment } from './admin/mount.ts'
 import { gatewayError, type GatewayError } from './canonical/errors.ts'
 import type { Dialect } from './dialects/dialect.ts'
 import { openAiChat } from './dialects/openai-chat/index.ts'
@@ -8,8 +9,9 @@ import {
   renderCountTokens,
 } from './dialects/anthropic-messages/index.ts'
 import type { Isolate } from './edge/isolate.ts'
+import { allowedOrigin, allowOrigin, preflight } from './edge/cors.ts'
 import { EdgePorts } from './edge/edge-ports.ts'
-import { logFault } from './edge/log.ts'
+import { logFault, logRefusal } from './edge/log.ts'
 import { listModels } from './edge/models.ts'
 import { unbuiltHeaders } from './edge/unbuilt-headers.ts'
 import type { Caller } from './engine/caller.ts'
@@ -21,7 +23,7 @@ import { serveExplain, type BodyReader } from './engine/serve-explain.ts'
 
 interface Environment {
   Bindings: Readonly<Record<string, unknown>>
-  Variables: { requestId: string; caller: Caller }
+  Variables: { requestId: string; caller: Caller; adminKeyId: string }
 }
 
 type AppContext = Context<Environment>
@@ -57,6 +59,17 @@ export function createApp(isolateOf: IsolateOf): App {
   authenticate(app, isolateOf)
   chatEndpoints(app, isolateOf)
   modelEndpoints(app, isolateOf)
+  mountAdmin(app as unknown as Hono<AdminEnvironment>, {
+    isolateOf,
+    answer: (context, body) =>
+      context.json(
+        body,
+        200,
+        plainHeaders(context as unknown as AppContext, isolateOf(context.env)),
+      ),
+    refuse: (context, error) =>
+      refuse(context as unknown as AppContext, isolateOf(context.env), error),
+  })
   for (const path of [...notBuilt, '/admin/v1/*']) {
     app.all(path, (context) =>
       refuse(
@@ -75,7 +88,7 @@ function identify(app: App, isolateOf: IsolateOf): void {
   app.use(async (context, next) => {
     context.set('requestId', `req_${crypto.randomUUID().replaceAll('-', '')}`)
     const { config } = isolateOf(context.env).runtime
-    const origin = allowedOrigin(context, config.cors.origins)
+    const origin = allowedOrigin(context.req.raw.headers, config.cors.origins)
     if (origin !== null && context.req.method === 'OPTIONS') return preflight(origin)
     await next()
     if (origin !== null) allowOrigin(context.res.headers, origin)
@@ -96,8 +109,9 @@ function authenticate(app: App, isolateOf: IsolateOf): void {
   app.use('/admin/v1/*', async (context, next) => {
     const isolate = isolateOf(context.env)
     const key = presentedKey(context.req.raw.headers)
-    if (key === null || isolate.adminKeys.find(key) === null)
-      return refuse(context, isolate, unauthorized(key))
+    const stored = key === null ? null : isolate.adminKeys.find(key)
+    if (stored === null) return refuse(context, isolate, unauthorized(key))
+    context.set('adminKeyId', stored.id)
     return next()
   })
 }
@@ -160,7 +174,7 @@ function chatEndpoints(app: App, isolateOf: IsolateOf): void {
       context.req.raw,
       bodyReaderOf,
       context.get('caller'),
-      exchangeFor(context, openAiChat, 'chat'),
+      exchangeFor(context, openAiChat, 'explain'),
     ),
   )
 }
@@ -204,9 +218,18 @@ function faults(app: App, isolateOf: IsolateOf): void {
       500,
       `something went wrong here; request id ${requestId}`,
     )
-    return new Response(JSON.stringify(errorDialect(context).renderError(error, requestId)), {
+    const dialect = errorDialect(context)
+    // Nothing that needs the configuration: it may be what is broken.
+    return new Response(JSON.stringify(dialect.renderError(error, requestId)), {
       status: 500,
-      headers: { 'content-type': 'application/json', 'x-switchyard-request-id': requestId },
+      headers: {
+        'content-type': 'application/json',
+        'x-switchyard-request-id': requestId,
+        [dialect.requestIdHeader]: requestId,
+        'x-switchyard-attempts': '0',
+        // The clients' SDKs would send it again twice.
+        'x-should-retry': 'false',
+      },
     })
   })
 }
@@ -239,6 +262,17 @@ function presentedKey(headers: Headers): string | null {
 
 function refuse(context: AppContext, isolate: Isolate, error: GatewayError): Response {
   const requestId = context.get('requestId')
+  const caller = context.get('caller') as Caller | undefined
+  logRefusal({
+    requestId,
+    tenant: caller?.tenant ?? null,
+    keyId: caller?.keyId ?? null,
+    method: context.req.method,
+    status: error.status,
+    errorCode: error.code,
+    configVersion: isolate.runtime.version,
+    colo: coloOf(context.req.raw),
+  })
   return new Response(JSON.stringify(errorDialect(context).renderError(error, requestId)), {
     status: error.status,
     headers: {
@@ -263,29 +297,4 @@ function plainHeaders(context: AppContext, isolate: Isolate): Record<string, str
 function coloOf(request: Request): string | null {
   const colo = (request as { cf?: { colo?: unknown } }).cf?.colo
   return typeof colo === 'string' ? colo : null
-}
-
-function allowedOrigin(context: AppContext, origins: readonly string[]): string | null {
-  const origin = context.req.header('origin')
-  return origin !== undefined && (origins.includes(origin) || origins.includes('*')) ? origin : null
-}
-
-function preflight(origin: string): Response {
-  const headers = new Headers({
-    'access-control-allow-methods': 'GET, POST, OPTIONS',
-    'access-control-allow-headers':
-      'authorization, content-type, x-api-key, anthropic-version, anthropic-beta, x-switchyard-tags, x-switchyard-deadline-ms, x-switchyard-resume, idempotency-key, prefer',
-    'access-control-max-age': '86400',
-  })
-  allowOrigin(headers, origin)
-  return new Response(null, { status: 204, headers })
-}
-
-function allowOrigin(headers: Headers, origin: string): void {
-  headers.set('access-control-allow-origin', origin)
-  headers.set(
-    'access-control-expose-headers',
-    'x-switchyard-request-id, x-switchyard-route, x-switchyard-provider, x-switchyard-model, x-switchyard-attempts, x-switchyard-reason, x-switchyard-warning, x-switchyard-degraded, retry-after',
-  )
-  headers.append('vary', 'origin')
 }

@@ -1,4 +1,7 @@
+import { providerHealthClass } from '../durable-objects/provider-health/provider-health.ts'
 import { createApp } from './app.ts'
+import { healthComposition } from './edge/health/composition.ts'
+import { createProber, objectPorts } from './edge/health/prober.ts'
 import { createIsolate, type Isolate } from './edge/isolate.ts'
 
 let isolate: Isolate | null = null
@@ -8,5 +11,10 @@ function isolateOf(variables: Readonly<Record<string, unknown>>): Isolate {
   isolate ??= createIsolate(variables)
   return isolate
 }
+
+const prober = createProber((env) => objectPorts(isolateOf(env), env))
+
+/** One object for each provider and region (`durable-objects/provider-health/`). */
+export class ProviderHealth extends providerHealthClass(healthComposition(isolateOf, prober)) {}
 
 export default createApp(isolateOf)

@@ -301,7 +301,7 @@ export const edgeMutants: readonly Mutant[] = [
     id: 'isolate-open-without-keys',
     invariant: 'keys',
     file: 'worker/edge/isolate.ts',
-    find: 'throw new ConfigurationError(`the secret ${name} is not set; npm run setup makes it`)',
+    find: 'throw new ConfigurationError(`the secret ${name} is not set; npm run setup makes those of the gateway itself`)',
     replace: "return '[]'",
     killedBy: app,
     why: 'A deployment without its secrets starts all the same.',

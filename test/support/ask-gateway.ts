@@ -12,6 +12,8 @@ export interface Seen {
   readonly error: SeenError | null
   /** Events after the error event. */
   readonly afterError: number
+  /** Events after the end mark: the cost, which is a comment, is none. */
+  readonly afterEnd: number
   /** Events that are no JSON. */
   readonly broken: number
   readonly heartbeats: number
@@ -103,13 +105,14 @@ export function read(
   return { status, headers, raw, stream, durationMs, ...found }
 }
 
-type Found = Pick<Seen, 'text' | 'ended' | 'error' | 'afterError' | 'broken' | 'heartbeats'>
+type Found = Pick<Seen, 'text' | 'ended' | 'error' | 'afterError' | 'afterEnd' | 'broken' | 'heartbeats'>
 
 const nothing: Found = {
   text: '',
   ended: false,
   error: null,
   afterError: 0,
+  afterEnd: 0,
   broken: 0,
   heartbeats: 0,
 }
@@ -145,6 +148,7 @@ function readStream(dialect: DialectId, raw: string): Found {
 
 function readEvent(dialect: DialectId, data: string, found: Writable<Found>): void {
   if (found.error !== null) found.afterError += 1
+  if (found.ended) found.afterEnd += 1
   if (data === '[DONE]') {
     found.ended = true
     return

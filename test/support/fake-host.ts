@@ -1,6 +1,7 @@
 import type { CanonicalRequest } from '../../worker/canonical/request.ts'
 import { readConfig } from '../../worker/edge/config.ts'
-import { Gates } from '../../worker/edge/gates.ts'
+import { EdgeHealth, type SendReport } from '../../worker/edge/health/edge-health.ts'
+import { HealthBook } from '../../worker/edge/health/health-book.ts'
 import { createRuntime, type Runtime, type Target } from '../../worker/edge/runtime.ts'
 import type { IsolateMemory, Ports } from '../../worker/engine/ports.ts'
 import type { RequestRecord } from '../../worker/engine/record.ts'
@@ -182,14 +183,26 @@ export class FakeHost {
   readonly calls: UpstreamCallSeen[] = []
   readonly records: RequestRecord[] = []
   readonly background: Promise<unknown>[] = []
-  readonly memory: IsolateMemory = { gates: new Gates(), retryBudgets: new Map() }
+  readonly memory: IsolateMemory = { retryBudgets: new Map() }
+  readonly health: EdgeHealth
   readonly ports: Ports
   random = 0
   readonly #answers = new Map<string, Answer>()
   readonly #client = new AbortController()
 
-  constructor(runtime: Runtime = fakeRuntime()) {
+  constructor(runtime: Runtime = fakeRuntime(), send: SendReport = null) {
     const { clock } = this
+    const book = new HealthBook({
+      isolate: 'isolate-1',
+      observeOnly: runtime.config.health.mode === 'observe',
+      random: () => this.random,
+    })
+    this.health = new EdgeHealth(book, {
+      nowMs: () => clock.nowMs,
+      after: (delayMs, then) => clock.after(delayMs, then),
+      waitUntil: (work) => this.ports.waitUntil(work),
+      send,
+    })
     this.ports = {
       nowMs: () => clock.nowMs,
       random: () => this.random,
@@ -205,6 +218,7 @@ export class FakeHost {
       log: (record) => void this.records.push(record),
       runtime,
       memory: this.memory,
+      health: this.health,
     }
   }
 
@@ -228,6 +242,11 @@ export class FakeHost {
     const target = this.ports.runtime.targets.get(name)
     if (target === undefined) throw new Error(`no target ${name}`)
     return target
+  }
+
+  /** Epoch ms before which a target is not asked if there is another; 0 when it may be. */
+  notBeforeMs(target: string): number {
+    return this.health.standing(this.target(target), 1).notBeforeMs
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
@@ -337,6 +356,8 @@ export function plannedStep(target: string, more: Partial<PlannedStep> = {}): Pl
     tier: 0,
     contextTokens: null,
     notBeforeMs: 0,
+    barred: false,
+    probe: false,
     reason: 'tier 1',
     warnings: [],
     ...more,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkRoutes, root, startLocalGateway } from '../../scripts/local-gateway.ts'
@@ -9,6 +9,11 @@ export interface GatewayOptions {
   readonly routes?: object
   /** Secrets and settings beside the gateway's own keys. */
   readonly variables?: Readonly<Record<string, string>>
+  /**
+   * Default false: circuits are watched and keep nobody away, so that one test's faults do not
+   * decide another's first choice.
+   */
+  readonly circuits?: boolean
   /** Default true. Providers without their secrets are played by it. */
   readonly simulator?: boolean
   /** Pace of the simulated providers, ms; default 0. */
@@ -35,13 +40,14 @@ export interface RunningGateway {
 export async function startGateway(options: GatewayOptions = {}): Promise<RunningGateway> {
   const state = mkdtempSync(join(tmpdir(), 'switchyard-test-'))
   const routes = join(state, 'routes.json')
-  if (options.routes !== undefined) writeFileSync(routes, JSON.stringify(options.routes))
-  const file = options.routes === undefined ? join(root, 'routes.json') : routes
-  checkRoutes(file)
+  const shipped = () => JSON.parse(readFileSync(join(root, 'routes.json'), 'utf8')) as object
+  const mode = options.circuits === true ? 'enforce' : 'observe'
+  writeFileSync(routes, JSON.stringify({ ...(options.routes ?? shipped()), health: { mode } }))
+  checkRoutes(routes)
   const logs = new GatewayLogs()
   const release = listen(logs)
   const gateway = await startLocalGateway({
-    routes: file,
+    routes,
     port: 0,
     simulatorPort: options.simulator === false ? null : 0,
     state,

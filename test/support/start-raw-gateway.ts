@@ -1,16 +1,20 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkRoutes, gatewaySecrets, localSecrets, root } from '../../scripts/local-gateway.ts'
+import { readCompatibility, workerdConfig } from '../../scripts/workerd-config.ts'
 import { GatewayLogs } from './gateway-logs.ts'
 
 export interface RawGateway {
   readonly url: string
   readonly port: number
+  /** Addresses of all services: isolates of their own that share the objects. The first is `url`. */
+  readonly urls: readonly string[]
   readonly key: string
+  readonly adminKey: string
   /** Process id of the only workerd. */
   readonly pid: number
   readonly logs: GatewayLogs
@@ -28,6 +32,7 @@ const workerd = (createRequire(import.meta.url)('workerd') as { readonly default
 export async function startRawGateway(
   routes: object,
   variables: Readonly<Record<string, string>>,
+  { services = 1 }: { readonly services?: number } = {},
 ): Promise<RawGateway> {
   const state = mkdtempSync(join(tmpdir(), 'switchyard-raw-'))
   const file = join(state, 'routes.json')
@@ -35,10 +40,13 @@ export async function startRawGateway(
   checkRoutes(file)
   const secrets = localSecrets(state, 'demo')
   build(join(state, 'build'), file)
-  const port = await freePort()
   const bindings = { ...variables, ...gatewaySecrets(secrets) }
   const config = join(state, 'config.capnp')
-  writeFileSync(config, workerdConfig(port, bindings))
+  const script = join(state, 'build/index.js')
+  const ports = await Promise.all(Array.from({ length: services }, freePort))
+  const workers = ports.map((port) => ({ script, port, bindings, objects, objectsAt: 0 }))
+  const compatibility = readCompatibility(join(root, 'wrangler.toml'))
+  writeFileSync(config, workerdConfig(config, workers, compatibility))
   const child = spawn(workerd, ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] })
   const logs = new GatewayLogs()
   for (const output of [child.stdout, child.stderr])
@@ -46,12 +54,16 @@ export async function startRawGateway(
   const exit = new Promise<void>((resolve) => {
     child.once('exit', () => resolve())
   })
-  const url = `http://127.0.0.1:${port}`
-  await ready(url, logs, () => child.exitCode !== null)
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`)
+  const [port = 0] = ports
+  const [url = ''] = urls
+  for (const each of urls) await ready(each, logs, () => child.exitCode !== null)
   return {
     url,
+    urls,
     port,
     key: secrets.key,
+    adminKey: secrets.adminKey,
     pid: child.pid ?? 0,
     logs,
     async close() {
@@ -61,6 +73,9 @@ export async function startRawGateway(
     },
   }
 }
+
+/** The Durable Objects of the gateway, as `wrangler.toml` binds them. */
+const objects = { PROVIDER_HEALTH: 'ProviderHealth' }
 
 /** What `wrangler deploy` would upload, with `routes` in the place of `routes.json`. */
 function build(directory: string, routes: string): void {
@@ -75,33 +90,6 @@ function build(directory: string, routes: string): void {
       env: { ...process.env, WRANGLER_SEND_METRICS: 'false' },
     },
   )
-}
-
-/** One Worker on one loopback port, under the compatibility settings of `wrangler.toml`. */
-function workerdConfig(port: number, bindings: Readonly<Record<string, string>>): string {
-  const toml = readFileSync(join(root, 'wrangler.toml'), 'utf8')
-  const date = /^compatibility_date *= *("[^"]+")/m.exec(toml)?.[1] ?? ''
-  const flags = /^compatibility_flags *= *(\[[^\]]*\])/m.exec(toml)?.[1] ?? '[]'
-  // Cap'n Proto's text literals escape as JSON's do, for printable ASCII.
-  const text = (value: string) => JSON.stringify(value)
-  const bound = Object.entries(bindings).map(
-    ([name, value]) => `( name = ${text(name)}, text = ${text(value)} )`,
-  )
-  return `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    ( name = "main", worker = .worker ),
-    ( name = "internet", network = ( allow = ["local", "private", "public"] ) ),
-  ],
-  sockets = [ ( name = "http", address = "127.0.0.1:${port}", http = (), service = "main" ) ],
-);
-const worker :Workerd.Worker = (
-  modules = [ ( name = "index.js", esModule = embed "build/index.js" ) ],
-  compatibilityDate = ${date},
-  compatibilityFlags = ${flags},
-  bindings = [ ${bound.join(', ')} ],
-);
-`
 }
 
 async function ready(url: string, logs: GatewayLogs, ended: () => boolean): Promise<void> {

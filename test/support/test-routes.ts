@@ -8,6 +8,7 @@ export interface TestRoutes {
   routes: Record<string, object>
   tenants: Record<string, object>
   limits?: object
+  health?: object
 }
 
 /** Limits that keep a test short; every fault has to show itself within them, ms. */
@@ -26,9 +27,13 @@ export const patientTimeouts = {
   deadlineMs: 30_000,
 }
 
-/** A routes.json without providers, targets and routes, to be filled by a test. */
+/**
+ * A routes.json without providers, targets and routes, to be filled by a test. Circuits are watched and keep
+ * nobody away, so that one test's faults do not decide another's first choice.
+ */
 export function emptyRoutes(): TestRoutes {
-  return { providers: {}, targets: {}, routes: {}, tenants: { demo: {} } }
+  const health = { mode: 'observe' }
+  return { health, providers: {}, targets: {}, routes: {}, tenants: { demo: {} } }
 }
 
 /** A provider of the repository's own routes.json: without its secrets the simulator plays it. */

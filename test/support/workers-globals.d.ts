@@ -8,3 +8,13 @@ declare class IdentityTransformStream extends TransformStream<Uint8Array, Uint8A
 interface Request {
   readonly cf?: unknown
 }
+
+interface DurableObjectId {
+  toString(): string
+  readonly name?: string
+}
+
+interface DurableObjectNamespaceGetDurableObjectOptions {
+  readonly locationHint?: string
+  readonly retry?: { readonly maxRetries?: number; readonly timeoutMs?: number }
+}

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createApp } from '../../worker/app.ts'
 import { readConfig } from '../../worker/edge/config.ts'
-import { Gates } from '../../worker/edge/gates.ts'
+import { HealthBook } from '../../worker/edge/health/health-book.ts'
 import type { Isolate } from '../../worker/edge/isolate.ts'
 import { digestKey, formatKey, KeyRing, parseKey } from '../../worker/edge/keys.ts'
 import { createRuntime } from '../../worker/edge/runtime.ts'
@@ -52,7 +52,8 @@ function app(change: object = {}) {
     runtime: createRuntime(read.config, read.version, { OPENAI_API_KEY: 'sk-upstream' }),
     keys: new KeyRing([stored(key)], pepper),
     adminKeys: new KeyRing([stored(adminKey)], pepper),
-    memory: { gates: new Gates(), retryBudgets: new Map() },
+    memory: { retryBudgets: new Map() },
+    health: new HealthBook({ isolate: 'isolate-1', observeOnly: false, random: Math.random }),
   }
   return createApp(() => isolate)
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createApp } from '../../worker/app.ts'
 import { createIsolate, type Isolate } from '../../worker/edge/isolate.ts'
-import { Gates } from '../../worker/edge/gates.ts'
+import { HealthBook } from '../../worker/edge/health/health-book.ts'
 import { digestKey, formatKey, KeyRing, parseKey } from '../../worker/edge/keys.ts'
 import type { Runtime } from '../../worker/edge/runtime.ts'
 import { fakeRuntime, settings, wholeAnswer } from '../support/fake-host.ts'
@@ -21,7 +21,8 @@ function isolateOf(runtime: Runtime = fakeRuntime()): Isolate {
     runtime,
     keys: ringOf(key),
     adminKeys: ringOf(adminKey),
-    memory: { gates: new Gates(), retryBudgets: new Map() },
+    memory: { retryBudgets: new Map() },
+    health: new HealthBook({ isolate: 'isolate-1', observeOnly: false, random: Math.random }),
   }
 }
 
@@ -180,7 +181,7 @@ describe('a request that is answered', () => {
     vi.restoreAllMocks()
   })
 
-  it('shares gates and retry budgets with the next one of the isolate', async () => {
+  it('shares what a provider asked for with the next one of the isolate', async () => {
     let calls = 0
     vi.stubGlobal('fetch', (url: string) => {
       if (!url.includes('openai')) return Promise.resolve(Response.json(wholeAnswer))

@@ -177,6 +177,12 @@ export const failureTable: Readonly<Record<FailureClass, FailureRow>> = {
   },
 }
 
+/** How long a provider whose quota is spent is left alone when it does not say, ms (`reliability.md` 1.3, QUOTA_HARD: first probe). */
+export const quotaWaitMs = 300_000
+
+/** How long a rate limit without `retry-after` is believed, ms. */
+export const rateWaitMs = 1000
+
 export function failure(
   failureClass: FailureClass,
   message: string,

@@ -1,4 +1,8 @@
 import { z } from 'zod'
+import {
+  alertsSchema,
+  standbySchema,
+} from '../../durable-objects/provider-health/standby-schema.ts'
 
 /**
  * The shape of `routes.json`: providers, targets, routes, tenants.
@@ -80,6 +84,11 @@ export const targetSchema = z.strictObject({
     .min(1)
     .optional()
     .describe("Key into the catalog, where the provider's id is not the one the catalog knows."),
+  standby: standbySchema
+    .optional()
+    .describe(
+      'Keep it warm: a one-token request now and then, so that it is known to work before it is needed.',
+    ),
 })
 
 const ms = z.number().int().positive()
@@ -184,6 +193,15 @@ export const limitsSchema = z.strictObject({
     .describe('A whole, unstreamed upstream answer, bytes.'),
 })
 
+export const healthSchema = z.strictObject({
+  mode: z
+    .enum(['enforce', 'observe'])
+    .default('enforce')
+    .describe(
+      '`observe`: circuits and credentials are watched, told and listed, and never keep a request from a target.',
+    ),
+})
+
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
   limits: limitsSchema.prefault({}),
@@ -195,6 +213,10 @@ export const configSchema = z.strictObject({
         .describe('Origins that browsers may call from; empty turns CORS off.'),
     })
     .prefault({}),
+  health: healthSchema.prefault({}),
+  alerts: alertsSchema
+    .optional()
+    .describe('A signed webhook for circuits, credentials, quotas and standby targets.'),
   providers: z.record(id, providerSchema),
   targets: z.record(targetName, targetSchema),
   routes: z.record(id, routeSchema),

@@ -34,7 +34,11 @@ export function readConfig(raw: unknown, switches: ConfigSwitches): ConfigResult
     }))
     return { ok: false, problems }
   }
-  const problems = [...crossProblems(parsed.data), ...providerProblems(parsed.data, switches)]
+  const problems = [
+    ...crossProblems(parsed.data),
+    ...alertProblems(parsed.data, switches),
+    ...providerProblems(parsed.data, switches),
+  ]
   if (problems.length > 0) return { ok: false, problems }
   return { ok: true, config: parsed.data, version: versionOf(raw) }
 }
@@ -99,6 +103,12 @@ function crossProblems(config: Config): ConfigProblem[] {
     }
   }
   return problems
+}
+
+/** Alerts go to a host that was reviewed, like everything that leaves. */
+function alertProblems({ alerts }: Config, switches: ConfigSwitches): ConfigProblem[] {
+  const rule = alerts === undefined ? null : baseUrlRule(alerts.url, switches)
+  return rule === null ? [] : [{ path: 'alerts.url', rule, value: alerts?.url }]
 }
 
 function providerProblems(config: Config, switches: ConfigSwitches): ConfigProblem[] {

@@ -1,5 +1,7 @@
 import { logRequest } from './log.ts'
 import type { Isolate } from './isolate.ts'
+import { EdgeHealth } from './health/edge-health.ts'
+import { sendReportFor } from './health/send-report.ts'
 import type { Runtime } from './runtime.ts'
 import type { Departure, IsolateMemory, Ports } from '../engine/ports.ts'
 import type { RequestRecord } from '../engine/record.ts'
@@ -16,12 +18,19 @@ export class EdgePorts implements Ports {
   readonly clientGone = new ClientDeparture()
   readonly runtime: Runtime
   readonly memory: IsolateMemory
+  readonly health: EdgeHealth
   readonly #bindings: EdgeRequest['bindings']
   readonly #context: EdgeRequest['context']
 
   constructor({ request, bindings, context }: EdgeRequest, isolate: Isolate) {
     this.runtime = isolate.runtime
     this.memory = isolate.memory
+    this.health = new EdgeHealth(isolate.health, {
+      nowMs: Date.now,
+      after: (delayMs, then) => this.after(delayMs, then),
+      waitUntil: (work) => context.waitUntil(work),
+      send: sendReportFor(request, bindings),
+    })
     this.#bindings = bindings
     this.#context = context
     const { signal } = request

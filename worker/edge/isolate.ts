@@ -1,5 +1,5 @@
 import routes from '../../routes.json'
-import { Gates } from './gates.ts'
+import { HealthBook } from './health/health-book.ts'
 import { ConfigurationError, describeProblems, readConfig } from './config.ts'
 import { KeyRing, parseStoredKeys } from './keys.ts'
 import type { IsolateMemory } from '../engine/ports.ts'
@@ -12,6 +12,7 @@ export interface Isolate {
   readonly keys: KeyRing
   readonly adminKeys: KeyRing
   readonly memory: IsolateMemory
+  readonly health: HealthBook
 }
 
 /**
@@ -25,6 +26,7 @@ export function createIsolate(variables: Variables): Isolate {
   const pepper = secret(variables, 'SWITCHYARD_PEPPER')
   if (pepper.length < 32)
     throw new ConfigurationError('SWITCHYARD_PEPPER must have at least 32 characters')
+  if (read.config.alerts !== undefined) secret(variables, read.config.alerts.secret)
   return {
     runtime: createRuntime(read.config, read.version, variables),
     keys: new KeyRing(
@@ -35,13 +37,20 @@ export function createIsolate(variables: Variables): Isolate {
       parseStoredKeys(secret(variables, 'SWITCHYARD_ADMIN_KEYS'), 'SWITCHYARD_ADMIN_KEYS'),
       pepper,
     ),
-    memory: { gates: new Gates(), retryBudgets: new Map() },
+    memory: { retryBudgets: new Map() },
+    health: new HealthBook({
+      isolate: crypto.randomUUID(),
+      observeOnly: read.config.health.mode === 'observe',
+      random: Math.random,
+    }),
   }
 }
 
 function secret(variables: Variables, name: string): string {
   const value = variables[name]
   if (typeof value !== 'string' || value === '')
-    throw new ConfigurationError(`the secret ${name} is not set; npm run setup makes it`)
+    throw new ConfigurationError(
+      `the secret ${name} is not set; npm run setup makes those of the gateway itself`,
+    )
   return value
 }

@@ -1,5 +1,6 @@
 import { formatUsd } from '../catalog/index.ts'
 import { ConfigurationError } from './config.ts'
+import type { HealthLogEntry } from '../../durable-objects/provider-health/composition.ts'
 import type { RequestRecord } from '../engine/record.ts'
 
 /**
@@ -9,6 +10,34 @@ import type { RequestRecord } from '../engine/record.ts'
  */
 export function logRequest(record: RequestRecord): void {
   console.log(JSON.stringify(logLine(record)))
+}
+
+/** A request that was turned away at the door, or asked for something else than an answer of a model. */
+export interface Refusal {
+  readonly requestId: string
+  readonly tenant: string | null
+  readonly keyId: string | null
+  readonly method: string
+  readonly status: number
+  readonly errorCode: string
+  readonly configVersion: string
+  readonly colo: string | null
+}
+
+export function logRefusal(refusal: Refusal): void {
+  console.log(
+    JSON.stringify({
+      event: 'refusal',
+      'switchyard.request.id': refusal.requestId,
+      'switchyard.tenant': refusal.tenant,
+      'switchyard.key.id': refusal.keyId,
+      'http.request.method': refusal.method,
+      'http.response.status_code': refusal.status,
+      'error.type': refusal.errorCode,
+      'switchyard.config': refusal.configVersion,
+      'cloudflare.colo': refusal.colo,
+    }),
+  )
 }
 
 export function logLine(record: RequestRecord): Readonly<Record<string, unknown>> {
@@ -46,6 +75,39 @@ export function logLine(record: RequestRecord): Readonly<Record<string, unknown>
     'switchyard.config': record.configVersion,
     'cloudflare.colo': record.colo,
   }
+}
+
+/** What an object of provider health tells: transitions, standby, alerts that nobody took. */
+export function logHealth(entry: HealthLogEntry): void {
+  if (entry.event === 'health_fault') return logFault(`health ${entry.place.provider}`, entry.fault)
+  console.log(JSON.stringify(healthLine(entry)))
+}
+
+function healthLine(
+  entry: Exclude<HealthLogEntry, { event: 'health_fault' }>,
+): Readonly<Record<string, unknown>> {
+  const { event, place } = entry
+  const where = { event, 'gen_ai.provider.name': place.provider, 'switchyard.region': place.region }
+  switch (entry.event) {
+    case 'circuit': {
+      const { key, from, to, epoch, cause, evidence } = entry.transition
+      return { ...where, domain: key, from, to, epoch, cause, evidence }
+    }
+    case 'standby':
+      return { ...where, change: entry.change }
+    case 'alert_unsent':
+      return {
+        ...where,
+        alert_id: entry.alertId,
+        status: entry.status,
+        given_up: entry.givenUp,
+      }
+  }
+}
+
+/** Who changed a circuit by hand, and how. */
+export function logAdmin(entry: object): void {
+  console.log(JSON.stringify(entry))
 }
 
 /** A fault of ours: its name and where it happened, and its message only when it is about the configuration (others may hold what a caller sent). */

@@ -1,3 +1,5 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import type { ProviderAdapter } from '../providers/adapter.ts'
 import { adapterOf } from '../providers/index.ts'
 import type { ProviderConfig } from './config-schema.ts'
@@ -17,6 +19,8 @@ export interface Provider {
   readonly baseUrl: string | null
   /** Null when a secret is missing: the provider cannot be called. */
   readonly credential: BoundCredential | null
+  /** Names the credential without telling it; another secret has another. Null where there is none. */
+  readonly credentialId: string | null
   /** Name of the Workers AI binding. */
   readonly binding: string | null
   readonly regions: readonly string[]
@@ -39,6 +43,7 @@ export function createProvider(id: string, config: ProviderConfig, variables: Va
       adapter,
       baseUrl: null,
       credential: null,
+      credentialId: null,
       binding: config.binding,
       regions,
       missing: [],
@@ -70,6 +75,7 @@ export function createProvider(id: string, config: ProviderConfig, variables: Va
     adapter,
     baseUrl,
     credential: missing.length > 0 ? null : credential,
+    credentialId: missing.length > 0 ? null : credentialIdOf(config, variables),
     binding: null,
     regions,
     missing,
@@ -111,6 +117,19 @@ function createCredential(
   }
 }
 
+/** 8 hex digits of a digest under the pepper: another secret is another credential, and neither can be read back. */
+function credentialIdOf({ credential }: ProviderConfig, variables: Variables): string | null {
+  const names =
+    credential.kind === 'none'
+      ? []
+      : credential.kind === 'sigv4'
+        ? [credential.accessKeyId, credential.secretAccessKey]
+        : [credential.secret]
+  if (names.length === 0) return null
+  const values = [variables['SWITCHYARD_PEPPER'], ...names.map((name) => variables[name])]
+  return bytesToHex(sha256(utf8ToBytes(values.map(String).join('\n')))).slice(0, 8)
+}
+
 function simulated(
   id: string,
   adapter: ProviderAdapter,
@@ -124,6 +143,7 @@ function simulated(
     adapter,
     baseUrl: `${simulator}/${id}`,
     credential,
+    credentialId: null,
     binding: null,
     regions,
     missing: [],

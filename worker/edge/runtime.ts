@@ -79,17 +79,25 @@ export function nameSpace(runtime: Runtime, tenant: string): NameSpace | null {
   return runtime.spaces.get(tenant) ?? null
 }
 
-/** The plain data that the policy reads of each target. */
+/** The plain data that the policy reads of each target, with how it stands now. */
 export function candidates(
   runtime: Runtime,
   tiers: readonly (readonly WeightedTarget[])[],
-  notBeforeMs: (target: string) => number,
+  standingOf: (
+    target: Target,
+  ) => Pick<Candidate, 'notBeforeMs'> & { readonly health: Candidate['health'] | undefined },
 ): readonly Candidate[] {
   let found = standingCandidates.get(tiers)
   if (found === undefined) standingCandidates.set(tiers, (found = standing(runtime, tiers)))
-  if (!found.some(({ target }) => notBeforeMs(target) > 0)) return found
-  return found.map((one) => ({ ...one, notBeforeMs: notBeforeMs(one.target) }))
+  return found.map((candidate) => {
+    const target = runtime.targets.get(candidate.target)
+    const { health, notBeforeMs } = target === undefined ? unknown : standingOf(target)
+    if (health === undefined && notBeforeMs === 0) return candidate
+    return { ...candidate, notBeforeMs, ...(health === undefined ? {} : { health }) }
+  })
 }
+
+const unknown = { health: undefined, notBeforeMs: 0 }
 
 /** The tiers of a route are the same list for every request that names it. */
 const standingCandidates = new WeakMap<

@@ -1,10 +1,12 @@
 import { errorOfFailures, type GatewayError } from '../canonical/errors.ts'
+import { failure } from '../canonical/failure.ts'
 import { encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
 import { carryRelayed } from './carry-relay.ts'
 import { carryTranslated } from './carry-translate.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { Exchange } from './exchange.ts'
+import type { Attendance } from './health-port.ts'
 import type { RouteSettings } from './plan-request.ts'
 import type { RunResult } from './run-plan.ts'
 
@@ -84,7 +86,7 @@ async function carry(
   deadlineAtMs: number,
   writable: WritableStream<Uint8Array>,
 ): Promise<void> {
-  const { answer, target, step, sentAtMs, firstTokenMs } = result
+  const { answer, target, step, sentAtMs, firstTokenMs, attendance } = result
   if (answer.kind !== 'stream') throw new Error('a streamed request was answered whole')
   const { stream } = answer
   const context: CarryContext = {
@@ -93,13 +95,21 @@ async function carry(
     idleTimeoutMs: settings.timeouts.idleTimeoutMs,
     heartbeatAfterMs: settings.heartbeatAfterMs,
     deadlineAtMs,
+    check: exchange.outputCheck(),
     ports: exchange.ports,
   }
   const { source } = stream
-  const ending =
-    source.kind === 'relay'
-      ? await carryRelayed(stream, source.client, source.meter, writable, context)
-      : await carryTranslated(stream, source.reader, writable.getWriter(), context)
+  let ending: CarryEnding = { kind: 'client_gone' }
+  try {
+    ending =
+      source.kind === 'relay'
+        ? await carryRelayed(stream, source.client, source.meter, writable, context)
+        : await carryTranslated(stream, source.reader, writable.getWriter(), context)
+  } finally {
+    const elapsedMs = exchange.ports.nowMs() - sentAtMs
+    attend(attendance, ending, elapsedMs, exchange.costNanoUsd(target, ending.usage))
+  }
+  const durationMs = exchange.ports.nowMs() - sentAtMs
   const error =
     ending.kind === 'failed' && ending.failure !== undefined
       ? interruption(ending.failure)
@@ -114,10 +124,27 @@ async function carry(
     attempt: {
       target: step.target,
       outcome: outcomeOf(ending),
-      durationMs: exchange.ports.nowMs() - sentAtMs,
+      durationMs,
       firstTokenMs,
     },
   })
+}
+
+/** Tells how a stream ended to whoever watches its target. */
+function attend(
+  attendance: Attendance,
+  ending: CarryEnding,
+  durationMs: number,
+  costNanoUsd: number | null,
+): void {
+  if (ending.kind === 'finished')
+    return attendance.finished({ broken: ending.broken === true, costNanoUsd })
+  attendance.failed(
+    ending.kind === 'failed' && ending.failure !== undefined
+      ? ending.failure
+      : failure('cancelled', 'the client has gone'),
+    durationMs,
+  )
 }
 
 function outcomeOf(ending: CarryEnding): 'ok' | NonNullable<CarryEnding['failure']>['class'] {

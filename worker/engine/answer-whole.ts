@@ -1,9 +1,10 @@
 import { collect } from '../canonical/response.ts'
 import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
-import type { CanonicalEvent } from '../canonical/events.ts'
+import type { CanonicalEvent, ChoiceFinish } from '../canonical/events.ts'
 import { mergeUsage, type Usage } from '../canonical/usage.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { Exchange } from './exchange.ts'
+import { OutputCheck } from './output-check.ts'
 import type { RunResult } from './run-plan.ts'
 
 /** Answers an unstreamed request: the provider's own JSON where the client reads that format, else rendered anew. */
@@ -23,6 +24,10 @@ export function answerWhole(
     ? nativeBody(body, text, result.target, usage, exchange, request.includeCost)
     : renderedBody(events, result.target, exchange)
   const choices = finish?.type === 'finish' ? finish.choices : undefined
+  result.attendance.finished({
+    broken: isBroken(request, events, choices ?? []),
+    costNanoUsd: exchange.costNanoUsd(result.target, usage),
+  })
   exchange.settle({ ending: 'finished', status: 200, plumbing: 'json', usage, choices })
   return exchange.json(answer)
 }
@@ -61,6 +66,17 @@ function renderedBody(
   const collected = collect(events)
   const response = collected.ok ? collected.response : collected.partial
   return JSON.stringify(exchange.dialect.renderResponse(response, exchange.renderContext(target)))
+}
+
+function isBroken(
+  request: CanonicalRequest,
+  events: readonly CanonicalEvent[],
+  choices: readonly ChoiceFinish[],
+): boolean {
+  const check = OutputCheck.of(request)
+  if (check === null) return false
+  for (const event of events) check.see(event)
+  return check.broken(choices)
 }
 
 function usageIn(events: readonly CanonicalEvent[]): Usage | undefined {

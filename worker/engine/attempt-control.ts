@@ -1,7 +1,7 @@
 import { failure, type Failure } from '../canonical/failure.ts'
 import type { Ports } from './ports.ts'
 
-type StopCause = 'first-token' | 'answer' | 'idle' | 'deadline' | 'client-gone'
+type StopCause = 'first-token' | 'answer' | 'idle' | 'deadline' | 'client-gone' | 'superseded'
 
 /**
  * The one place that stops an upstream call: the client has gone, or a limit
@@ -68,5 +68,6 @@ const stopFailures: Readonly<Record<StopCause, Failure>> = {
   answer: failure('timeout', 'the provider did not finish its answer in time'),
   idle: failure('timeout', 'the provider stopped sending in the middle of its answer'),
   deadline: failure('timeout', 'the deadline of the request has passed'),
+  superseded: failure('cancelled', 'another target answered first'),
   'client-gone': failure('cancelled', 'the client has gone'),
 }

@@ -30,11 +30,15 @@ export interface OpenStream {
 
 export type StreamSource =
   | { readonly kind: 'translate'; readonly reader: BodyReader }
-  /** `client` holds every byte from the beginning; `meter` the same bytes less those already decoded. */
+  /**
+   * `client` holds every byte from the beginning; `meter` the same bytes less
+   * those already read, of which `lastRead` are the last.
+   */
   | {
       readonly kind: 'relay'
       readonly client: ReadableStream<Uint8Array>
       readonly meter: ReadableStreamBYOBReader
+      readonly lastRead: Uint8Array
     }
 
 type TriedAttempt =
@@ -67,9 +71,9 @@ export async function attempt(
   limits: AttemptLimits,
   relay: boolean,
   ports: Ports,
+  control: AttemptControl = new AttemptControl(ports),
 ): Promise<AttemptResult> {
   const call = target.provider.adapter.encodeRequest(request, target.adapterTarget)
-  const control = new AttemptControl(ports)
   const [limitMs, cause] = request.stream
     ? ([limits.firstTokenTimeoutMs, 'first-token'] as const)
     : ([limits.answerTimeoutMs, 'answer'] as const)
@@ -227,7 +231,7 @@ async function openStream(
     }
   const eventDecoder = adapter.createDecoder()
   const decoder = new StreamDecoder(adapter.framing, eventDecoder)
-  const { source, read } = relay ? relaySource(body) : translateSource(body)
+  const { sourceAfter, read } = relay ? relaySource(body) : translateSource(body)
   const events: CanonicalEvent[] = []
   for (;;) {
     const bytes = await read()
@@ -240,30 +244,34 @@ async function openStream(
     }
     if (meaningful || last?.type === 'finish' || last?.type === 'failure') {
       control.disarm()
+      const source = sourceAfter(bytes ?? new Uint8Array())
       return { kind: 'stream', stream: { control, events, decoder, eventDecoder, source } }
     }
   }
 }
 
-type ReadBytes = () => Promise<Uint8Array | null>
+interface Opening {
+  read(): Promise<Uint8Array | null>
+  /** The stream behind `lastRead`, the bytes that were read last. */
+  sourceAfter(lastRead: Uint8Array): StreamSource
+}
 
-function translateSource(body: ReadableStream<Uint8Array>): {
-  source: StreamSource
-  read: ReadBytes
-} {
+function translateSource(body: ReadableStream<Uint8Array>): Opening {
   const reader = new BodyReader(body)
-  return { source: { kind: 'translate', reader }, read: () => reader.read() }
+  return { read: () => reader.read(), sourceAfter: () => ({ kind: 'translate', reader }) }
 }
 
 /** Bytes read at once from the metering branch. */
 export const meterBufferBytes = 16_384
 
-function relaySource(body: ReadableStream<Uint8Array>): { source: StreamSource; read: ReadBytes } {
+function relaySource(body: ReadableStream<Uint8Array>): Opening {
   const [client, branch] = body.tee()
   const meter = branch.getReader({ mode: 'byob' })
-  const read: ReadBytes = async () => {
-    const { done, value } = await meter.read(new Uint8Array(meterBufferBytes))
-    return done || value === undefined ? null : value
+  return {
+    async read() {
+      const { done, value } = await meter.read(new Uint8Array(meterBufferBytes))
+      return done || value === undefined ? null : value
+    },
+    sourceAfter: (lastRead) => ({ kind: 'relay', client, meter, lastRead }),
   }
-  return { source: { kind: 'relay', client, meter }, read }
 }

@@ -1,10 +1,8 @@
-import type { CanonicalEvent, ChoiceFinish } from '../canonical/events.ts'
-import type { Failure, FailureClass } from '../canonical/failure.ts'
-import { mergeUsage, type Usage } from '../canonical/usage.ts'
-import { StreamDecoder } from '../streams/stream-decoder.ts'
+import type { FailureClass } from '../canonical/failure.ts'
 import { meterBufferBytes, type OpenStream } from './attempt.ts'
 import { costComment, encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
 import type { Ports } from './ports.ts'
+import { RelayAccount } from './relay-account.ts'
 import { SilenceWatch } from './watch.ts'
 
 /** How often the metering branch is looked at, ms: seldom, and more often while much is found there. */
@@ -15,8 +13,6 @@ const leastIntervalMs = 5
 const manyBytes = 262_144
 /** How long the metering branch is drained after a broken pipe, ms. */
 const drainLimitMs = 20
-/** What is kept of the end of a stream: the usage block, the finish and the end mark are in it, bytes. */
-const tailBytes = 16_384
 
 /**
  * Carries a stream without touching it: the runtime moves the bytes, and a
@@ -34,7 +30,7 @@ export async function carryRelayed(
 ): Promise<CarryEnding> {
   const { control } = stream
   const { ports } = context
-  const account = new Account(stream)
+  const account = new RelayAccount(stream)
   const idle = new SilenceWatch(ports, context.idleTimeoutMs + meterIntervalMs, () =>
     control.stop('idle'),
   )
@@ -46,7 +42,7 @@ export async function carryRelayed(
   idle.stop()
   const ending = account.close()
   try {
-    return await end(ending, { intact, boundary: account.boundary }, stream, writable, context)
+    return await end(ending, account, intact, stream, writable, context)
   } finally {
     control.release()
     control.stop('client-gone')
@@ -56,29 +52,32 @@ export async function carryRelayed(
 
 /**
  * Writes what follows the last byte: the cost, the error event, or nothing when
- * the client has left. `boundary` closes an event that was cut in two, so that
- * what follows is an event of its own.
+ * the client has left, or has been sent the end mark behind an event that was
+ * broken: a second ending would be one too many.
  */
 async function end(
   ending: CarryEnding,
-  { intact, boundary }: { readonly intact: boolean; readonly boundary: string },
+  account: RelayAccount,
+  intact: boolean,
   stream: OpenStream,
   writable: WritableStream<Uint8Array>,
   context: CarryContext,
 ): Promise<CarryEnding> {
   const { control } = stream
+  const { dialect, render } = context
   const writer = writable.getWriter()
-  const told = ending.failure !== undefined && !silentFailures.has(ending.failure.class)
+  const told =
+    ending.failure !== undefined &&
+    (!silentFailures.has(ending.failure.class) || account.hasEndMark(dialect))
   const failure =
     ending.failure === undefined || told ? ending.failure : control.failure(ending.failure)
+  // An event that was cut in two is closed, so that what follows is an event of its own.
+  const { boundary } = account
   try {
     if (ending.kind === 'finished') {
-      const comment = costComment(
-        ending.usage === undefined ? null : context.render.costUsd(ending.usage),
-      )
+      const comment = costComment(ending.usage === undefined ? null : render.costUsd(ending.usage))
       if (comment !== '' && intact) await writer.write(encode(boundary + comment))
     } else if (failure !== undefined && !told) {
-      const { dialect, render } = context
       const error = dialect.renderStreamError(interruption(failure), render.requestId)
       await writer.write(encode(boundary + error))
     }
@@ -113,7 +112,7 @@ async function pipeWhole(
  */
 async function watchMeter(
   meter: ReadableStreamBYOBReader,
-  account: Account,
+  account: RelayAccount,
   idle: SilenceWatch,
   pipe: Promise<boolean>,
   { ports }: CarryContext,
@@ -167,90 +166,4 @@ async function finishMeter(
   { ports }: CarryContext,
 ): Promise<void> {
   return intact ? metering : pause(metering, drainLimitMs, ports)
-}
-
-/** What the metered bytes add up to: counts from the first events, and from the kept tail. */
-class Account {
-  readonly #stream: OpenStream
-  #usage: Usage | undefined
-  #choices: readonly ChoiceFinish[] | undefined
-  #failure: Failure | undefined
-  #tail: Uint8Array[] = []
-  #tailBytes = 0
-  #skipped = false
-
-  constructor(stream: OpenStream) {
-    this.#stream = stream
-    this.#take(stream.events)
-  }
-
-  saw(bytes: Uint8Array): void {
-    // The buffer is reused: what is kept must be a copy.
-    this.#tail.push(bytes.slice())
-    this.#tailBytes += bytes.byteLength
-    while (this.#tailBytes - (this.#tail[0]?.byteLength ?? 0) >= tailBytes) {
-      this.#tailBytes -= this.#tail.shift()?.byteLength ?? 0
-      this.#skipped = true
-    }
-  }
-
-  /** What brings the client to the beginning of an event: nothing where the last one is known to be whole. */
-  get boundary(): string {
-    const end = String.fromCharCode(...join(this.#tail, this.#tailBytes).subarray(-4))
-    return /(?:\n\n|\r\r|\r\n\r\n)$/.test(end) ? '' : '\n\n'
-  }
-
-  /** The ending that the end mark decides. */
-  close(): CarryEnding {
-    if (this.#choices === undefined && this.#failure === undefined) this.#readTail()
-    const counts = this.#usage === undefined ? {} : { usage: this.#usage }
-    if (this.#choices !== undefined) return { kind: 'finished', choices: this.#choices, ...counts }
-    const failure = this.#failure ?? {
-      class: 'truncated',
-      message: 'the provider ended its answer early',
-    }
-    return { kind: 'failed', failure, ...counts }
-  }
-
-  /**
-   * Goes on with the decoder that has seen the beginning. Where the middle was
-   * let go, it is fed from the first event that stands whole in the tail.
-   */
-  #readTail(): void {
-    const tail = join(this.#tail, this.#tailBytes)
-    if (!this.#skipped)
-      return this.#take([...this.#stream.decoder.push(tail), ...this.#stream.decoder.end()])
-    const decoder = new StreamDecoder('sse', this.#stream.eventDecoder)
-    this.#take([...decoder.push(tail.subarray(firstEventStart(tail))), ...decoder.end()])
-  }
-
-  #take(events: readonly CanonicalEvent[]): void {
-    for (const event of events) {
-      if (event.type === 'usage') this.#usage = mergeUsage(this.#usage, event.usage)
-      else if (event.type === 'finish') this.#choices = event.choices
-      else if (event.type === 'failure') this.#failure = event.failure
-    }
-  }
-}
-
-function join(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes)
-  let offset = 0
-  for (const piece of pieces) {
-    whole.set(piece, offset)
-    offset += piece.byteLength
-  }
-  return whole
-}
-
-/** Where the first event after a blank line begins. */
-function firstEventStart(bytes: Uint8Array): number {
-  const lineFeed = 10
-  const carriageReturn = 13
-  for (let index = 1; index < bytes.length; index++) {
-    if (bytes[index] !== lineFeed) continue
-    if (bytes[index - 1] === lineFeed) return index + 1
-    if (bytes[index - 1] === carriageReturn && bytes[index - 2] === lineFeed) return index + 1
-  }
-  return bytes.length
 }

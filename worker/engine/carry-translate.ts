@@ -90,7 +90,9 @@ class EventMeter {
   /** The text to send for `events`. */
   take(events: readonly CanonicalEvent[]): string {
     let text = ''
+    const { check } = this.#context
     for (const event of events) {
+      check?.see(event)
       if (event.type === 'usage') this.#usage = mergeUsage(this.#usage, event.usage)
       else if (event.type === 'finish') {
         this.#choices = event.choices
@@ -112,6 +114,7 @@ class EventMeter {
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
       ...(this.#usage === undefined ? {} : { usage: this.#usage }),
       ...(this.#choices === undefined ? {} : { choices: this.#choices }),
+      ...(this.#context.check?.broken(this.#choices ?? []) === true ? { broken: true } : {}),
     }
   }
 }

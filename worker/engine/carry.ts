@@ -3,6 +3,7 @@ import { gatewayError, type GatewayError } from '../canonical/errors.ts'
 import type { Failure } from '../canonical/failure.ts'
 import type { Usage } from '../canonical/usage.ts'
 import type { Dialect, RenderContext } from '../dialects/dialect.ts'
+import type { OutputCheck } from './output-check.ts'
 import type { Ports } from './ports.ts'
 
 /** How a stream that had begun came to its end. */
@@ -11,6 +12,8 @@ export interface CarryEnding {
   readonly failure?: Failure
   readonly usage?: Usage
   readonly choices?: readonly ChoiceFinish[]
+  /** What a program will parse of it does not parse. */
+  readonly broken?: boolean
 }
 
 /** What carrying a stream needs, whichever way it takes. */
@@ -22,6 +25,8 @@ export interface CarryContext {
   readonly heartbeatAfterMs: number
   /** Epoch ms at which the whole request ends. */
   readonly deadlineAtMs: number
+  /** Null where nothing in the answer has to parse. Not used on a relay, which does not look. */
+  readonly check: OutputCheck | null
   readonly ports: Ports
 }
 

@@ -8,6 +8,7 @@ import type { Target } from '../edge/runtime.ts'
 import { unappliedPreferences } from '../policy/filter.ts'
 import type { PlannedStep } from '../policy/plan.ts'
 import type { Caller } from './caller.ts'
+import { OutputCheck } from './output-check.ts'
 import type { PlannedRequest } from './plan-request.ts'
 import type { Ports } from './ports.ts'
 import type { AttemptRecord, Ending, RequestRecord } from './record.ts'
@@ -133,6 +134,16 @@ export class Exchange {
         return nano === null ? null : nano / 1e9
       },
     }
+  }
+
+  /** What in the answer has to parse; null where nothing has. */
+  outputCheck(): OutputCheck | null {
+    return this.#planned === null ? null : OutputCheck.of(this.#planned.request)
+  }
+
+  /** Nano-USD; null when the model has no price or the counts are missing. */
+  costNanoUsd(target: Target, usage: Usage | undefined): number | null {
+    return usage === undefined ? null : costOf(target, usage)
   }
 
   /** The answer to a request that ends before anything was asked of a provider. */

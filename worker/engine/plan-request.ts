@@ -3,6 +3,7 @@ import type { CanonicalRequest } from '../canonical/request.ts'
 import { candidates, nameSpace } from '../edge/runtime.ts'
 import { timeoutsSchema, type RouteConfig } from '../edge/config-schema.ts'
 import type { Exclusion } from '../policy/candidate.ts'
+import { classify } from '../policy/classify.ts'
 import { plan, type Plan } from '../policy/plan.ts'
 import { resolve } from '../policy/resolve.ts'
 import type { Caller } from './caller.ts'
@@ -37,7 +38,7 @@ export function planRequest(
   caller: Caller,
   ports: Ports,
 ): PlannedOrRefused {
-  const { runtime, memory } = ports
+  const { runtime } = ports
   const space = nameSpace(runtime, caller.tenant)
   if (space === null)
     return refuse(gatewayError('unauthorized', 401, 'the tenant of this key is not configured'))
@@ -60,8 +61,11 @@ export function planRequest(
   const settings =
     (resolved.route === null ? undefined : runtime.routes.get(resolved.route)) ?? directSettings
   const { limited, shortened } = limitOutput(request, settings.limits.maxOutputTokens)
-  const found = candidates(runtime, resolved.tiers, (target) => memory.gates.notBeforeMs(target))
-  const made = plan(limited, found, ports.nowMs(), ports.random)
+  const facts = classify(limited)
+  const found = candidates(runtime, resolved.tiers, (target) =>
+    ports.health.standing(target, facts.promptTokens),
+  )
+  const made = plan(limited, found, ports.nowMs(), ports.random, facts)
   if (made.kind === 'none') return refuse(noTarget(request.model, made), made.exclusions)
   return {
     ok: true,

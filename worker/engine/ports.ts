@@ -1,5 +1,5 @@
-import type { Gates } from '../edge/gates.ts'
 import type { Runtime } from '../edge/runtime.ts'
+import type { HealthPort } from './health-port.ts'
 import type { RequestRecord } from './record.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
@@ -31,6 +31,7 @@ export interface Ports {
   log(record: RequestRecord): void
   readonly runtime: Runtime
   readonly memory: IsolateMemory
+  readonly health: HealthPort
 }
 
 /** As much of an `AbortSignal` as the engine listens to. */
@@ -42,7 +43,6 @@ export interface Departure {
 
 /** Plain data that an isolate keeps between requests. */
 export interface IsolateMemory {
-  readonly gates: Gates
   /** One bucket for each provider id. */
   readonly retryBudgets: Map<string, RetryBudget>
 }

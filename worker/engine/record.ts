@@ -22,7 +22,7 @@ export interface RequestRecord {
   readonly tenant: string | null
   readonly keyId: string | null
   readonly dialect: string
-  readonly operation: 'chat' | 'count_tokens'
+  readonly operation: 'chat' | 'count_tokens' | 'explain'
   readonly stream: boolean
   /** How a stream was carried; absent when it never began. */
   readonly plumbing?: 'relay' | 'translate' | 'json'

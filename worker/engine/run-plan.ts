@@ -1,9 +1,11 @@
-import { failureTable, type Failure } from '../canonical/failure.ts'
+import { failureTable, quotaWaitMs, rateWaitMs, type Failure } from '../canonical/failure.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
-import { quotaWaitMs, rateWaitMs } from '../edge/gates.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { PlannedStep } from '../policy/plan.ts'
 import { attempt, type AttemptResult } from './attempt.ts'
+import { AttemptControl } from './attempt-control.ts'
+import type { Attendance } from './health-port.ts'
+import { race } from './race.ts'
 import type { IsolateMemory, Ports } from './ports.ts'
 import type { AttemptRecord } from './record.ts'
 import { RetryBudget } from './retry-budget.ts'
@@ -14,6 +16,8 @@ export interface RunLimits {
   /** Epoch ms: no attempt runs on after it. */
   readonly deadlineAtMs: number
   readonly maxAttempts: number
+  /** Rough size of the prompt: health is kept by size. */
+  readonly promptTokens: number
 }
 
 /** Who answered, or why nobody did. `records` holds one entry for each upstream call that has ended so far. */
@@ -23,6 +27,8 @@ export type RunResult =
       readonly step: PlannedStep
       readonly target: Target
       readonly answer: Answer
+      /** The attempt as health sees it; whoever carries the answer ends it. */
+      readonly attendance: Attendance
       readonly records: readonly AttemptRecord[]
       /** Epoch ms at which the answering call was sent. */
       readonly sentAtMs: number
@@ -66,6 +72,20 @@ export async function runPlan(
   return run.failed(steps[0])
 }
 
+/** One call on its way. */
+export interface Leg {
+  readonly step: PlannedStep
+  readonly target: Target
+  readonly attendance: Attendance
+  readonly control: AttemptControl
+  readonly sentAtMs: number
+  readonly result: Promise<AttemptResult>
+}
+
+export type FailedResult = Extract<AttemptResult, { kind: 'failed' }>
+
+const nothingLeft = { kind: 'next', next: [] } as const
+
 type StepOutcome =
   | Extract<RunResult, { kind: 'answered' }>
   | { readonly kind: 'next'; readonly next: readonly PlannedStep[] }
@@ -94,23 +114,52 @@ class Run {
 
   /** Tries one target, once or (where its failure class allows) twice, and says what is left to try. */
   async step(step: PlannedStep, rest: readonly PlannedStep[]): Promise<StepOutcome> {
-    const target = this.#ports.runtime.targets.get(step.target)
-    if (target === undefined || !this.#mayFallBack(step)) return { kind: 'next', next: [] }
-    this.#lastStep = step
+    if (!this.#mayFallBack(step)) return nothingLeft
     await this.#waitForGate(step, rest.length === 0)
     for (let retries = 0; ; retries++) {
-      if (this.#leftWhileWaiting()) return { kind: 'next', next: [] }
-      const sentAtMs = this.#ports.nowMs()
-      const result = await this.#call(target, rest.length)
-      const durationMs = this.#ports.nowMs() - sentAtMs
-      if (result.kind !== 'failed')
-        return this.#answered(step, target, result, sentAtMs, durationMs)
-      this.#note(step, result.failure, result.status, durationMs)
-      if (this.#finished()) return { kind: 'next', next: [] }
+      if (this.#leftWhileWaiting()) return nothingLeft
+      const leg = this.#send(step, rest.length)
+      if (leg === null) return nothingLeft
+      const next = step.probe && retries === 0 ? rest[0] : undefined
+      if (next !== undefined && leg.attendance.fallbackAfterMs !== null)
+        return this.#probe(leg, next, rest.slice(1), leg.attendance.fallbackAfterMs)
+      const result = await leg.result
+      if (result.kind !== 'failed') return this.#answered(leg, result)
+      this.#note(leg, result)
+      if (this.#finished()) return nothingLeft
       if (!this.#mayRetry(step, result.failure, retries, rest.length))
         return { kind: 'next', next: fallbackSteps(step, result.failure, rest) }
       await this.#wait(retryDelayMs(result.failure, this.#ports.random()))
     }
+  }
+
+  /**
+   * A probe of a half-open circuit with its fallback armed: when it is silent
+   * for too long the next target is asked beside it, and the first to answer
+   * answers. The caller never waits for the sake of the probe.
+   */
+  async #probe(
+    leg: Leg,
+    next: PlannedStep,
+    rest: readonly PlannedStep[],
+    afterMs: number,
+  ): Promise<StepOutcome> {
+    const raced = await race(leg, () => this.#armed(next, rest.length), afterMs, this.#ports)
+    for (const { leg: lost, result } of raced.failed) this.#note(lost, result)
+    if (raced.winner !== null) return this.#answered(raced.winner.leg, raced.winner.result)
+    if (this.#finished()) return nothingLeft
+    const last = raced.failed.at(-1)
+    const left = raced.failed.length > 1 ? rest : [next, ...rest]
+    if (last === undefined) return nothingLeft
+    return { kind: 'next', next: fallbackSteps(last.leg.step, last.result.failure, left) }
+  }
+
+  /** The fallback of a probe, sent; null when no attempt is left for it, or its provider has no room for retries. */
+  #armed(step: PlannedStep, left: number): Leg | null {
+    if (this.#attemptsLeft() < 2 || this.#ports.clientGone.aborted) return null
+    this.#fallbacks += 1
+    if (this.#fallbacks > 1 && !budgetOf(this.#ports.memory, step.provider).take()) return null
+    return this.#send(step, left)
   }
 
   failed(first: PlannedStep): RunResult {
@@ -128,19 +177,17 @@ class Run {
     }
   }
 
-  #answered(
-    step: PlannedStep,
-    target: Target,
-    answer: Answer,
-    sentAtMs: number,
-    firstTokenMs: number,
-  ): StepOutcome {
+  #answered(leg: Leg, answer: Answer): StepOutcome {
+    const { step, target, attendance, sentAtMs } = leg
     budgetOf(this.#ports.memory, step.provider).succeeded()
+    const firstTokenMs = this.#ports.nowMs() - sentAtMs
+    if (answer.kind === 'stream') attendance.firstToken(firstTokenMs)
     return {
       kind: 'answered',
       step,
       target,
       answer,
+      attendance,
       records: this.#records,
       sentAtMs,
       firstTokenMs,
@@ -148,22 +195,34 @@ class Run {
     }
   }
 
-  #call(target: Target, left: number): Promise<AttemptResult> {
-    const { firstTokenTimeoutMs, answerTimeoutMs } = this.#limits
+  /** Sends one call; null for a target that is not there. */
+  #send(step: PlannedStep, left: number): Leg | null {
+    const target = this.#ports.runtime.targets.get(step.target)
+    if (target === undefined) return null
+    this.#lastStep = step
+    const { firstTokenTimeoutMs, answerTimeoutMs, promptTokens } = this.#limits
+    const attendance = this.#ports.health.begin(target, promptTokens)
     // A slow first choice must leave time for those behind it.
     const shareMs = this.#remainingMs() / Math.min(left + 1, this.#attemptsLeft())
     const limits = {
-      firstTokenTimeoutMs: Math.min(firstTokenTimeoutMs, shareMs),
+      firstTokenTimeoutMs: Math.min(firstTokenTimeoutMs, attendance.abortAfterMs, shareMs),
       answerTimeoutMs: Math.min(answerTimeoutMs, shareMs),
     }
-    return attempt(this.#request, target, limits, this.#relayable(target), this.#ports)
+    const control = new AttemptControl(this.#ports)
+    const sentAtMs = this.#ports.nowMs()
+    const relay = this.#relayable(target)
+    const result = attempt(this.#request, target, limits, relay, this.#ports, control)
+    return { step, target, attendance, control, sentAtMs, result }
   }
 
-  #note(step: PlannedStep, failure: Failure, status: number | null, durationMs: number): void {
+  #note({ step, attendance, sentAtMs }: Leg, { failure, status }: FailedResult): void {
+    const durationMs = this.#ports.nowMs() - sentAtMs
+    attendance.failed(failure, durationMs)
     const { quota } = failureTable[failure.class]
     const waitMs = failure.retryAfterMs ?? (quota === 'disable' ? quotaWaitMs : rateWaitMs)
     // A caller is told to wait as long as the gate stays closed, also where the provider said nothing.
-    this.#failures.push(quota === 'none' ? failure : { ...failure, retryAfterMs: waitMs })
+    if (failure.class !== 'cancelled' || this.#ports.clientGone.aborted)
+      this.#failures.push(quota === 'none' ? failure : { ...failure, retryAfterMs: waitMs })
     this.#records.push({
       target: step.target,
       outcome: failure.class,
@@ -171,8 +230,6 @@ class Run {
       ...(status === null ? {} : { status }),
       ...(failure.providerCode === undefined ? {} : { providerCode: failure.providerCode }),
     })
-    if (quota === 'none') return
-    this.#ports.memory.gates.close(step.target, this.#ports.nowMs(), waitMs, this.#ports.random)
   }
 
   /** The first fallback is free (`RetryBudget`); each further one costs a token of the provider it goes to. */
@@ -211,10 +268,14 @@ class Run {
     return this.#limits.deadlineAtMs - this.#ports.nowMs()
   }
 
-  /** The last target is asked even while its gate is closed; a short wait may save the request. */
+  /**
+   * The last target is asked even while its gate is closed, and so is the first
+   * of a plan that has none better; a short wait may save the request.
+   */
   async #waitForGate(step: PlannedStep, last: boolean): Promise<void> {
     const waitMs = step.notBeforeMs - this.#ports.nowMs()
-    if (last && waitMs > 0 && waitMs <= longestGateWaitMs && waitMs < this.#remainingMs())
+    const nobodyElse = last || this.#records.length === 0
+    if (nobodyElse && waitMs > 0 && waitMs <= longestGateWaitMs && waitMs < this.#remainingMs())
       await this.#wait(waitMs)
   }
 
@@ -234,8 +295,8 @@ class Run {
   }
 
   #reason(step: PlannedStep): string {
-    const before = this.#records.map(
-      ({ target, outcome }) => `${target} failed before (${outcome})`,
+    const before = this.#records.map(({ target, outcome }) =>
+      outcome === 'cancelled' ? `${target} was silent` : `${target} failed before (${outcome})`,
     )
     return [step.reason, ...before].join('; ')
   }

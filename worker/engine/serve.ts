@@ -1,4 +1,4 @@
-import { invalidRequest } from '../canonical/errors.ts'
+import { gatewayError, invalidRequest, type GatewayError } from '../canonical/errors.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
@@ -7,6 +7,8 @@ import { answerWhole } from './answer-whole.ts'
 import type { Exchange } from './exchange.ts'
 import type { Caller } from './caller.ts'
 import { planRequest } from './plan-request.ts'
+import type { PlannedStep } from '../policy/plan.ts'
+import type { Ports } from './ports.ts'
 import { readBody } from './read-body.ts'
 import { runPlan } from './run-plan.ts'
 
@@ -49,7 +51,11 @@ export async function serve(
     answerTimeoutMs,
     deadlineAtMs,
     maxAttempts: limits.maxAttempts,
+    promptTokens: plan.facts.promptTokens,
   }
+
+  const overloaded = shed(plan.steps[0], ports)
+  if (overloaded !== null) return exchange.refuse(overloaded)
 
   const running = runPlan(plan.steps, request, runLimits, relayable(request, dialect), ports)
   if (request.stream) return answerStream(running, exchange, settings, deadlineAtMs)
@@ -65,6 +71,23 @@ function relayable(request: CanonicalRequest, dialect: Dialect): (target: Target
   const untouched = request.includeUsage && !request.includeCost && request.legacyFunctions !== true
   return ({ provider }) =>
     untouched && provider.adapter.relay && provider.adapter.wire === dialect.wire
+}
+
+/**
+ * When every target of a plan is barred, the first is asked all the same, by
+ * as many requests as it lately answered: a provider that is down does not come
+ * back under the load of everybody who waits for it.
+ */
+function shed(
+  { target, barred, notBeforeMs, reason }: PlannedStep,
+  ports: Ports,
+): GatewayError | null {
+  const first = ports.runtime.targets.get(target)
+  if (!barred || first === undefined || ports.health.admits(first)) return null
+  const retryAfterMs = Math.max(1000, notBeforeMs - ports.nowMs())
+  return gatewayError('no_healthy_target', 503, `no target is healthy now (${target}: ${reason})`, {
+    retryAfterMs,
+  })
 }
 
 /** `x-switchyard-deadline-ms`: infinite when absent, NaN when it is no positive whole number. */

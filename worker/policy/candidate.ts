@@ -18,10 +18,31 @@ export interface Candidate {
   readonly outputUsdPerMillion: number | null
   /** The wire format the provider speaks: requests hold parts that only one format can carry. */
   readonly wire: string
-  /** The provider asked to be left alone until then (`retry-after`), epoch ms; 0 when it did not. */
+  /** Not asked before then while there is another (`retry-after`, an open circuit), epoch ms; 0 when it may be. */
   readonly notBeforeMs: number
+  /** How it has been doing; absent while nothing speaks against it. */
+  readonly health?: TargetHealth
   /** Why it cannot be called at all here (a missing secret), or null. */
   readonly unavailable: string | null
+}
+
+/** What is known of a target's health at this moment, in this isolate. */
+export interface TargetHealth {
+  /**
+   * `closed`: may be asked. `probe`: its circuit is half-open, and this request
+   * may try it. `barred`: asked only when there is no other.
+   */
+  readonly state: 'closed' | 'probe' | 'barred'
+  /** Why it is not closed, for the reason of the plan; null when it is. */
+  readonly why: string | null
+  /** It is only slow: better than nothing when all others are barred. */
+  readonly slow: boolean
+  /** Share of its usual traffic that it should get, 0 to 1: it is degraded, recovering, or fails now and then. */
+  readonly weight: number
+  /** Time to first token times the calls on their way, ms; null while nobody has measured it. */
+  readonly loadMs: number | null
+  /** As many calls are on their way as it takes well. */
+  readonly full: boolean
 }
 
 /** A target that the plan leaves out, and why. */

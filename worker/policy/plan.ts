@@ -2,7 +2,7 @@ import type { CanonicalRequest } from '../canonical/request.ts'
 import type { Candidate, Exclusion } from './candidate.ts'
 import { classify, type RequestFacts } from './classify.ts'
 import { filter, unhonoured } from './filter.ts'
-import { rank } from './rank.ts'
+import { isReady, rank } from './rank.ts'
 
 /** One call that may be made. */
 export interface PlannedStep {
@@ -13,6 +13,10 @@ export interface PlannedStep {
   readonly contextTokens: number | null
   /** The provider asked to be left alone until then, epoch ms. */
   readonly notBeforeMs: number
+  /** It is asked although something speaks against it, because everything else stands before it. */
+  readonly barred: boolean
+  /** It tries out a half-open circuit: the next step is started beside it when it is silent. */
+  readonly probe: boolean
   /** One sentence: why this target stands here. */
   readonly reason: string
   /** Fields of the request that this target will not honour. */
@@ -42,8 +46,8 @@ export function plan(
   candidates: readonly Candidate[],
   nowMs: number,
   random: () => number,
+  facts: RequestFacts = classify(request),
 ): Plan {
-  const facts = classify(request)
   const preferences = request.provider ?? {}
   const { kept, exclusions } = filter(candidates, facts, preferences)
   const [first, ...rest] = rank(kept, preferences, nowMs, random)
@@ -72,6 +76,8 @@ function toStep(
     tier,
     contextTokens,
     notBeforeMs,
+    barred: candidate.health?.state === 'barred',
+    probe: candidate.health?.state === 'probe',
     reason: reasonOf(candidate, index, kept, nowMs),
     warnings: unhonoured(candidate, facts),
   }
@@ -83,12 +89,46 @@ function reasonOf(
   kept: readonly Candidate[],
   nowMs: number,
 ): string {
-  if (kept.length === 1) return 'the only target that may and can answer'
-  const tierSize = kept.filter(({ tier }) => tier === candidate.tier).length
-  const place =
-    tierSize > 1
-      ? `drawn by weight ${candidate.weight} in tier ${candidate.tier + 1}`
-      : `tier ${candidate.tier + 1}`
-  if (candidate.notBeforeMs > nowMs) return `${place}; its provider asked to wait`
+  const own = ownReason(candidate, index, kept, nowMs)
+  if (index > 0) return own
+  const passed = kept.filter(
+    (other) => other !== candidate && isPassedOver(other, candidate, nowMs),
+  )
+  const others = passed.map((other) => `${other.target} passed over: ${whyNot(other)}`)
+  return [own, ...others].join('; ')
+}
+
+function ownReason(
+  candidate: Candidate,
+  index: number,
+  kept: readonly Candidate[],
+  nowMs: number,
+): string {
+  const { health, tier } = candidate
+  const against = isReady(candidate, nowMs) ? '' : `, although ${whyNot(candidate)}`
+  if (kept.length === 1) return `the only target that may and can answer${against}`
+  if (against !== '') return `tier ${tier + 1}; ${whyNot(candidate)}`
+  if (health?.state === 'probe') return `tier ${tier + 1}, tried again: ${whyNot(candidate)}`
+  const place = `${placeIn(candidate, kept)}tier ${tier + 1}`
   return index === 0 ? `${place}, first in order` : `${place}, next in order`
+}
+
+/** How a tier of several was decided. */
+function placeIn(candidate: Candidate, kept: readonly Candidate[]): string {
+  const tier = kept.filter((other) => other.tier === candidate.tier)
+  if (tier.length === 1) return ''
+  if (tier.some(({ weight }) => weight !== candidate.weight))
+    return `drawn by weight ${candidate.weight} in `
+  return tier.some(({ health }) => (health?.loadMs ?? null) !== null)
+    ? 'the less loaded of two drawn in '
+    : 'drawn by chance in '
+}
+
+/** It would have stood before `chosen`, had nothing spoken against it. */
+function isPassedOver(other: Candidate, chosen: Candidate, nowMs: number): boolean {
+  return other.tier <= chosen.tier && !isReady(other, nowMs)
+}
+
+function whyNot({ health }: Candidate): string {
+  return health?.why ?? 'its provider asked to wait'
 }

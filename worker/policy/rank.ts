@@ -3,12 +3,16 @@ import type { Candidate } from './candidate.ts'
 import { placeOf } from './provider-names.ts'
 
 /**
- * Orders candidates: tiers first, inside a tier by weighted chance, each drawn
- * without replacement so that the rest of the tier stands behind it.
+ * Orders candidates: tiers first. Inside a tier of equal weights the better of
+ * two drawn at random stands first (time to first token times the calls on
+ * their way, over its share of traffic); declared weights that differ are a
+ * split, and are drawn as such. The rest of the tier stands behind. Weight 0
+ * means: only when the others of the tier have failed.
  *
- * A target that asked to be left alone (`retry-after`) goes behind all others;
- * it is never dropped, because it may be the last one. Weight 0 means: only
- * when the others of the tier have failed.
+ * A target that probes its half-open circuit goes first in its tier, because
+ * the rest of the plan is its armed fallback. One that is full goes behind all
+ * others, and one that is barred or asked to be left alone behind those; none is
+ * ever dropped, because it may be the last one.
  *
  * `random` returns a number in [0, 1) and is the only source of chance.
  */
@@ -21,19 +25,34 @@ export function rank(
   if (inOrder(candidates, preferences, nowMs)) return candidates
   const tiers = [...new Set(candidates.map(({ tier }) => tier))].sort((a, b) => a - b)
   const drawn = tiers.flatMap((tier) =>
-    draw(
+    drawTier(
       candidates.filter((candidate) => candidate.tier === tier),
       random,
     ),
   )
   const ordered = byCallerOrder(bySort(drawn, preferences.sort), preferences.order)
+  const ready = ordered.filter((candidate) => isReady(candidate, nowMs))
   const waiting = ordered
-    .filter(({ notBeforeMs }) => notBeforeMs > nowMs)
-    .sort((a, b) => a.notBeforeMs - b.notBeforeMs)
-  return [...ordered.filter(({ notBeforeMs }) => notBeforeMs <= nowMs), ...waiting]
+    .filter((candidate) => !isReady(candidate, nowMs))
+    .sort((a, b) => lastResort(a) - lastResort(b) || a.notBeforeMs - b.notBeforeMs)
+  return [
+    ...ready.filter(({ health }) => health?.full !== true),
+    ...ready.filter(({ health }) => health?.full === true),
+    ...waiting,
+  ]
 }
 
-/** One target a tier, no wishes, nobody waiting: most requests, and nothing to decide. */
+/** It may be asked now, whatever else may be. */
+export function isReady({ health, notBeforeMs }: Candidate, nowMs: number): boolean {
+  return notBeforeMs <= nowMs && health?.state !== 'barred'
+}
+
+/** Of those that should not be asked: a slow one still answers. */
+function lastResort({ health }: Candidate): number {
+  return health?.state === 'barred' && !health.slow ? 1 : 0
+}
+
+/** One target a tier, no wishes, nothing wrong: most requests, and nothing to decide. */
 function inOrder(
   candidates: readonly Candidate[],
   { sort, order }: ProviderPreferences,
@@ -41,39 +60,67 @@ function inOrder(
 ): boolean {
   if (sort !== undefined || order !== undefined) return false
   let before = -1
-  for (const { tier, notBeforeMs } of candidates) {
-    if (tier <= before || notBeforeMs > nowMs) return false
+  for (const candidate of candidates) {
+    const { tier, health } = candidate
+    if (tier <= before || !isReady(candidate, nowMs) || health?.full === true) return false
     before = tier
   }
   return true
 }
 
-function draw(tier: readonly Candidate[], random: () => number): Candidate[] {
-  const left = [...tier]
-  const order: Candidate[] = []
-  while (left.length > 0) order.push(...left.splice(drawIndex(left, random), 1))
+function drawTier(tier: readonly Candidate[], random: () => number): Candidate[] {
+  const probing = tier.filter(({ health }) => health?.state === 'probe')
+  const left = tier.filter(({ health }) => health?.state !== 'probe')
+  const equal = left.every(({ weight }) => weight === left[0]?.weight)
+  const order: Candidate[] = [...probing]
+  while (left.length > 0)
+    order.push(...left.splice(equal ? twoChoices(left, random) : byWeight(left, random), 1))
   return order
 }
 
-function drawIndex(candidates: readonly Candidate[], random: () => number): number {
-  const total = candidates.reduce((sum, { weight }) => sum + weight, 0)
+/** The better of two that chance picks; between equals the cheaper, then chance itself. */
+function twoChoices(candidates: readonly Candidate[], random: () => number): number {
+  if (candidates.length === 1) return 0
+  const first = Math.floor(random() * candidates.length)
+  const other = Math.floor(random() * (candidates.length - 1))
+  const second = other >= first ? other + 1 : other
+  const [a, b] = [candidates[first], candidates[second]]
+  if (a === undefined || b === undefined) return 0
+  const difference = scoreOf(b) - scoreOf(a) || priceOf(b) - priceOf(a) || 0
+  return difference < 0 ? second : first
+}
+
+/** What nobody has measured yet scores best, so that it is. */
+function scoreOf({ health }: Candidate): number {
+  if (health === undefined) return 0
+  return (health.loadMs ?? 0) / Math.max(health.weight, leastWeight)
+}
+
+/** A weight of nothing would make a score of infinity, and infinities do not compare. */
+const leastWeight = 0.001
+
+function byWeight(candidates: readonly Candidate[], random: () => number): number {
+  const weightOf = ({ weight, health }: Candidate) => weight * (health?.weight ?? 1)
+  const total = candidates.reduce((sum, candidate) => sum + weightOf(candidate), 0)
   if (total === 0 || candidates.length === 1) return 0
   let point = random() * total
-  for (const [index, { weight }] of candidates.entries()) {
-    point -= weight
+  for (const [index, candidate] of candidates.entries()) {
+    point -= weightOf(candidate)
     if (point < 0) return index
   }
   return candidates.length - 1
 }
 
+function priceOf({ inputUsdPerMillion, outputUsdPerMillion }: Candidate): number {
+  return inputUsdPerMillion === null || outputUsdPerMillion === null
+    ? Infinity
+    : inputUsdPerMillion + outputUsdPerMillion
+}
+
 /** OpenRouter's `sort: "price"`; its other orders need measurements that this plan does not have. */
 function bySort(candidates: readonly Candidate[], sort: string | undefined): Candidate[] {
   if (sort !== 'price') return [...candidates]
-  const price = ({ inputUsdPerMillion, outputUsdPerMillion }: Candidate) =>
-    inputUsdPerMillion === null || outputUsdPerMillion === null
-      ? Infinity
-      : inputUsdPerMillion + outputUsdPerMillion
-  return candidates.toSorted((a, b) => price(a) - price(b) || 0)
+  return candidates.toSorted((a, b) => priceOf(a) - priceOf(b) || 0)
 }
 
 function byCallerOrder(

@@ -41,8 +41,11 @@ function runtimeOf(variables: Readonly<Record<string, unknown>>): Runtime {
 
 function unavailable(runtime: Runtime, target: string): string | null | undefined {
   const tiers = runtime.tiers.get('chat') ?? []
-  return candidates(runtime, tiers, () => 0).find((one) => one.target === target)?.unavailable
+  return candidates(runtime, tiers, () => nothingAgainst).find((one) => one.target === target)
+    ?.unavailable
 }
+
+const nothingAgainst = { health: undefined, notBeforeMs: 0 }
 
 describe('createRuntime()', () => {
   it('fills addresses in and binds each credential to its host', () => {
@@ -113,7 +116,11 @@ describe('createRuntime()', () => {
 
   it('keeps absent prices and windows unknown', () => {
     const runtime = runtimeOf(keys)
-    const [found] = candidates(runtime, [[{ target: 'unheard-of@openai', weight: 1 }]], () => 0)
+    const [found] = candidates(
+      runtime,
+      [[{ target: 'unheard-of@openai', weight: 1 }]],
+      () => nothingAgainst,
+    )
     expect(found).toMatchObject({
       contextTokens: null,
       maxOutputTokens: null,

@@ -84,6 +84,7 @@ async function carried(
     idleTimeoutMs: 4000,
     heartbeatAfterMs: 1500,
     deadlineAtMs: host.clock.nowMs + 60_000,
+    check: null,
     ports: host.ports,
     ...more,
   }
@@ -267,6 +268,60 @@ describe('carryRelayed()', () => {
   it('begins a new event for its error when the last one was cut in two', async () => {
     const { text } = await finished('relay', streamed(chunk('Hel'), 'data: {"id":"chat'))
     expect(text.slice(chunk('Hel').length)).toMatch(/^data: \{"id":"chat\n\ndata: \{"error":/)
+  })
+
+  const broken = 'data: {"choices":[{"index":0,"del\n\n'
+  const long = Array.from({ length: 40 }, () => chunk('x'.repeat(4000)))
+
+  it.each([
+    ['all of it came at once', [chunk('a') + broken + streamEnd]],
+    ['it came bit by bit', [chunk('a'), broken, chunk('b'), streamEnd]],
+    ['the broken event is the finish', [chunk('a'), broken, streamEnd.split(/(?<=\n\n)/)[2] ?? '']],
+    ['the stream is long', [chunk('a'), broken, ...long, streamEnd]],
+    ['the broken event is let go', [chunk('a'), ...long, broken, ...long, streamEnd]],
+  ])('lets nothing follow the end mark behind a broken event: %s', async (_name, pieces) => {
+    const { text, ending } = await finished('relay', streamed(...pieces))
+    expect(text).toBe(pieces.join(''))
+    expect(ending).toMatchObject({ kind: 'failed', failure: { class: 'malformed' } })
+  })
+
+  it('takes no odd event in the middle of a long stream for a broken one', async () => {
+    const odd = [
+      ': a comment\n\n',
+      'event: ping\n\n',
+      'data:\n\n',
+      'data: "a text"\n\n',
+      'data: {"id":"1",\ndata: "choices":[]}\n\n',
+      chunk('b').replaceAll('\n', '\r\n'),
+    ]
+    const { text, ending } = await finished(
+      'relay',
+      streamed(chunk('a'), ...long, ...odd, ...long, streamEnd),
+    )
+    expect(ending).toMatchObject({ kind: 'finished', usage })
+    expect(text.endsWith(': cost-usd 0.000123\n\n')).toBe(true)
+  })
+
+  it('reads on with the rest of an event whose beginning was read before the pipe began', async () => {
+    const halves = [chunk('a') + chunk('b').slice(0, 30), chunk('b').slice(30)]
+    const body = new UpstreamBody().push(halves[0] ?? '')
+    const stream = await carried('relay', streaming(body))
+    const reading = stream.read()
+    for (const piece of [halves[1] ?? '', ...long, streamEnd]) body.push(piece)
+    body.end()
+    const ending = await stream.host.clock.run(stream.work)
+    await reading
+    expect(ending).toMatchObject({ kind: 'finished', usage })
+  })
+
+  it('keeps a stall behind an end mark for itself', async () => {
+    const body = new UpstreamBody().push(chunk('a') + broken + streamEnd)
+    const stream = await carried('relay', streaming(body))
+    const reading = stream.read()
+    const ending = await stream.host.clock.run(stream.work)
+    await reading
+    expect(stream.text.endsWith('data: [DONE]\n\n')).toBe(true)
+    expect(ending.failure?.class).toBe('malformed')
   })
 
   it('counts on when the middle of the stream was let go', async () => {

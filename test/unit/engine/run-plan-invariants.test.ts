@@ -31,6 +31,7 @@ function run(
         answerTimeoutMs: 60_000,
         deadlineAtMs: host.clock.nowMs + 600_000,
         maxAttempts: 3,
+        promptTokens: 1,
         ...limits,
       },
       () => false,
@@ -225,34 +226,34 @@ describe('runPlan() gates', () => {
     const host = new FakeHost().on('backup', json(wholeAnswer))
     host.on('openai', refusing(429, { message: 'slow' }, { 'retry-after': '7' }))
     await run(host, [primary, backup])
-    expect(host.memory.gates.notBeforeMs(primary.target)).toBe(host.clock.nowMs + 7000)
-    expect(host.memory.gates.notBeforeMs(backup.target)).toBe(0)
+    expect(host.notBeforeMs(primary.target)).toBe(host.clock.nowMs + 7000)
+    expect(host.notBeforeMs(backup.target)).toBe(0)
   })
 
   it('never shortens a gate: max(old, new)', async () => {
     const host = new FakeHost()
     host.on('openai', refusing(429, { message: 'slow' }, { 'retry-after': '60' }))
     await run(host, [primary])
-    const untilMs = host.memory.gates.notBeforeMs(primary.target)
+    const untilMs = host.notBeforeMs(primary.target)
     host.on('openai', refusing(429, { message: 'slow' }, { 'retry-after': '1' }))
     await run(host, [primary])
-    expect(host.memory.gates.notBeforeMs(primary.target)).toBe(untilMs)
+    expect(host.notBeforeMs(primary.target)).toBe(untilMs)
   })
 
   it('closes it for the time of the class when the provider names none', async () => {
     const limited = new FakeHost().on('openai', refusing(429))
     await run(limited, [primary])
-    expect(limited.memory.gates.notBeforeMs(primary.target)).toBe(limited.clock.nowMs + 1000)
+    expect(limited.notBeforeMs(primary.target)).toBe(limited.clock.nowMs + 1000)
     const spent = new FakeHost()
     spent.on('openai', refusing(429, { message: 'spent', code: 'insufficient_quota' }))
     await run(spent, [primary])
-    expect(spent.memory.gates.notBeforeMs(primary.target)).toBe(spent.clock.nowMs + 300_000)
+    expect(spent.notBeforeMs(primary.target)).toBe(spent.clock.nowMs + 300_000)
   })
 
   it('leaves the gate open after failures that are no quota', async () => {
     const host = new FakeHost().on('openai', refusing(500))
     await run(host, [primary])
-    expect(host.memory.gates.notBeforeMs(primary.target)).toBe(0)
+    expect(host.notBeforeMs(primary.target)).toBe(0)
   })
 
   it('waits for the last target when its gate opens soon, and asks it at once when not', async () => {

@@ -1,0 +1,232 @@
+import { z } from 'zod'
+import { regions } from '../../durable-objects/provider-health/place.ts'
+import { forceBody } from './circuits.ts'
+
+/** The admin plane in OpenAPI 3.1, whose schemas are JSON Schema as zod writes it. Made when it is asked for. */
+export function openApiDocument(version: string): object {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Switchyard admin plane',
+      version,
+      description:
+        'Every call takes an admin key, as `Authorization: Bearer KEY` or `x-api-key: KEY`.',
+    },
+    security: [{ adminKey: [] }],
+    paths: circuitPaths(),
+    components: {
+      securitySchemes: { adminKey: { type: 'http', scheme: 'bearer' } },
+      schemas: { ...circuitSchemas(), Error: errorSchema },
+      parameters: circuitParameters,
+    },
+  }
+}
+
+/** The calls of `circuits.ts`. */
+export function circuitPaths(): object {
+  const addressed = [parameter('provider'), parameter('model')]
+  const changed = answer('What was done, and where', 'CircuitChange')
+  return {
+    '/admin/v1/circuits': {
+      get: {
+        operationId: 'listCircuits',
+        summary:
+          'Circuits, quota gates and credentials, by provider, region and target, with their evidence',
+        parameters: [parameter('providerFilter'), parameter('regionFilter')],
+        responses: { 200: answer('The circuits', 'CircuitList'), ...refusals(400, 401, 404) },
+      },
+    },
+    '/admin/v1/circuits/{provider}/{model}': {
+      put: {
+        operationId: 'forceCircuit',
+        summary: 'Holds a circuit open or closed for a while, in every region; `auto` resets it',
+        parameters: [...addressed, parameter('idempotencyKey')],
+        requestBody: {
+          required: true,
+          content: { 'application/json': { schema: reference('schemas', 'ForceCircuit') } },
+        },
+        responses: { 200: changed, ...refusals(400, 401, 404, 413, 503) },
+      },
+      delete: {
+        operationId: 'resetCircuit',
+        summary:
+          'Resets a circuit in every region: no longer forced, closed, its gate open, nothing learned',
+        parameters: [...addressed, parameter('idempotencyKey')],
+        responses: { 200: changed, ...refusals(401, 404, 503) },
+      },
+    },
+  }
+}
+
+const circuitParameters = {
+  provider: {
+    name: 'provider',
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+    description: 'Id of a provider in the configuration.',
+  },
+  model: {
+    name: 'model',
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+    allowReserved: true,
+    description:
+      "The model part of a target's name; slashes and `@` may stand as they are. `edge` is the provider as a whole.",
+  },
+  providerFilter: {
+    name: 'provider',
+    in: 'query',
+    schema: { type: 'string' },
+    description: 'Only this provider; without it, all whose secrets are set.',
+  },
+  regionFilter: {
+    name: 'region',
+    in: 'query',
+    schema: { enum: [...regions, 'all'] },
+    description: "Only this region, or `all`; without it, the caller's.",
+  },
+  idempotencyKey: {
+    name: 'idempotency-key',
+    in: 'header',
+    schema: { type: 'string' },
+    description: 'Taken and not needed: the same call twice is the same as once.',
+  },
+}
+
+function circuitSchemas(): object {
+  return {
+    ForceCircuit: z.toJSONSchema(forceBody, { io: 'input' }),
+    CircuitList: {
+      type: 'object',
+      required: ['object', 'data', 'unreachable'],
+      properties: {
+        object: { const: 'list' },
+        data: { type: 'array', items: reference('schemas', 'Circuit') },
+        unreachable: {
+          type: 'array',
+          description: 'Objects that did not answer: nothing is known of these.',
+          items: {
+            type: 'object',
+            required: ['provider', 'region'],
+            properties: { provider: { type: 'string' }, region },
+          },
+        },
+      },
+    },
+    CircuitChange: {
+      type: 'object',
+      required: ['provider', 'target', 'action', 'forMs', 'regions', 'unreachable'],
+      properties: {
+        provider: { type: 'string' },
+        target: { type: ['string', 'null'], description: 'Null for the edge.' },
+        action: { enum: ['open', 'closed', 'reset'] },
+        forMs: { type: ['integer', 'null'] },
+        regions: { type: 'array', items: region },
+        unreachable: { type: 'array', items: region },
+      },
+    },
+    Circuit: circuitSchema,
+  }
+}
+
+const region = { enum: [...regions] }
+const state = { enum: ['closed', 'open', 'half_open'] }
+const moment = { type: ['string', 'null'], format: 'date-time' }
+const text = { type: ['string', 'null'] }
+
+/** `CircuitRow`. */
+const circuitSchema = {
+  type: 'object',
+  required: ['provider', 'region', 'domain', 'target', 'state', 'since', 'evidence', 'quota'],
+  properties: {
+    provider: { type: 'string' },
+    region,
+    domain: {
+      type: 'string',
+      description: '`edge`, `target:model@provider` or `credential:FINGERPRINT`.',
+    },
+    target: text,
+    state,
+    since: moment,
+    openUntil: moment,
+    cause: text,
+    epoch: { type: 'integer', description: 'One higher for each time it opens.' },
+    slow: { type: 'boolean', description: 'Degraded: a tenth of its weight.' },
+    failRate: { type: 'number', minimum: 0, maximum: 1 },
+    evidence: {
+      type: ['object', 'null'],
+      description: 'Counts of the window that opened it; of the last 30 s while it is closed.',
+      additionalProperties: { type: 'number' },
+    },
+    speed: {
+      type: ['object', 'null'],
+      description:
+        'T_slow, T_ttft_abort and times to first token, ms, for the four sizes of prompts.',
+      additionalProperties: { type: 'array', items: { type: ['number', 'null'] } },
+    },
+    forced: nullable({ state: { enum: ['open', 'closed'] }, until: moment }),
+    quota: nullable({
+      state,
+      notBefore: moment,
+      ratePerS: { type: ['number', 'null'] },
+    }),
+    standby: nullable({
+      status: { enum: ['unknown', 'working', 'failing'] },
+      reason: text,
+      since: moment,
+      lastAsked: moment,
+      spentTodayUsd: { type: 'string' },
+    }),
+  },
+}
+
+/** As OpenAI's dialect has it. */
+const errorSchema = {
+  type: 'object',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['message', 'type', 'param', 'code'],
+      properties: {
+        message: { type: 'string' },
+        type: { type: 'string' },
+        param: text,
+        code: { type: 'string' },
+      },
+    },
+  },
+}
+
+const refusalTexts: Readonly<Record<number, string>> = {
+  400: 'A field breaks a rule; `param` names it',
+  401: 'No admin key, or one that is not known',
+  404: 'No such provider or target',
+  413: 'The body is too large',
+  503: 'No circuit of the provider could be reached',
+}
+
+function refusals(...statuses: readonly number[]): object {
+  return Object.fromEntries(
+    statuses.map((status) => [status, answer(refusalTexts[status] ?? '', 'Error')]),
+  )
+}
+
+function answer(description: string, schema: string): object {
+  const content = { 'application/json': { schema: reference('schemas', schema) } }
+  return { description, content }
+}
+
+function parameter(name: keyof typeof circuitParameters): object {
+  return reference('parameters', name)
+}
+
+function reference(kind: 'schemas' | 'parameters', name: string): object {
+  return { $ref: `#/components/${kind}/${name}` }
+}
+
+function nullable(properties: Readonly<Record<string, object>>): object {
+  return { type: ['object', 'null'], properties }
+}

@@ -1,0 +1,127 @@
+import {
+  costBucketOf,
+  ttftBucketOf,
+  type Outcome,
+  type OutcomeRow,
+  type ProbeOutcome,
+  type SizeClass,
+} from '../../../durable-objects/provider-health/protocol.ts'
+
+/** One outcome of one attempt, as the isolate saw it. */
+export interface NotedOutcome {
+  readonly target: string
+  readonly size: SizeClass
+  readonly outcome: Outcome
+  /** Streams only: a whole answer has no first token to compare. */
+  readonly ttftMs?: number
+  readonly costNanoUsd?: number
+  /** `cancelled` only: how long it had waited without a token, ms. */
+  readonly elapsedMs?: number
+  readonly retryAfterMs?: number
+  readonly ramp?: true
+  readonly credential?: string
+}
+
+interface Row extends NotedOutcome {
+  readonly atMs: number
+  count: number
+  readonly ttftCounts: Map<number, number>
+  readonly costCounts: Map<number, number>
+}
+
+/** Outcomes of about one moment that differ in nothing but their speed and price share a row, ms. */
+const slotMs = 500
+
+/** Outcomes since the last report. Rows add up, so that a busy isolate still sends a short report. */
+export class PendingReport {
+  readonly #maxRows: number
+  #rows = new Map<string, Row>()
+  #probes: ProbeOutcome[] = []
+
+  constructor(maxRows: number) {
+    this.#maxRows = maxRows
+  }
+
+  get rowCount(): number {
+    return this.#rows.size
+  }
+
+  get empty(): boolean {
+    return this.#rows.size === 0 && this.#probes.length === 0
+  }
+
+  note(noted: NotedOutcome, nowMs: number): void {
+    const key = keyOf(noted, nowMs)
+    let row = this.#rows.get(key)
+    if (row === undefined) {
+      row = { ...noted, atMs: nowMs, count: 0, ttftCounts: new Map(), costCounts: new Map() }
+      this.#rows.set(key, row)
+      const [oldest] = this.#rows.keys()
+      if (this.#rows.size > this.#maxRows && oldest !== undefined) this.#rows.delete(oldest)
+    }
+    row.count += 1
+    if (noted.ttftMs !== undefined) add(row.ttftCounts, ttftBucketOf(noted.ttftMs))
+    if (noted.costNanoUsd !== undefined) add(row.costCounts, costBucketOf(noted.costNanoUsd))
+  }
+
+  noteProbe(probe: ProbeOutcome): void {
+    this.#probes.push(probe)
+  }
+
+  /** Everything noted, with ages as of now; what was taken is not kept. */
+  take(nowMs: number): { readonly rows: OutcomeRow[]; readonly probes: ProbeOutcome[] } {
+    const taken = {
+      rows: [...this.#rows.values()].map((row) => toWire(row, nowMs)),
+      probes: this.#probes,
+    }
+    this.#rows = new Map()
+    this.#probes = []
+    return taken
+  }
+}
+
+/** `noted` as a row of its own. */
+export function rowOf(noted: NotedOutcome): OutcomeRow {
+  const pending = new PendingReport(1)
+  pending.note(noted, 0)
+  const [row] = pending.take(0).rows
+  if (row === undefined) throw new Error('a noted outcome makes a row')
+  return row
+}
+
+function keyOf(noted: NotedOutcome, nowMs: number): string {
+  const { target, size, outcome, ramp, credential, retryAfterMs, elapsedMs } = noted
+  const wait = retryAfterMs === undefined ? '' : String(Math.ceil(retryAfterMs / 1000))
+  const waited = elapsedMs === undefined ? '' : String(Math.ceil(elapsedMs / 1000))
+  return [
+    target,
+    size,
+    outcome,
+    ramp === true,
+    credential ?? '',
+    wait,
+    waited,
+    Math.floor(nowMs / slotMs),
+  ].join(' ')
+}
+
+function add(counts: Map<number, number>, bucket: number): void {
+  counts.set(bucket, (counts.get(bucket) ?? 0) + 1)
+}
+
+function toWire(row: Row, nowMs: number): OutcomeRow {
+  const { target, size, outcome, count, elapsedMs, retryAfterMs, ramp, credential } = row
+  return {
+    target,
+    size,
+    outcome,
+    count,
+    ageMs: Math.max(0, Math.round(nowMs - row.atMs)),
+    ...(row.ttftCounts.size === 0 ? {} : { ttft: [...row.ttftCounts] }),
+    ...(row.costCounts.size === 0 ? {} : { cost: [...row.costCounts] }),
+    ...(elapsedMs === undefined ? {} : { elapsedMs }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(ramp === undefined ? {} : { ramp }),
+    ...(credential === undefined ? {} : { credential }),
+  }
+}

@@ -1,0 +1,295 @@
+import type {
+  DomainKey,
+  DomainSnapshot,
+  HealthReply,
+  HealthReport,
+  Permit,
+  ProbeOutcome,
+  SizeClass,
+  Speed,
+} from '../../../durable-objects/provider-health/protocol.ts'
+import {
+  defaultHealthSettings,
+  type HealthSettings,
+} from '../../../durable-objects/provider-health/settings.ts'
+import type { TargetHealth } from '../../policy/candidate.ts'
+import { LocalView } from './local-view.ts'
+import { PendingReport, rowOf, type NotedOutcome } from './pending-report.ts'
+import { defaultWatchSettings, type WatchSettings } from './settings.ts'
+import { SharedView } from './shared-view.ts'
+import { combine, type Combined } from './standing.ts'
+import { Suspicion } from './suspicion.ts'
+import { TargetLoad } from './target-load.ts'
+import { AdaptiveThrottle } from './throttle.ts'
+
+/** Who watches, and how; plain data. */
+export interface WatchSetup {
+  /** Names this isolate to the object; random, and says nothing. */
+  readonly isolate: string
+  readonly bootNonce: string
+  /** Fingerprint of the provider's credential; null where it has none. */
+  readonly credential: string | null
+  /** Circuits and credentials are watched and never enforced; waits that a provider asked for still hold. */
+  readonly observeOnly?: boolean
+  readonly settings?: WatchSettings
+  readonly rules?: HealthSettings
+}
+
+/** How a target stands, for the plan and for the attempt. */
+export interface Standing {
+  /** Undefined while nothing is known and nothing speaks against it. */
+  readonly health: TargetHealth | undefined
+  /** Epoch ms; 0 when nothing keeps it back. */
+  readonly notBeforeMs: number
+}
+
+/**
+ * What one isolate knows of one provider, and what it has to tell its object.
+ *
+ * Two sources: what the object last said, and the same rules over the isolate's
+ * own outcomes. The object's word decides while it is fresh, because it has seen
+ * more; without it the isolate goes by itself. Waits that the provider asked for
+ * hold from either. Plain data; nothing here waits.
+ */
+export class ProviderWatch {
+  readonly #setup: WatchSetup
+  readonly #settings: WatchSettings
+  readonly #random: () => number
+  readonly #shared = new SharedView()
+  readonly #local: LocalView
+  readonly #pending: PendingReport
+  readonly #suspicion: Suspicion
+  readonly #loads = new Map<string, TargetLoad>()
+  readonly #throttles = new Map<string, AdaptiveThrottle>()
+  readonly #wants = new Set<string>()
+  #sequence = 0
+  #sentAtMs = -Infinity
+  #claimedAtMs = -Infinity
+  #nextFlushMs: number
+  #urgent = false
+
+  constructor(setup: WatchSetup, nowMs: number, random: () => number) {
+    this.#setup = setup
+    this.#settings = setup.settings ?? defaultWatchSettings
+    this.#random = random
+    this.#local = new LocalView(
+      setup.rules ?? defaultHealthSettings,
+      setup.bootNonce,
+      nowMs,
+      random,
+    )
+    this.#pending = new PendingReport(this.#settings.maxPendingRows)
+    this.#suspicion = new Suspicion(this.#settings)
+    this.#nextFlushMs = this.#settings.flushMs
+  }
+
+  /** How `target` stands now. A half-open one is asked a permit for, when there is none at hand. */
+  standing(target: string, size: SizeClass, nowMs: number): Standing {
+    const load = this.#loads.get(target)
+    const suspect = this.#isSuspect(target, nowMs)
+    const full = load?.full === true && this.#setup.observeOnly !== true
+    if (this.#shared.quiet && this.#local.quiet && !suspect && !full) {
+      const loadMs = this.#loadMs(target, size)
+      return {
+        health: loadMs === null ? undefined : { ...nothingWrong, loadMs },
+        notBeforeMs: 0,
+      }
+    }
+    const combined = combine(this.#domains(target, nowMs), nowMs)
+    const notBeforeMs = Math.max(combined.notBeforeMs, this.#paceMs(target, nowMs))
+    const state = this.#stateOf(target, combined, nowMs)
+    const passedOver = suspect && state === 'closed'
+    return {
+      notBeforeMs,
+      health: {
+        state: passedOver ? 'barred' : state,
+        why: passedOver ? 'it has just failed several times in a row here' : combined.why,
+        slow: combined.slow,
+        weight: combined.weight,
+        loadMs: this.#loadMs(target, size),
+        full,
+      },
+    }
+  }
+
+  /** The permits that a call of `target` would carry now, taken. */
+  takePermits(target: string, nowMs: number): Permit[] {
+    const { probes } = combine(this.#domains(target, nowMs), nowMs)
+    if (!this.#holdsAll(probes, nowMs)) return []
+    return probes.flatMap((key) => {
+      const permit = this.#shared.takePermit(key, nowMs) ?? this.#local.takePermit(key, nowMs)
+      return permit === null ? [] : [permit]
+    })
+  }
+
+  /** What the object knows of the speed of `target`; null while nobody has said. */
+  speed(target: string): Speed | null {
+    return this.#shared.speed(target)
+  }
+
+  load(target: string): TargetLoad {
+    let load = this.#loads.get(target)
+    if (load === undefined) this.#loads.set(target, (load = new TargetLoad(this.#settings)))
+    return load
+  }
+
+  /** Whether a request may go to `target` although its circuit is open, because there is no other. */
+  admits(target: string, nowMs: number): boolean {
+    const everyMs = 1000 * this.#shared.activeIsolates
+    return this.#throttle(target).admits(nowMs, everyMs, this.#random)
+  }
+
+  /** Counts one outcome: here at once, for the object with the next report. */
+  note(noted: NotedOutcome, probes: readonly ProbeOutcome[], nowMs: number): void {
+    this.#pending.note(noted, nowMs)
+    for (const probe of probes) this.#pending.noteProbe(probe)
+    this.#suspicion.note(noted.target, noted.outcome, nowMs)
+    if (noted.outcome === 'ok') this.#throttle(noted.target).accepted(nowMs)
+    else if (noted.outcome !== 'cancelled' && noted.outcome !== 'priced') this.#urgent = true
+    this.#local.note([rowOf(noted)], probes, nowMs)
+    if (probes.length > 0) this.#urgent = true
+  }
+
+  /**
+   * In how many ms a report should leave, Infinity when there is no hurry: after
+   * a failure at once (five a second at most), with news once a second or as the
+   * object paces it, and without any when what the object said has grown old.
+   */
+  dueInMs(nowMs: number): number {
+    const { urgentFlushMs, flushRows, snapshotTtlMs } = this.#settings
+    const inMs = (afterMs: number) => Math.max(0, this.#sentAtMs + afterMs - nowMs)
+    if (this.#urgent || this.#wants.size > 0 || this.#pending.rowCount >= flushRows)
+      return inMs(urgentFlushMs)
+    const waitMs = inMs(this.#pending.empty ? snapshotTtlMs : this.#nextFlushMs)
+    // Somebody comes by when it is time: news that can wait need nobody who waits with them.
+    return waitMs === 0 ? 0 : Infinity
+  }
+
+  /** Takes the errand of carrying reports, unless somebody is on it. Whoever takes it gives it back. */
+  claim(nowMs: number): boolean {
+    if (nowMs - this.#claimedAtMs < this.#settings.reportTimeoutMs) return false
+    this.#claimedAtMs = nowMs
+    return true
+  }
+
+  release(): void {
+    this.#claimedAtMs = -Infinity
+  }
+
+  /** The report that leaves now; what it says is not kept: lost evidence is bearable, doubled is not. */
+  report(nowMs: number): HealthReport {
+    const { isolate, bootNonce, credential } = this.#setup
+    const { rows, probes } = this.#pending.take(nowMs)
+    const wants = [...this.#wants]
+    this.#wants.clear()
+    this.#urgent = false
+    this.#sentAtMs = nowMs
+    this.#sequence += 1
+    return {
+      isolate,
+      bootNonce,
+      sequence: this.#sequence,
+      rows,
+      probes,
+      wants,
+      ...(credential === null ? {} : { credential }),
+      haveVersion: this.#shared.version,
+      haveBoot: this.#shared.boot,
+    }
+  }
+
+  received(reply: HealthReply, nowMs: number): void {
+    this.#nextFlushMs = Math.max(this.#settings.urgentFlushMs, reply.nextFlushMs)
+    this.#shared.received(reply, nowMs)
+  }
+
+  #loadMs(target: string, size: SizeClass): number | null {
+    const elsewhereMs = this.#shared.speed(target)?.ttftP50Ms[size] ?? null
+    return this.#loads.get(target)?.loadMs(size, elsewhereMs) ?? elsewhereMs
+  }
+
+  #stateOf(target: string, { barred, probes }: Combined, nowMs: number): TargetHealth['state'] {
+    if (barred) return 'barred'
+    if (probes.length === 0) return 'closed'
+    if (this.#holdsAll(probes, nowMs)) return 'probe'
+    this.#wants.add(target)
+    if (!this.#decides(nowMs)) this.#local.want(target, this.#setup.credential, nowMs)
+    return 'barred'
+  }
+
+  #holdsAll(keys: readonly DomainKey[], nowMs: number): boolean {
+    return keys.every(
+      (key) => this.#shared.hasPermit(key, nowMs) || this.#local.hasPermit(key, nowMs),
+    )
+  }
+
+  /** The domains that a call of `target` touches, each as the source that decides has it. */
+  #domains(target: string, nowMs: number): DomainSnapshot[] {
+    const { credential, observeOnly } = this.#setup
+    const fresh = this.#fresh(nowMs)
+    const decides = this.#decides(nowMs)
+    const found: DomainSnapshot[] = []
+    const add = (domain: DomainSnapshot | null) => {
+      if (domain !== null) found.push(domain)
+    }
+    const told = (key: DomainKey) => (fresh ? this.#shared.domain(key, nowMs) : null)
+    if (observeOnly !== true) {
+      const circuits: DomainKey[] = ['edge', `target:${target}`]
+      for (const key of circuits) {
+        const own = decides ? null : this.#local.domain(key, nowMs)
+        add(own === null || own.state === 'closed' ? told(key) : own)
+      }
+      if (credential !== null) add(this.#worse(`credential:${credential}`, told, nowMs))
+    }
+    add(this.#worse('quota:*', told, nowMs))
+    add(told(`quota:${target}`))
+    add(this.#local.domain(`quota:${target}`, nowMs))
+    return found
+  }
+
+  /** A lock holds from whichever source knows of it; the object's word stands when both do. */
+  #worse(
+    key: DomainKey,
+    told: (key: DomainKey) => DomainSnapshot | null,
+    nowMs: number,
+  ): DomainSnapshot | null {
+    const shared = told(key)
+    if (shared !== null && (shared.state !== 'closed' || this.#decides(nowMs))) return shared
+    return this.#local.domain(key, nowMs)
+  }
+
+  #fresh(nowMs: number): boolean {
+    return this.#shared.ageMs(nowMs) < this.#settings.snapshotMaxAgeMs
+  }
+
+  #decides(nowMs: number): boolean {
+    return this.#shared.ageMs(nowMs) < this.#settings.snapshotTtlMs
+  }
+
+  #isSuspect(target: string, nowMs: number): boolean {
+    return this.#setup.observeOnly !== true && this.#suspicion.untilMs(target) > nowMs
+  }
+
+  /** Epoch ms before which a rate-limited target gets no further call from here. */
+  #paceMs(target: string, nowMs: number): number {
+    const gate = this.#fresh(nowMs) ? this.#shared.domain(`quota:${target}`, nowMs) : null
+    const ratePerS = gate?.ratePerS ?? null
+    const lastMs = this.#loads.get(target)?.lastBegunAtMs ?? -Infinity
+    if (ratePerS === null) return 0
+    return lastMs + (1000 * this.#shared.activeIsolates) / ratePerS
+  }
+
+  #throttle(target: string): AdaptiveThrottle {
+    let throttle = this.#throttles.get(target)
+    if (throttle === undefined) this.#throttles.set(target, (throttle = new AdaptiveThrottle()))
+    return throttle
+  }
+}
+
+const nothingWrong: Omit<TargetHealth, 'loadMs'> = {
+  state: 'closed',
+  why: null,
+  slow: false,
+  weight: 1,
+  full: false,
+}

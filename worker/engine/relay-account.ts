@@ -1,0 +1,172 @@
+import type { CanonicalEvent, ChoiceFinish } from '../canonical/events.ts'
+import { failure, type Failure } from '../canonical/failure.ts'
+import { mergeUsage, type Usage } from '../canonical/usage.ts'
+import type { Dialect } from '../dialects/dialect.ts'
+import type { WireMessage } from '../streams/framer.ts'
+import { SseFramer } from '../streams/sse-framer.ts'
+import { StreamDecoder } from '../streams/stream-decoder.ts'
+import type { OpenStream } from './attempt.ts'
+import type { CarryEnding } from './carry.ts'
+
+/** What is kept of the end of a stream: the usage block, the finish and the end mark are in it, bytes. */
+const tailBytes = 16_384
+/** Longest event that is looked at before it is let go, bytes: a relay holds no more of a stream than this and its tail. */
+const lookedAtBytes = 65_536
+
+/** What the metered bytes add up to: counts from the first events, and from the kept tail. */
+export class RelayAccount {
+  readonly #stream: OpenStream
+  #usage: Usage | undefined
+  #choices: readonly ChoiceFinish[] | undefined
+  #failure: Failure | undefined
+  #tail: Uint8Array[] = []
+  #tailBytes = 0
+  #letGo: LetGoEvents | null = null
+
+  constructor(stream: OpenStream) {
+    this.#stream = stream
+    this.#take(stream.events)
+  }
+
+  saw(bytes: Uint8Array): void {
+    // The buffer is reused: what is kept must be a copy.
+    this.#tail.push(bytes.slice())
+    this.#tailBytes += bytes.byteLength
+    while (this.#tailBytes - (this.#tail[0]?.byteLength ?? 0) >= tailBytes) {
+      const gone = this.#tail.shift()
+      if (gone === undefined) return
+      this.#tailBytes -= gone.byteLength
+      this.#letGo ??= new LetGoEvents()
+      this.#letGo.push(gone)
+    }
+  }
+
+  /** What brings the client to the beginning of an event: nothing where the last one is known to be whole. */
+  get boundary(): string {
+    const end = String.fromCharCode(...join(this.#tail, this.#tailBytes).subarray(-4))
+    return /(?:\n\n|\r\r|\r\n\r\n)$/.test(end) ? '' : '\n\n'
+  }
+
+  /** The ending that the end mark decides. */
+  close(): CarryEnding {
+    if (this.#choices === undefined && this.#failure === undefined) this.#readTail()
+    const counts = this.#usage === undefined ? {} : { usage: this.#usage }
+    const broken = this.#failure ?? this.#brokenBefore()
+    if (this.#choices !== undefined && broken === undefined)
+      return { kind: 'finished', choices: this.#choices, ...counts }
+    const cut = failure('truncated', 'the provider ended its answer early')
+    return { kind: 'failed', failure: broken ?? cut, ...counts }
+  }
+
+  /**
+   * True when the mark that ends an answer for clients of `dialect` has gone
+   * out, whatever stood before it: after it nothing may follow.
+   */
+  hasEndMark(dialect: Dialect): boolean {
+    const { source } = this.#stream
+    const isMark = endMarks[dialect.id]
+    let found = false
+    const look = (message: WireMessage) => {
+      found ||= isMark(message)
+    }
+    const framer = new SseFramer()
+    // Where the first read held a broken event, everything behind it was read with it.
+    if (this.#letGo === null && source.kind === 'relay') framer.push(source.lastRead, look)
+    framer.push(join(this.#tail, this.#tailBytes), look)
+    framer.end(look)
+    return found
+  }
+
+  /** Something among the events let go that is no JSON: the client has it, and the record must say so. */
+  #brokenBefore(): Failure | undefined {
+    return this.#letGo?.broken === true
+      ? failure('malformed', 'the provider sent an event that is no JSON')
+      : undefined
+  }
+
+  /**
+   * Goes on with the decoder that has seen the beginning. Where the middle was
+   * let go, it is fed from the first event that stands whole in the tail.
+   */
+  #readTail(): void {
+    const tail = join(this.#tail, this.#tailBytes)
+    if (this.#letGo === null)
+      return this.#take([...this.#stream.decoder.push(tail), ...this.#stream.decoder.end()])
+    const start = firstEventStart(tail)
+    this.#letGo.push(tail.subarray(0, start))
+    const decoder = new StreamDecoder('sse', this.#stream.eventDecoder)
+    this.#take([...decoder.push(tail.subarray(start)), ...decoder.end()])
+  }
+
+  #take(events: readonly CanonicalEvent[]): void {
+    for (const event of events) {
+      if (event.type === 'usage') this.#usage = mergeUsage(this.#usage, event.usage)
+      else if (event.type === 'finish') this.#choices = event.choices
+      else if (event.type === 'failure') this.#failure = event.failure
+    }
+  }
+}
+
+/** After which message a client of a dialect reads no further. */
+const endMarks: Readonly<Record<Dialect['id'], (message: WireMessage) => boolean>> = {
+  'openai-chat': ({ data }) => data.trim() === '[DONE]',
+  'anthropic-messages': ({ event, data }) =>
+    event === 'message_stop' || /^\{\s*"type"\s*:\s*"message_stop"/.test(data),
+}
+
+/**
+ * Looks at the events that are too far from the end to be decoded there. Framing
+ * costs 0.1 us an event (Node 24, 2026-11-26) and parsing each would cost ten
+ * times that: JSON that was cut shows in its last character, and only what ends
+ * in another is parsed.
+ */
+class LetGoEvents {
+  broken = false
+  readonly #framer = new SseFramer(lookedAtBytes)
+  #inStep = false
+
+  push(bytes: Uint8Array): void {
+    let from = 0
+    if (!this.#inStep) {
+      // The first bytes may be the rest of an event whose beginning was decoded before.
+      from = firstEventStart(bytes)
+      this.#inStep = from < bytes.length
+    }
+    this.#framer.push(bytes.subarray(from), this.#look)
+  }
+
+  readonly #look = ({ data }: WireMessage): void => {
+    if (!data.endsWith('}') && data.trim() !== '[DONE]') this.broken ||= !isJson(data)
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return text.trim() === ''
+  }
+}
+
+function join(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
+  const whole = new Uint8Array(bytes)
+  let offset = 0
+  for (const piece of pieces) {
+    whole.set(piece, offset)
+    offset += piece.byteLength
+  }
+  return whole
+}
+
+/** Where the first event after a blank line begins. */
+function firstEventStart(bytes: Uint8Array): number {
+  const lineFeed = 10
+  const carriageReturn = 13
+  for (let index = 1; index < bytes.length; index++) {
+    if (bytes[index] !== lineFeed) continue
+    if (bytes[index - 1] === lineFeed) return index + 1
+    if (bytes[index - 1] === carriageReturn && bytes[index - 2] === lineFeed) return index + 1
+  }
+  return bytes.length
+}
