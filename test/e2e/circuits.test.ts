@@ -27,7 +27,6 @@ const providers = [
   'alone',
   'first-of-two',
 ] as const
-type ProviderId = (typeof providers)[number]
 
 let upstream: ScriptedUpstream
 let gateway: RawGateway

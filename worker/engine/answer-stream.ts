@@ -1,4 +1,4 @@
-import { errorOfFailures, type GatewayError } from '../canonical/errors.ts'
+import type { GatewayError } from '../canonical/errors.ts'
 import { failure } from '../canonical/failure.ts'
 import { encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
 import { carryRelayed } from './carry-relay.ts'
@@ -171,7 +171,7 @@ async function carryLate(
   const result = await running
   cancel()
   exchange.ran(result)
-  if (result.kind === 'failed') return failLate(errorOfFailures(result.failures), exchange, writer)
+  if (result.kind === 'failed') return failLate(exchange.errorOf(result), exchange, writer)
   writer.releaseLock()
   return carry(result, exchange, settings, deadlineAtMs, writable)
 }

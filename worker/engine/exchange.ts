@@ -1,5 +1,5 @@
 import type { ChoiceFinish } from '../canonical/events.ts'
-import { errorOfFailures, type GatewayError } from '../canonical/errors.ts'
+import { errorOfFailures, gatewayError, type GatewayError } from '../canonical/errors.ts'
 import type { Feature } from '../canonical/features.ts'
 import type { Usage } from '../canonical/usage.ts'
 import { costNanoUsd } from '../catalog/index.ts'
@@ -156,13 +156,24 @@ export class Exchange {
 
   /** The answer when every attempt failed. */
   fail(result: Extract<RunResult, { kind: 'failed' }>): Response {
-    const error = errorOfFailures(result.failures)
+    const error = this.errorOf(result)
     this.settle({
       ending: error.status === 499 ? 'client_gone' : 'failed',
       status: error.status,
       errorCode: error.code,
     })
     return this.#errorResponse(error, { 'x-should-retry': 'false' })
+  }
+
+  /** What the caller is told when every attempt failed: that all circuits are open, where they are. */
+  errorOf({ failures, openUntilMs }: Extract<RunResult, { kind: 'failed' }>): GatewayError {
+    const error = errorOfFailures(failures)
+    const upstreams = error.code === 'upstream_error' || error.code === 'upstream_timeout'
+    if (openUntilMs === null || !upstreams) return error
+    const retryAfterMs = Math.max(error.retryAfterMs ?? 0, openUntilMs - this.ports.nowMs(), 1000)
+    return gatewayError('no_healthy_target', 503, `no target is healthy now; ${error.message}`, {
+      retryAfterMs,
+    })
   }
 
   json(body: string): Response {

@@ -39,6 +39,8 @@ export type RunResult =
   | {
       readonly kind: 'failed'
       readonly failures: readonly [Failure, ...Failure[]]
+      /** Every circuit was open before anybody was asked: when the first of them may be tried, epoch ms; null otherwise. */
+      readonly openUntilMs: number | null
       readonly step: PlannedStep
       readonly records: readonly AttemptRecord[]
       readonly reason: string
@@ -69,7 +71,7 @@ export async function runPlan(
     if (outcome.kind === 'answered') return outcome
     queue = outcome.next
   }
-  return run.failed(steps[0])
+  return run.failed(steps)
 }
 
 /** One call on its way. */
@@ -162,7 +164,8 @@ class Run {
     return this.#send(step, left)
   }
 
-  failed(first: PlannedStep): RunResult {
+  failed(steps: readonly [PlannedStep, ...PlannedStep[]]): RunResult {
+    const [first] = steps
     const [failure, ...more] = this.#failures
     const step = this.#lastStep ?? first
     return {
@@ -171,10 +174,23 @@ class Run {
         failure ?? { class: 'timeout', message: 'the deadline of the request has passed' },
         ...more,
       ],
+      // The plan puts barred steps behind all others: where the first is, all are.
+      openUntilMs: first.barred ? this.#soonestMs(steps) : null,
       step,
       records: this.#records,
       reason: this.#reason(step),
     }
+  }
+
+  /** When the first of them may be asked again, as it is known now. */
+  #soonestMs(steps: readonly PlannedStep[]): number {
+    const { runtime, health } = this.#ports
+    const waits = steps.map(({ target: name, notBeforeMs }) => {
+      const target = runtime.targets.get(name)
+      if (target === undefined) return notBeforeMs
+      return health.standing(target, this.#limits.promptTokens).notBeforeMs
+    })
+    return Math.min(...waits)
   }
 
   #answered(leg: Leg, answer: Answer): StepOutcome {
