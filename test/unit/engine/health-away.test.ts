@@ -19,6 +19,7 @@ interface Timed {
   readonly status: number
   readonly tookMs: number
   readonly provider: string | null
+  readonly retryAfter: string | null
 }
 
 async function ask(host: FakeHost): Promise<Timed> {
@@ -34,6 +35,7 @@ async function ask(host: FakeHost): Promise<Timed> {
     status: response.status,
     tookMs: host.clock.nowMs - startMs,
     provider: response.headers.get('x-switchyard-provider'),
+    retryAfter: response.headers.get('retry-after'),
   }
 }
 
@@ -41,7 +43,7 @@ describe('a request while the health object is away', () => {
   it.each(Object.entries(away))('takes no longer when it %s', async (_, send) => {
     const host = new FakeHost(fakeRuntime(), send).on('openai', json(wholeAnswer))
     for (let request = 0; request < 50; request++) {
-      expect(await ask(host)).toEqual({ status: 200, tookMs: 0, provider: 'openai' })
+      expect(await ask(host)).toMatchObject({ status: 200, tookMs: 0, provider: 'openai' })
       host.clock.nowMs += 250
     }
   })
@@ -76,12 +78,15 @@ describe('a request when every circuit is open', () => {
   it('that was tried all the same ends in 503 with the time at which the first may be tried', async () => {
     const host = new FakeHost()
     for (const provider of ['openai', 'backup', 'third']) host.on(provider, refusing(500))
-    const statuses: number[] = []
-    for (let request = 0; request < 30; request++) {
-      statuses.push((await ask(host)).status)
+    const seen: Timed[] = []
+    for (let request = 0; request < 20; request++) {
+      seen.push(await ask(host))
       host.clock.nowMs += 200
     }
-    expect(statuses[0]).toBe(502)
-    expect(statuses.at(-1)).toBe(503)
+    expect(seen[0]).toMatchObject({ status: 502 })
+    const shut = seen.filter(({ status }) => status === 503)
+    expect(shut.length).toBeGreaterThan(5)
+    // The first wait of a circuit is five seconds at most.
+    for (const { retryAfter } of shut) expect(retryAfter).toMatch(/^[1-5]$/)
   })
 })
