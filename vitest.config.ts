@@ -1,4 +1,19 @@
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
+import { Response } from 'miniflare'
 import { defineConfig } from 'vitest/config'
+import { unstable_readConfig } from 'wrangler'
+import { recordAlert } from './test/support/alert-recorder.ts'
+
+interface WorkerConfig {
+  readonly compatibility_date: string
+  readonly compatibility_flags: string[]
+  readonly durable_objects: {
+    readonly bindings: readonly { readonly name: string; readonly class_name: string }[]
+  }
+}
+
+/** Objects are tested as they are deployed, without the warnings of the whole file about secrets that are not there. */
+const deployed: WorkerConfig = unstable_readConfig({ config: './wrangler.toml' })
 
 export default defineConfig({
   test: {
@@ -6,6 +21,8 @@ export default defineConfig({
       {
         test: {
           name: 'node',
+          // Node reads it as it is; Vite would only complain of its source maps.
+          server: { deps: { external: [/itty-durable/] } },
           include: ['test/unit/**/*.test.ts', 'test/conformance/**/*.test.ts'],
           environment: 'node',
         },
@@ -28,6 +45,41 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 30_000,
           hookTimeout: 30_000,
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest({
+            main: './test/workers/worker.ts',
+            remoteBindings: false,
+            miniflare: {
+              compatibilityDate: deployed.compatibility_date,
+              compatibilityFlags: deployed.compatibility_flags,
+              durableObjects: Object.fromEntries(
+                deployed.durable_objects.bindings.map((binding) => [
+                  binding.name,
+                  { className: binding.class_name, useSQLite: true },
+                ]),
+              ),
+              outboundService: async (request) => {
+                const { status, headers, body } = await recordAlert(request)
+                return new Response(status === 204 ? null : body, { status, headers })
+              },
+            },
+          }),
+        ],
+        test: {
+          name: 'workers',
+          include: ['test/workers/**/*.test.ts'],
+          // ES modules that name one another without extensions, which only a bundler reads.
+          deps: {
+            optimizer: {
+              ssr: {
+                enabled: true,
+                include: ['itty-durable/itty-durable.js', 'itty-durable/proxy-durable.js'],
+              },
+            },
+          },
         },
       },
     ],

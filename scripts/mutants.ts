@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
+import { readArguments } from './read-arguments.ts'
 import type { Mutant } from '../test/mutants/mutant.ts'
 import { mutants } from '../test/mutants/mutants.ts'
-import { runTests, type TestRun } from './mutants/run-tests.ts'
+import { projects, runTests, type Project, type TestRun } from './mutants/run-tests.ts'
 import { Tree } from './mutants/tree.ts'
 
 const help = `npm run mutants -- [--only ID,...] [--slow] [--jobs N] [--list] [--write FILE]
@@ -36,7 +36,7 @@ const quickTimeoutMs = 120_000
 const slowTimeoutMs = 600_000
 
 function readOptions(): Options {
-  const { values } = parseArgs({
+  const { values } = readArguments({
     options: {
       only: { type: 'string' },
       slow: { type: 'boolean', default: false },
@@ -68,7 +68,7 @@ function chosen({ only, slow }: Options): Mutant[] {
 async function baseline(tree: Tree, all: readonly Mutant[]): Promise<ReadonlyMap<string, string>> {
   const failing = new Map<string, string>()
   const named = [...new Set(all.flatMap(({ killedBy }) => killedBy))]
-  for (const project of ['node', 'e2e', 'disconnect'] as const) {
+  for (const project of projects) {
     const files = named.filter((file) => projectOf(file) === project)
     if (files.length === 0) continue
     const run = await runTests(tree.folder, files, {
@@ -86,9 +86,9 @@ async function baseline(tree: Tree, all: readonly Mutant[]): Promise<ReadonlyMap
 }
 
 /** The suite that a test file belongs to; one mutant names files of one suite only. */
-function projectOf(file: string): 'node' | 'e2e' | 'disconnect' {
-  if (file.startsWith('test/e2e/')) return 'e2e'
-  return file.startsWith('test/disconnect/') ? 'disconnect' : 'node'
+function projectOf(file: string): Project {
+  const [, folder = ''] = file.split('/')
+  return projects.find((project) => project === folder) ?? 'node'
 }
 
 async function judge(

@@ -10,8 +10,13 @@ export type TestRun =
   /** No test could say anything: the code does not load, or the time was up. */
   | { readonly kind: 'broken'; readonly reason: string }
 
+/** The suites of `vitest.config.ts` that mutants are shown to. */
+export const projects = ['node', 'workers', 'e2e', 'disconnect'] as const
+
+export type Project = (typeof projects)[number]
+
 interface RunOptions {
-  readonly project: 'node' | 'e2e' | 'disconnect'
+  readonly project: Project
   /** Stops at the first failure. */
   readonly bail: boolean
   readonly timeoutMs: number

@@ -7,7 +7,6 @@ const config = [
 ] as const
 const app = ['test/unit/app.test.ts'] as const
 const credentials = ['test/unit/edge/credentials-invariants.test.ts'] as const
-const gates = ['test/unit/edge/gates-invariants.test.ts'] as const
 const log = ['test/unit/edge/log-invariants.test.ts'] as const
 const runtime = ['test/unit/edge/runtime-invariants.test.ts'] as const
 const models = ['test/unit/edge/models-invariants.test.ts'] as const
@@ -133,33 +132,6 @@ export const edgeMutants: readonly Mutant[] = [
     why: 'The slash behind the host is not looked for: another port, or a longer name, gets the key.',
   },
   {
-    id: 'retry-after-shortened',
-    invariant: 'S10 liveness',
-    file: 'worker/edge/gates.ts',
-    find: 'Math.max(this.notBeforeMs(target), nowMs + waitMs)',
-    replace: 'nowMs + waitMs',
-    killedBy: gates,
-    why: 'A short retry-after behind a long one opens the gate early.',
-  },
-  {
-    id: 'retry-after-unbounded',
-    invariant: 'S10 liveness',
-    file: 'worker/edge/gates.ts',
-    find: 'Math.min(Math.max(retryAfterMs, minWaitMs), maxWaitMs)',
-    replace: 'Math.max(retryAfterMs, minWaitMs)',
-    killedBy: gates,
-    why: 'One odd header (a date in 2099) takes a target out for good.',
-  },
-  {
-    id: 'retry-after-no-spread',
-    invariant: 'S10 liveness',
-    file: 'worker/edge/gates.ts',
-    find: ' * (1 + 0.2 * random())',
-    replace: '',
-    killedBy: gates,
-    why: 'All callers come back in the same millisecond.',
-  },
-  {
     id: 'log-spreads-the-record',
     invariant: 'S7 secrecy',
     file: 'worker/edge/log.ts',
@@ -244,9 +216,8 @@ export const edgeMutants: readonly Mutant[] = [
     id: 'door-open',
     invariant: 'keys',
     file: 'worker/app.ts',
-    find: 'if (stored === null) return refuse(context, isolate, unauthorized(key))',
-    replace:
-      'if (stored === null && key !== null) return refuse(context, isolate, unauthorized(key))',
+    find: 'isolate.keys.find(key)\n    if (stored === null) return refuse(context, isolate, unauthorized(key))\n    context.set(',
+    replace: 'isolate.keys.find(key)\n    if (stored === null) return next()\n    context.set(',
     killedBy: app,
     why: 'Whoever sends no key at all is let in.',
   },
@@ -254,9 +225,9 @@ export const edgeMutants: readonly Mutant[] = [
     id: 'admin-door-open',
     invariant: 'keys',
     file: 'worker/app.ts',
-    find: 'if (key === null || isolate.adminKeys.find(key) === null)',
+    find: 'const stored = key === null ? null : isolate.adminKeys.find(key)',
     replace:
-      'if (key === null || (isolate.adminKeys.find(key) ?? isolate.keys.find(key)) === null)',
+      'const stored = key === null ? null : (isolate.adminKeys.find(key) ?? isolate.keys.find(key))',
     killedBy: app,
     why: 'A key of the data plane opens the admin plane.',
   },
@@ -282,9 +253,9 @@ export const edgeMutants: readonly Mutant[] = [
   {
     id: 'cors-for-everybody',
     invariant: 'S7 secrecy',
-    file: 'worker/app.ts',
-    find: "return origin !== undefined && (origins.includes(origin) || origins.includes('*')) ? origin : null",
-    replace: 'return origin ?? null',
+    file: 'worker/edge/cors.ts',
+    find: "return origin !== null && (origins.includes(origin) || origins.includes('*')) ? origin : null",
+    replace: 'return origin',
     killedBy: app,
     why: "Any web page calls the gateway from its visitors' browsers.",
   },
@@ -301,7 +272,7 @@ export const edgeMutants: readonly Mutant[] = [
     id: 'isolate-open-without-keys',
     invariant: 'keys',
     file: 'worker/edge/isolate.ts',
-    find: 'throw new ConfigurationError(`the secret ${name} is not set; npm run setup makes those of the gateway itself`)',
+    find: 'throw new ConfigurationError(\n      `the secret ${name} is not set; npm run setup makes those of the gateway itself`,\n    )',
     replace: "return '[]'",
     killedBy: app,
     why: 'A deployment without its secrets starts all the same.',

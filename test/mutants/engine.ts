@@ -1,5 +1,6 @@
 import type { Mutant } from './mutant.ts'
 
+const away = ['test/unit/engine/health-away.test.ts'] as const
 const runPlan = ['test/unit/engine/run-plan-invariants.test.ts'] as const
 const attempt = ['test/unit/engine/attempt-invariants.test.ts'] as const
 const carry = ['test/unit/engine/carry-invariants.test.ts'] as const
@@ -165,22 +166,31 @@ export const engineMutants: readonly Mutant[] = [
     why: 'An overloaded provider gets one more call although another could answer.',
   },
   {
-    id: 'gate-not-closed',
+    id: 'failure-not-told',
     invariant: 'S10 liveness',
     file: 'worker/engine/run-plan.ts',
-    find: 'this.#ports.memory.gates.close(step.target, this.#ports.nowMs(), waitMs, this.#ports.random)',
+    find: 'attendance.failed(failure, durationMs)',
     replace: '',
-    killedBy: runPlan,
-    why: 'Every request learns anew that the provider is out of quota.',
+    killedBy: [...runPlan, ...away],
+    why: 'Every request learns anew that the provider is down or out of quota.',
   },
   {
-    id: 'gate-for-any-failure',
+    id: 'open-circuits-are-a-502',
     invariant: 'S10 liveness',
-    file: 'worker/engine/run-plan.ts',
-    find: "if (quota === 'none') return",
-    replace: '',
-    killedBy: runPlan,
-    why: 'One bad request takes a healthy target out for a second.',
+    file: 'worker/engine/exchange.ts',
+    find: 'if (openUntilMs === null || !upstreams) return error',
+    replace: 'return error',
+    killedBy: away,
+    why: 'A caller is not told when to come back.',
+  },
+  {
+    id: 'broken-output-unseen',
+    invariant: 'S10 liveness',
+    file: 'worker/engine/output-check.ts',
+    find: "whole.has(key.split(' ')[1] ?? '') && !parses(text)",
+    replace: 'false',
+    killedBy: ['test/unit/engine/output-check.test.ts'],
+    why: 'A model that writes tool calls nobody can read counts as well.',
   },
   {
     id: 'gate-wait-unbounded',
@@ -411,10 +421,10 @@ export const engineMutants: readonly Mutant[] = [
   {
     id: 'relay-pipe-decides-the-end',
     invariant: 'S3 ending',
-    file: 'worker/engine/carry-relay.ts',
-    find: "if (this.#choices !== undefined) return { kind: 'finished', choices: this.#choices, ...counts }",
+    file: 'worker/engine/relay-account.ts',
+    find: "if (this.#choices !== undefined && broken === undefined)\n      return { kind: 'finished', choices: this.#choices, ...counts }",
     replace:
-      "if (this.#failure === undefined || this.#failure.class === 'truncated') return { kind: 'finished', choices: this.#choices ?? [], ...counts }",
+      "if (broken === undefined || broken.class === 'truncated')\n      return { kind: 'finished', choices: this.#choices ?? [], ...counts }",
     killedBy: carry,
     why: 'A stream that ended cleanly without its end mark counts as finished.',
   },
@@ -448,7 +458,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     id: 'relay-tail-too-short',
     invariant: 'S6 fidelity',
-    file: 'worker/engine/carry-relay.ts',
+    file: 'worker/engine/relay-account.ts',
     find: 'const tailBytes = 16_384',
     replace: 'const tailBytes = 64',
     killedBy: carry,
@@ -466,12 +476,48 @@ export const engineMutants: readonly Mutant[] = [
   {
     id: 'relay-skips-usage',
     invariant: 'S6 fidelity',
-    file: 'worker/engine/carry-relay.ts',
+    file: 'worker/engine/relay-account.ts',
     find: 'if (this.#choices === undefined && this.#failure === undefined) this.#readTail()',
     replace:
-      'if (this.#choices === undefined && this.#failure === undefined && !this.#skipped) this.#readTail()',
+      'if (this.#choices === undefined && this.#failure === undefined && this.#letGo === null) this.#readTail()',
     killedBy: carry,
     why: 'Long relayed answers have no usage, and cost nothing.',
+  },
+  {
+    id: 'relay-error-behind-the-end-mark',
+    invariant: 'S3 ending',
+    file: 'worker/engine/carry-relay.ts',
+    find: 'account.hasEndMark(dialect))',
+    replace: 'false)',
+    killedBy: carry,
+    why: 'A broken event before the end mark gives a relayed stream two endings: the mark, and our error behind it.',
+  },
+  {
+    id: 'relay-end-mark-in-the-first-read',
+    invariant: 'S3 ending',
+    file: 'worker/engine/relay-account.ts',
+    find: 'framer.push(source.lastRead, look)',
+    replace: '{}',
+    killedBy: carry,
+    why: 'An answer that came in one packet, broken event and end mark together, gets a second ending.',
+  },
+  {
+    id: 'relay-broken-middle-unseen',
+    invariant: 'S3 ending',
+    file: 'worker/engine/relay-account.ts',
+    find: 'this.broken ||= !isJson(data)',
+    replace: 'this.broken ||= false',
+    killedBy: carry,
+    why: 'A long relayed answer with garbage in its middle counts as finished, for the record and for health.',
+  },
+  {
+    id: 'relay-odd-middle-blamed',
+    invariant: 'S10 liveness',
+    file: 'worker/engine/relay-account.ts',
+    find: 'this.broken ||= !isJson(data)',
+    replace: 'this.broken = true',
+    killedBy: carry,
+    why: 'An event whose JSON is no object takes a healthy target out.',
   },
   {
     id: 'relay-when-usage-is-hidden',

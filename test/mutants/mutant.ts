@@ -1,5 +1,6 @@
 /** What a mutant breaks: an invariant of the design (S1 to S10), or a rule of the request path that none of them states. */
 export type Invariant =
+  | 'S2 residency'
   | 'S3 ending'
   | 'S4 commit'
   | 'S6 fidelity'

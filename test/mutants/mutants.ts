@@ -2,6 +2,8 @@ import { catalogMutants } from './catalog.ts'
 import { dialectMutants } from './dialects.ts'
 import { edgeMutants } from './edge.ts'
 import { engineMutants } from './engine.ts'
+import { healthMutants } from './health.ts'
+import { healthObjectMutants } from './health-object.ts'
 import type { Mutant } from './mutant.ts'
 import { workerdMutants } from './on-workerd.ts'
 import { policyMutants } from './policy.ts'
@@ -17,5 +19,7 @@ export const mutants: readonly Mutant[] = [
   ...catalogMutants,
   ...edgeMutants,
   ...engineMutants,
+  ...healthMutants,
+  ...healthObjectMutants,
   ...workerdMutants,
 ]

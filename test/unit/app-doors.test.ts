@@ -161,10 +161,10 @@ describe('authentication', () => {
 
   it('keeps data-plane keys out of the admin plane', async () => {
     expect(
-      (await ask('/admin/v1/circuits', { headers: { authorization: `Bearer ${key}` } })).response
+      (await ask('/admin/v1/tenants', { headers: { authorization: `Bearer ${key}` } })).response
         .status,
     ).toBe(401)
-    const admin = await ask('/admin/v1/circuits', {
+    const admin = await ask('/admin/v1/tenants', {
       headers: { authorization: `Bearer ${adminKey}` },
     })
     expect(admin.response.status).toBe(501)

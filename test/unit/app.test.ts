@@ -94,7 +94,7 @@ describe('authentication', () => {
     expect((await ask('GET', '/v1/models', bearer)).status).toBe(200)
     expect((await ask('GET', '/v1/models', { 'x-api-key': key })).status).toBe(200)
     const admin = { authorization: `Bearer ${adminKey}` }
-    expect(await codeOf(await ask('GET', '/admin/v1/circuits', admin))).toBe('not_implemented')
+    expect(await codeOf(await ask('GET', '/admin/v1/tenants', admin))).toBe('not_implemented')
   })
 
   it('comes before the body: not a byte of it is read for a stranger', async () => {

@@ -42,6 +42,13 @@ const forbidden = {
   'worker/dialects/acme/uses-crypto.ts': 'export const a = () => crypto.randomUUID()\n',
   'worker/catalog/imports-provider.ts':
     "import { adapterOf } from '../providers/index.ts'\nexport const a = adapterOf\n",
+  'durable-objects/acme/imports-the-edge.ts':
+    "import { readConfig } from '../../worker/edge/config.ts'\nexport const a = readConfig\n",
+  'durable-objects/provider-health/core/reads-the-clock.ts': 'export const a = () => Date.now()\n',
+  'durable-objects/provider-health/rules/draws-by-itself.ts':
+    'export const a = () => Math.random()\n',
+  'durable-objects/provider-health/standby.ts':
+    "export const a = () => fetch('https://acme.example')\n",
   'worker/engine/prints.ts': "export const a = () => console.log('x')\n",
   'worker/engine/any.ts': 'export const a = (b: any): unknown => b\n',
   'worker/engine/default-export.ts': 'export default function a(): number {\n  return 1\n}\n',
@@ -56,6 +63,8 @@ const allowed = {
     "import type { A } from '../../canonical/other.ts'\nexport type B = A\n",
   'worker/dialects/acme/fine.ts':
     "import type { A } from '../../canonical/other.ts'\nexport type B = A\n",
+  'durable-objects/acme/fine.ts':
+    "import type { A } from '../../worker/canonical/other.ts'\nexport type B = A\n",
   'worker/engine/fine.ts': "import type { A } from '../canonical/other.ts'\nexport type B = A\n",
 }
 

@@ -32,9 +32,9 @@ function leastUsed(turn: Turn): TargetDomain | null {
   return oldest
 }
 
+/** A circuit that is not closed has a multiplier, which falls only when it is. */
 function isPlain(target: TargetDomain, { nowMs, state }: Turn): boolean {
   return (
-    target.circuit.phase.kind === 'closed' &&
     multiplierAt(target.circuit, nowMs, state.settings) === 0 &&
     target.forced === null &&
     target.gate.rate === null &&

@@ -20,6 +20,7 @@ interface Timed {
   readonly tookMs: number
   readonly provider: string | null
   readonly retryAfter: string | null
+  readonly attempts: number
 }
 
 async function ask(host: FakeHost): Promise<Timed> {
@@ -36,6 +37,7 @@ async function ask(host: FakeHost): Promise<Timed> {
     tookMs: host.clock.nowMs - startMs,
     provider: response.headers.get('x-switchyard-provider'),
     retryAfter: response.headers.get('retry-after'),
+    attempts: Number(response.headers.get('x-switchyard-attempts')),
   }
 }
 
@@ -86,6 +88,9 @@ describe('a request when every circuit is open', () => {
     expect(seen[0]).toMatchObject({ status: 502 })
     const shut = seen.filter(({ status }) => status === 503)
     expect(shut.length).toBeGreaterThan(5)
+    // Some were tried all the same, the rest were shed.
+    expect(shut.some(({ attempts }) => attempts > 0)).toBe(true)
+    expect(shut.some(({ attempts }) => attempts === 0)).toBe(true)
     // The first wait of a circuit is five seconds at most.
     for (const { retryAfter } of shut) expect(retryAfter).toMatch(/^[1-5]$/)
   })

@@ -96,7 +96,7 @@ describe('an object that comes back', () => {
   it('learns nothing from buckets that are older than itself', () => {
     const back = evicted(new World().trip().toHalfOpen().recover(), 40_000)
     expect(back.count(row('ok', 100, { ttft, ageMs: 5000 })).target.state).toBe('closed')
-    back.later(30_000).count(row('ok', 1))
+    back.later(25_000).count(row('ok', 1))
     expect(back.target.speed?.slowAfterMs[0]).toBe(30_000)
   })
 
@@ -160,7 +160,9 @@ describe('durable()', () => {
 })
 
 describe('restore()', () => {
-  it.each([[null], [undefined], ['text'], [5], [{}], [{ form: 2, quota: {} }]])(
+  const locked = { kind: 'locked', epoch: 1, sinceMs: startMs, untilMs: startMs + 5000, waits: 1 }
+
+  it.each([[null], [undefined], ['text'], [5], [{}], [{ form: 2, quota: locked }]])(
     'begins with nothing when it finds %j',
     (stored) => {
       const { settings } = new World().state

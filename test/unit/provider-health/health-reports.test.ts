@@ -102,6 +102,7 @@ describe('a reply', () => {
     const all = ['edge', `target:${a}`, `target:${b}`]
     expect(keys('', 0)).toEqual(all)
     expect(keys('earlier', 1000)).toEqual(all)
+    expect(keys('earlier', world.state.version)).toEqual(all)
     expect(keys('boot', 1000)).toEqual(all)
     expect(keys('boot', Number.NaN)).toEqual(all)
   })

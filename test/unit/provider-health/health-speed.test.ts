@@ -60,6 +60,8 @@ describe('T_slow', () => {
     expect(teach(new World().trip().toHalfOpen())).toBe(30_000)
     expect(teach(new World().trip().toHalfOpen().recover())).toBe(30_000)
     const world = new World().trip().toHalfOpen().recover()
+    // A bucket of its own, after the one in which the circuit closed.
+    expect(teach(new World().trip().toHalfOpen().recover().later(2250))).toBe(30_000)
     world.later(30_000).tick()
     expect(teach(world.later(2000))).toBe(3700)
   })
@@ -221,7 +223,7 @@ describe('a dear target', () => {
       priced: 100,
       dear: 0,
     })
-    expect(usual().count(priced(9_000_000, 100)).target.evidence).toMatchObject({ dear: 100 })
+    expect(usual().count(priced(4_100_000, 100)).target.evidence).toMatchObject({ dear: 100 })
   })
 
   it('is none while nobody knows what is usual', () => {

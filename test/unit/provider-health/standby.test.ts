@@ -146,8 +146,8 @@ describe('answered()', () => {
 describe('provenByTraffic()', () => {
   const configured = new Map([[target, settings]])
   const row = { target, size: 0, outcome: 'ok', count: 1, ageMs: 0 } as const
-  const prove = (rows: readonly unknown[], from = book) =>
-    provenByTraffic(from, rows as readonly OutcomeRow[], configured, nowMs)
+  const prove = (rows: readonly unknown[], from = book, atMs = nowMs) =>
+    provenByTraffic(from, rows as readonly OutcomeRow[], configured, atMs)
 
   it('puts the next call off: good traffic shows what it would', () => {
     const after = prove([row])
@@ -161,7 +161,7 @@ describe('provenByTraffic()', () => {
 
   it('leaves a target that fails to its own calls, so that its recovery is told', () => {
     const { book: failing } = ask([{ outcome: 'auth' }])
-    expect(prove([row], failing)).toBe(failing)
+    expect(prove([row], failing, nowMs + 1000)).toBe(failing)
   })
 })
 

@@ -1,0 +1,15 @@
+import { providerHealthClass } from '../../durable-objects/provider-health/provider-health.ts'
+import { testComposition, world } from './world.ts'
+
+/** The real object, with the clock and the providers of `world.ts`; what it writes is counted. */
+export class ProviderHealth extends providerHealthClass(testComposition) {
+  override persist(): Promise<void> {
+    world.stored += 1
+    return super.persist()
+  }
+
+  override setAlarm(atMs: number): Promise<void> {
+    world.alarmsSet += 1
+    return super.setAlarm(atMs)
+  }
+}
