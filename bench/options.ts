@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readArguments } from '../scripts/read-arguments.ts'
 import { targetIds, type TargetId } from './targets.ts'
 
 export const help = `npm run bench -- [options]
@@ -35,7 +35,7 @@ export interface Options {
 
 /** Null when only the help text is wanted. Throws with the rule that an argument breaks. */
 export function readOptions(argv: readonly string[]): Options | null {
-  const { values } = parseArgs({
+  const { values } = readArguments({
     args: [...argv],
     options: {
       quick: { type: 'boolean', default: false },

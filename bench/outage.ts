@@ -6,7 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readArguments } from '../scripts/read-arguments.ts'
 import { readCompatibility, workerdConfig } from '../scripts/workerd-config.ts'
 import { outagePlot } from './outage-plot.ts'
 import { freePort, node, root, startServer, workerdBinary, type Server } from './processes.ts'
@@ -244,7 +244,7 @@ function writeBetween(file: string, table: string): void {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = readArguments({
     options: {
       rate: { type: 'string', default: '20' },
       seconds: { type: 'string', default: '60' },

@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { SourceMap } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readArguments } from '../scripts/read-arguments.ts'
 import { benchCases, modelsOf } from './cases.ts'
 import { measure, warmUp } from './measure.ts'
 import { freePort, startLoad } from './processes.ts'
@@ -107,7 +107,7 @@ function placeOf(
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readArguments({
     allowPositionals: true,
     options: { cpuprofile: { type: 'string' }, quick: { type: 'boolean', default: false } },
   })

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readArguments } from './read-arguments.ts'
 import { freePort, litellmKey, startLiteLlm, type LiteLlm } from './interop/litellm.ts'
 import { ensureEnvironment, findPython } from './interop/python.ts'
 import { checkRoutes, root, startLocalGateway, type LocalGateway } from './local-gateway.ts'
@@ -40,7 +40,7 @@ function say(line: string): void {
 }
 
 function readOptions(): { readonly wanted: readonly Part[] } | null {
-  const { values } = parseArgs({
+  const { values } = readArguments({
     options: { only: { type: 'string' }, help: { type: 'boolean', default: false } },
   })
   if (values.help) return null

@@ -6,7 +6,14 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { unstable_startWorker } from 'wrangler'
-import { describeProblems, readConfig } from '../worker/edge/config.ts'
+import {
+  ConfigurationError,
+  describeProblems,
+  readConfig,
+  type ConfigProblem,
+} from '../worker/edge/config.ts'
+import { retiringTargets } from '../worker/edge/retirements.ts'
+import { createRuntime, type Runtime } from '../worker/edge/runtime.ts'
 import { digestKey, formatKey, parseKey } from '../worker/edge/keys.ts'
 
 export interface LocalGatewayOptions {
@@ -91,19 +98,54 @@ export function gatewaySecrets({ pepper, key, adminKey }: LocalSecrets): Record<
   }
 }
 
-/** Refuses a bad file here, where it can be said plainly; the bundler would only hang on it. */
-export function checkRoutes(file: string): void {
-  let raw: unknown
+/**
+ * Refuses a bad file here, where it can be said plainly: the bundler would only
+ * hang on it, and a Worker that cannot make its runtime of it answers 500 to
+ * everybody. What is no mistake yet is answered, as warnings.
+ */
+export function checkRoutes(
+  file: string,
+  variables: Readonly<Record<string, string>> = {},
+): readonly ConfigProblem[] {
+  const read = readConfig(readJson(file), { local: true })
+  if (!read.ok) throw refused(file, read.problems)
+  const { config, version } = read
+  const secret = config.alerts?.secret
+  if (secret !== undefined && (variables[secret] ?? '') === '')
+    throw refused(file, [
+      { path: 'alerts.secret', rule: 'names a secret that is not set', value: secret },
+    ])
+  return retiringTargets(runtimeOf(file, config, version, variables), Date.now())
+}
+
+/** The very thing that the Worker will make of the file. */
+function runtimeOf(
+  file: string,
+  config: Parameters<typeof createRuntime>[0],
+  version: string,
+  variables: Readonly<Record<string, string>>,
+): Runtime {
   try {
-    raw = JSON.parse(readFileSync(file, 'utf8'))
+    return createRuntime(config, version, { ...variables, SWITCHYARD_LOCAL: '1' })
+  } catch (cause) {
+    if (!(cause instanceof ConfigurationError) || cause.problems.length === 0) throw cause
+    throw refused(file, cause.problems)
+  }
+}
+
+function refused(file: string, problems: readonly ConfigProblem[]): Error {
+  return new Error(`${file} is refused:\n${describeProblems(problems)}`)
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
   } catch (cause) {
     throw new Error(
       `${file} cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
       { cause },
     )
   }
-  const read = readConfig(raw, { local: true })
-  if (!read.ok) throw new Error(`${file} is refused:\n${describeProblems(read.problems)}`)
 }
 
 /** Keys and pepper: fresh ones, or those kept in the state directory. */

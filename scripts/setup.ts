@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readArguments } from './read-arguments.ts'
 import { readConfig } from '../worker/edge/config.ts'
 import { digestKey, formatKey, parseKey } from '../worker/edge/keys.ts'
 
@@ -21,7 +21,7 @@ Needs "wrangler login" (or CLOUDFLARE_API_TOKEN). Running it again replaces pepp
 `
 
 const root = resolve(import.meta.dirname, '..')
-const { values } = parseArgs({
+const { values } = readArguments({
   options: {
     tenant: { type: 'string' },
     'dry-run': { type: 'boolean', default: false },

@@ -8,8 +8,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs, parseEnv } from 'node:util'
-import { checkRoutes, root, startLocalGateway } from './local-gateway.ts'
+import { parseEnv } from 'node:util'
+import { readArguments } from './read-arguments.ts'
+import { describeProblems } from '../worker/edge/config.ts'
+import { checkRoutes, root, startLocalGateway, type LocalGateway } from './local-gateway.ts'
 
 const help = `npm start -- [options]
 
@@ -33,7 +35,7 @@ interface Options {
 }
 
 function readOptions(argv: readonly string[]): Options | null {
-  const { values } = parseArgs({
+  const { values } = readArguments({
     args: [...argv],
     options: {
       port: { type: 'string', default: '8787' },
@@ -108,13 +110,23 @@ function whenOrphaned(then: () => void): void {
   timer.unref()
 }
 
+/** `ready` is said of a gateway that answers, whatever the checks before have missed. */
+async function checkHealth(gateway: LocalGateway): Promise<void> {
+  const { status } = await fetch(`${gateway.url}/healthz`)
+  if (status === 200) return
+  await gateway.close()
+  throw new Error(`the gateway answers ${status} to everything: its configuration does not load`)
+}
+
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2))
   if (options === null) {
     process.stdout.write(help)
     return
   }
-  checkRoutes(options.routes)
+  const variables = devVars()
+  const warnings = checkRoutes(options.routes, variables)
+  if (warnings.length > 0) process.stderr.write(`warning:\n${describeProblems(warnings)}\n`)
   await checkPort('--port', options.port)
   if (options.simulator) await checkPort('--simulator-port', options.simulatorPort)
   printRecordsOnly()
@@ -125,8 +137,9 @@ async function main(): Promise<void> {
     port: options.port,
     simulatorPort: options.simulator ? options.simulatorPort : null,
     state,
-    variables: devVars(),
+    variables,
   })
+  await checkHealth(gateway)
   const { url, key, adminKey, simulator } = gateway
 
   let stopping = false

@@ -34,15 +34,27 @@ function numberOf(text: string | undefined, otherwise: number): number {
     : value
 }
 
-/** The simulated providers, for development and tests only: `/__control...` steers, `/{provider}/...` answers. */
+/**
+ * The simulated providers, for development and tests only: `/__control...`
+ * steers, `/{provider}/...` answers. `/{provider}~{vendor}/...` answers as
+ * `vendor` does: a provider may have any name.
+ */
 export default {
-  fetch(request, env, context) {
+  async fetch(request, env, context) {
     const { pathname } = new URL(request.url)
     const [, first = ''] = pathname.split('/')
     const rest = pathname.slice(first.length + 1)
     if (first === '__control') return control(request, rest, stateOf(env))
     if (first === '')
       return Response.json({ error: 'use /{provider}/... or /__control' }, { status: 404 })
-    return serve(request, first, rest, stateOf(env), (promise) => context.waitUntil(promise))
+    const [provider = '', played = provider] = first.split('~')
+    const who = { provider, played }
+    try {
+      return await serve(request, who, rest, stateOf(env), (promise) => context.waitUntil(promise))
+    } catch (fault) {
+      // The runtime would answer with a page that holds the stack, and callers quote what they are told.
+      const error = { message: `the simulator failed: ${String(fault)}` }
+      return Response.json({ error }, { status: 500 })
+    }
   },
 } satisfies ExportedHandler<SimulatorEnv>

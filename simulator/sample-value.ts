@@ -3,6 +3,12 @@ import { isObject, listOr, numberOr, objectOr, objectsOf, textOr } from './json.
 
 /** Depth at which optional things are left out, so that recursive schemas end. */
 const maxDepth = 8
+/** Depth at which a value is given up: a schema that requires itself has no value that ends. */
+const endDepth = 32
+/** Parts of one value: a schema that requires itself twice doubles them at every depth. */
+const maxParts = 5000
+/** Longest text that a schema is given, characters. */
+const maxTextLength = 100_000
 
 interface Walk {
   readonly root: JsonObject
@@ -10,20 +16,25 @@ interface Walk {
   readonly depth: number
   /** Position in an array, so that `uniqueItems` holds. */
   readonly index: number
+  /** Parts that may still be made, over the whole value. */
+  readonly left: { parts: number }
 }
 
 /**
  * A value that is valid under `schema`, always the same one.
  *
- * Knows the JSON Schema keywords that structured outputs and tools use, and
+ * A schema that no finite value fits ends in nulls. Knows the JSON Schema keywords that structured outputs and tools use, and
  * Gemini's upper-case type names. `pattern` is only honoured where one of a
  * few samples matches it.
  */
 export function sampleValue(schema: unknown, name = 'value'): Json {
-  return sample(schema, { root: objectOr(schema), name, depth: 0, index: 0 })
+  const left = { parts: maxParts }
+  return sample(schema, { root: objectOr(schema), name, depth: 0, index: 0, left })
 }
 
 function sample(schema: unknown, walk: Walk): Json {
+  walk.left.parts -= 1
+  if (walk.depth > endDepth || walk.left.parts < 0) return null
   if (!isObject(schema)) return `sample ${walk.name}`
   if (typeof schema['$ref'] === 'string') {
     return sample(resolve(schema['$ref'], walk.root), { ...walk, depth: walk.depth + 1 })
@@ -80,7 +91,7 @@ function sampleArray(schema: JsonObject, walk: Walk): Json[] {
   const prefix = listOr(schema['prefixItems'])
   const least = numberOr(schema['minItems'], walk.depth >= maxDepth ? 0 : 1)
   const most = numberOr(schema['maxItems'], Number.POSITIVE_INFINITY)
-  const length = Math.min(most, Math.max(least, prefix.length))
+  const length = Math.min(most, Math.max(least, prefix.length), Math.max(0, walk.left.parts))
   return Array.from({ length }, (_, index) =>
     sample(prefix[index] ?? schema['items'], {
       ...walk,
@@ -158,7 +169,7 @@ function sampleString(schema: JsonObject, walk: Walk): string {
   const text = `sample ${walk.name}${suffix}`
   const longest = numberOr(schema['maxLength'], text.length)
   const shortest = numberOr(schema['minLength'], 0)
-  return text.slice(0, longest).padEnd(shortest, '.')
+  return text.slice(0, longest).padEnd(Math.min(shortest, maxTextLength), '.')
 }
 
 function chosen(options: readonly JsonObject[], walk: Walk): JsonObject {

@@ -31,10 +31,16 @@ interface Room {
   readonly nowMs: number
 }
 
+/** The provider that is called, by which faults and the log know it, and the vendor that it is played as. */
+export interface Called {
+  readonly provider: string
+  readonly played: string
+}
+
 /** Answers one call to `/{provider}{path}` as that provider would. */
 export async function serve(
   request: Request,
-  provider: string,
+  { provider, played }: Called,
   path: string,
   state: SimulatorState,
   waitUntil: (promise: Promise<unknown>) => void,
@@ -50,7 +56,7 @@ export async function serve(
   if (replayed !== null) return answerReplay(replayed.id, replayed.replay, entry, watch)
   const faults = state.takeFaults(provider, incoming.model, nowMs)
   entry.faults = faults.map((fault) => fault.kind)
-  const vendor = vendorOf(provider)
+  const vendor = vendorOf(played)
   const wire = wires[vendor.wire]
   const pace = paceOf(state.pace, faults)
   return answer({ state, vendor, wire, incoming, sequence, entry, watch, pace, faults, nowMs })
@@ -88,12 +94,10 @@ async function answer(room: Room): Promise<Response> {
   if (refused !== null) return answerError(wire.writeError(refused, vendor), room)
   const reading = wire.read(incoming.call, vendor)
   if (reading.kind === 'problem') return answerError(wire.writeError(reading.problem, vendor), room)
-  if (reading.kind === 'count') {
-    return respond(200, jsonHeaders(room), whole(wire.writeCount(reading.ask)), pace, entry, watch)
-  }
+  if (reading.kind === 'count') return answerJson(room, wire.writeCount(reading.ask), 0)
   const { ask } = reading
   const { sequence, nowMs, state } = room
-  const cache = state.cache.look(vendor.id, ask)
+  const cache = state.cache.look(entry.provider, ask)
   const withUsage = !room.faults.some((fault) => fault.kind === 'noUsage')
   const createdS = Math.floor(nowMs / 1000)
   const planned = planAnswer(ask, { sequence, ...cache })
@@ -118,22 +122,27 @@ function requestProblem(incoming: Incoming, vendor: Vendor, wire: WireFormat): P
 }
 
 function answerAsked(room: Room, writing: Writing): Response {
-  const { wire, vendor, faults, pace, entry, watch, incoming } = room
+  const { wire, faults, pace, entry, watch, incoming } = room
   const { tokens } = writing.answer
   const { input, cacheRead, cacheWrite } = tokens
   entry.billed = { input, output: 0, cacheRead, cacheWrite }
-  const failed = problem(503, 'The simulated provider failed while answering.')
-  if (!writing.ask.stream) {
-    const errorBody = (): Json => wire.writeError(failed, vendor).body
-    const delivery = hurtJson(wire.writeJson(writing), tokens.output, faults, errorBody)
-    return respond(200, jsonHeaders(room), delivery, pace, entry, watch)
-  }
+  if (!writing.ask.stream) return answerJson(room, wire.writeJson(writing), tokens.output)
   const delivery = hurtStream(wire.writeStream(writing), faults, {
     corrupt: (frame) => wire.corrupt(frame),
     errorFrames: (isFirst) => wire.writeErrorFrames(failed, writing, isFirst),
   })
   const headers = { ...jsonHeaders(room), 'content-type': streamType(wire, incoming.call) }
   return respond(200, headers, delivery, pace, entry, watch)
+}
+
+const failed = problem(503, 'The simulated provider failed while answering.')
+
+/** A whole answer, or a count, with what the faults make of it. */
+function answerJson(room: Room, body: Json, tokens: number): Response {
+  const { wire, vendor, faults, pace, entry, watch } = room
+  const errorBody = (): Json => wire.writeError(failed, vendor).body
+  const delivery = hurtJson(body, tokens, faults, errorBody)
+  return respond(200, jsonHeaders(room), delivery, pace, entry, watch)
 }
 
 function streamType(wire: WireFormat, call: Call): string {
@@ -176,11 +185,6 @@ function respondText(
   const bytes = new TextEncoder().encode(text)
   const chunks = [{ bytes, tokens: 0, isPaced: false }]
   return respond(status, headers, { chunks, ending: 'close' }, room.pace, room.entry, room.watch)
-}
-
-function whole(body: Json): Delivery {
-  const bytes = new TextEncoder().encode(JSON.stringify(body))
-  return { chunks: [{ bytes, tokens: 0, isPaced: false }], ending: 'close' }
 }
 
 /** Statuses that the fetch standard allows no body for. */

@@ -61,11 +61,14 @@ const aliases: Readonly<Record<string, string>> = {
   'cloudflare-workers-ai': 'workers-ai',
   moonshotai: 'moonshot',
   'lm-studio': 'lmstudio',
+  // Adapters that speak another vendor's form.
+  'azure-foundry': 'azure-openai',
+  'ollama-openai': 'ollama',
 }
 
 const byId: ReadonlyMap<string, Vendor> = new Map(vendors.map((vendor) => [vendor.id, vendor]))
 
-/** The provider named by the first segment of a path. */
+/** The vendor that the first segment of a path names. */
 export function vendorOf(id: string): Vendor {
   const known = byId.get(aliases[id] ?? id)
   if (known !== undefined) return { ...known, id }

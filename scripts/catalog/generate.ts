@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
+import { readArguments } from '../read-arguments.ts'
 import { describeProblem, loadCatalog, type CatalogProblem } from '../../worker/catalog/load.ts'
 import type { CatalogFile } from '../../worker/catalog/schema.ts'
 import { fetchPackages, type Inputs } from './fetch-packages.ts'
@@ -36,7 +36,7 @@ const packedTarget = join(import.meta.dirname, '../../worker/catalog/models.pack
 const maxGzipBytes = 90_000
 
 function main(): number {
-  const options = parseArgs({
+  const options = readArguments({
     options: {
       litellm: { type: 'string' },
       'litellm-version': { type: 'string' },

@@ -9,13 +9,8 @@ import { checkFailure } from './check-failure.ts'
 import { checkRequest } from './check-request.ts'
 import { isStreamed, responseBytes, type RecordedCase } from './corpus.ts'
 import { checkDifferential } from './differential.ts'
-import {
-  caseExclusions,
-  exclusionRules,
-  provenOperations,
-  type CaseExclusion,
-  type CheckName,
-} from './exclusions.ts'
+import type { CaseExclusion, CheckName } from './exclusion.ts'
+import { caseExclusions, provenOperations, skipRules } from './exclusions.ts'
 import { readRecording } from './oracles/index.ts'
 import { parseJson } from './oracles/read-sse.ts'
 import { at } from './oracles/wire-value.ts'
@@ -33,10 +28,10 @@ export interface CaseResult {
   readonly checks: readonly CheckName[]
   /** Checks that a listed exclusion let fail. */
   readonly excused: readonly CheckName[]
-  /** Second opinions that differ and that nothing lists: faults under `strict`. */
-  readonly disagreements: readonly string[]
+  /** Second opinions that no rule names, and what the other decoder does not read: faults under `strict`. */
+  readonly unread: readonly string[]
   readonly splits: number
-  /** The other decoder's schema did not take the recording: nothing to compare. */
+  /** The other decoder did not take the recording: nothing to compare. */
   readonly refused: boolean
 }
 
@@ -44,11 +39,12 @@ export interface CheckOptions {
   readonly effort: SplitEffort
   readonly seed: number
   readonly differential: boolean
-  /** Every difference must be named by a rule: another decoder's reading and another client's spelling, too. */
+  /** What another decoder does not read must be named by a rule, too: for a corpus that the rules know. */
   readonly strict: boolean
 }
 
 type Findings = Map<CheckName, readonly string[]>
+type Counts = Pick<CaseResult, 'splits' | 'refused' | 'unread'>
 
 /** Runs every check that applies to one case. Never throws: what throws inside is a fault of the case. */
 export async function checkCase(
@@ -57,7 +53,7 @@ export async function checkCase(
 ): Promise<CaseResult> {
   const { id, provider, operation } = recorded
   const head = { id, provider, operation }
-  const rule = exclusionRules.find((one) => one.covers(recorded))
+  const rule = skipRules.find((one) => one.covers(recorded))
   if (rule !== undefined) {
     return {
       ...head,
@@ -66,7 +62,6 @@ export async function checkCase(
       faults: [],
       checks: [],
       excused: [],
-      disagreements: [],
       ...notStreamed,
     }
   }
@@ -81,30 +76,40 @@ export async function checkCase(
       faults: [fault],
       checks: [],
       excused: [],
-      disagreements: [],
       ...notStreamed,
     }
   }
   const found: Findings = new Map()
   const counts = await runChecks(recorded, adapter, options, found)
-  const verdict = judge(caseExclusions[id], found, options.strict)
-  return { ...head, ...verdict, checks: [...found.keys()], ...counts }
+  const verdict = judge(
+    caseExclusions[id],
+    found,
+    options.strict ? counts.unread : [],
+    options.strict,
+  )
+  const { opinions, ...judged } = verdict
+  const unread = [...counts.unread, ...opinions]
+  return { ...head, ...judged, checks: [...found.keys()], ...counts, unread }
 }
 
 /**
  * Sets the findings against the listed exclusions: an excused check must fail,
- * every other must pass. What contradicts the recording is always a fault; a
- * second opinion that nobody has named yet is one under `strict` only, because
- * it says as much about the other decoder or client as about ours.
+ * every other must pass. `unread`: what the other decoder leaves out and must
+ * not, where the rules are to know it. What contradicts the recording is always
+ * a fault. A second opinion that nobody has named yet is one under `strict`
+ * only: it says as much about the other decoder, or about the client that was
+ * recorded, as about ours, and a corpus has cases that our rules have never seen.
  */
 export function judge(
   exclusion: CaseExclusion | undefined,
   found: Findings,
+  unread: readonly string[] = [],
   strict = true,
-): Pick<CaseResult, 'outcome' | 'faults' | 'excused' | 'disagreements'> {
+): Pick<CaseResult, 'outcome' | 'faults' | 'excused'> & { readonly opinions: readonly string[] } {
   const faults: string[] = found.size === 0 ? ['no check applies to this case'] : []
+  faults.push(...unread.map((one) => `differential: ${one}, and no rule names it`))
   const excused: CheckName[] = []
-  const disagreements: string[] = []
+  const opinions: string[] = []
   for (const [name, list] of found) {
     const listed = exclusion?.checks.includes(name) === true
     if (listed && list.length === 0) faults.push(`${name}: passes, but exclusions.ts lists it`)
@@ -112,14 +117,14 @@ export function judge(
     else {
       for (const fault of list) {
         const second = !strict && isSecondOpinion(name, fault)
-        ;(second ? disagreements : faults).push(`${name}: ${fault}`)
+        ;(second ? opinions : faults).push(`${name}: ${fault}`)
       }
     }
   }
   for (const name of exclusion?.checks ?? []) {
     if (!found.has(name)) faults.push(`${name}: exclusions.ts lists a check that does not apply`)
   }
-  return { outcome: faults.length === 0 ? 'passed' : 'failed', faults, excused, disagreements }
+  return { outcome: faults.length === 0 ? 'passed' : 'failed', faults, excused, opinions }
 }
 
 /** Another decoder's reading; or a request that says the same in other words. One that lost a field, or was refused, is neither. */
@@ -128,14 +133,14 @@ function isSecondOpinion(name: CheckName, fault: string): boolean {
   return name === 'request' && !fault.startsWith('parse:') && !fault.endsWith('written nothing')
 }
 
-const notStreamed = { splits: 0, refused: false }
+const notStreamed: Counts = { splits: 0, refused: false, unread: [] }
 
 async function runChecks(
   recorded: RecordedCase,
   adapter: ProviderAdapter,
   options: CheckOptions,
   found: Findings,
-): Promise<Pick<CaseResult, 'splits' | 'refused'>> {
+): Promise<Counts> {
   attempt(found, 'request', () => checkRequest(recorded, adapter, dialects))
   if (recorded.meta.status >= 400) {
     attempt(found, 'failure', () => checkFailure(recorded, adapter, dialects))
@@ -146,12 +151,13 @@ async function runChecks(
     return notStreamed
   }
   const splits = checkAnswer(recorded, adapter, options, found)
-  if (options.differential) {
-    const faults = await checkDifferential(recorded, adapter)
-    if (faults === 'refused') return { splits, refused: true }
-    if (faults !== undefined) found.set('differential', faults)
-  }
-  return { splits, refused: false }
+  if (!options.differential) return { ...notStreamed, splits }
+  const opinion = await checkDifferential(recorded, adapter)
+  if (opinion === undefined) return { ...notStreamed, splits }
+  const { faults, refused, unread } = opinion
+  // One that refused the recording has nothing to say, but a rule may be stale.
+  if (!refused || faults.length > 0) found.set('differential', faults)
+  return { splits, refused, unread }
 }
 
 function attempt(

@@ -48,20 +48,34 @@ export function checkRequest(
   if (call === undefined) return []
   const rules = dialect.id === 'openai-chat' ? openAiRequestRules : anthropicRequestRules
   // What the caller is told of in `x-switchyard-warning` is not dropped silently.
-  const warned = [...(parsed.value.ignored ?? []), ...unhonouredFields(parsed.value, adapter)]
+  const { ignored = [] } = parsed.value
+  const left = unhonouredFields(parsed.value, adapter, target, call)
   const unnamed = (value: unknown): unknown =>
     inDeployment(recorded) ? withoutPath(value, 'model') : value
-  const compared = (value: unknown): unknown =>
-    normalRequest(unnamed(warned.reduce(withoutPath, value)), rules, recorded.provider)
   const written: unknown = JSON.parse(JSON.stringify(call.body))
-  return [...requestDifferences(compared(body), compared(written)), ...pathFaults(recorded, call)]
+  const without = (dropped: readonly string[]): string[] => {
+    const compared = (value: unknown): unknown =>
+      normalRequest(unnamed(dropped.reduce(withoutPath, value)), rules, recorded.provider)
+    return requestDifferences(compared(body), compared(written))
+  }
+  // A feature that is left out in one place may be written in another: its fields are dropped only where they differ.
+  const faults = without(ignored).length === 0 ? [] : without([...ignored, ...left])
+  return [...faults, ...pathFaults(recorded, call)]
 }
 
-/** Fields that the vendor has no parameter for: the plan names them in the warning. */
-function unhonouredFields(request: CanonicalRequest, adapter: ProviderAdapter): string[] {
-  return classify(request)
-    .wishes.filter(({ feature }) => !adapter.features.has(feature))
-    .map(({ param }) => param)
+/** Fields that the vendor, or its model, has no parameter for: the plan avoids it or names them, or the call itself does. */
+function unhonouredFields(
+  request: CanonicalRequest,
+  adapter: ProviderAdapter,
+  target: AdapterTarget,
+  call: UpstreamCall,
+): string[] {
+  const { needs, wishes } = classify(request)
+  const lacks = [...(adapter.lacks?.(target) ?? []), ...(call.unhonoured ?? [])]
+  const cannot = ({ feature }: (typeof wishes)[number]) =>
+    !adapter.features.has(feature) || lacks.includes(feature)
+  const refused = needs.filter(({ feature }) => lacks.includes(feature))
+  return [...wishes.filter(cannot), ...refused].map(({ param }) => param)
 }
 
 /** What a client of the dialect would have sent: Vertex names the model in the path, and its API version in the body. */

@@ -3,9 +3,9 @@ import { differences, type Answer, type AnswerFinish, type AnswerPart } from './
 import { answerOfEvents } from './canonical-answer.ts'
 import { decodeJson, decodeStream, framingOf } from './check-decoding.ts'
 import { isStreamed, responseBytes, type RecordedCase } from './corpus.ts'
-import { differentialCases, differentialRules } from './differential-exclusions.ts'
+import { differentialRules, refusalRules } from './exclusions.ts'
 import { readRecording } from './oracles/index.ts'
-import { isRefusal, otherDecoderFor, readWithOther } from './other-decoders.ts'
+import { otherDecoderFor, readWithOther, refusalText } from './other-decoders.ts'
 
 /** Parts that the other decoders have no field for, or name in their own way. */
 const notCompared: readonly AnswerPart[] = [
@@ -17,15 +17,28 @@ const notCompared: readonly AnswerPart[] = [
   'stopSequence',
 ]
 
+/** What a second decoder says of one recording. */
+export interface SecondOpinion {
+  /** Where both have an answer and the answers differ, and nothing lists it. */
+  readonly faults: readonly string[]
+  /** What it does not read, and nothing lists: the recording as a whole, or a part that the oracle confirms. */
+  readonly unread: readonly string[]
+  /** It does not take the recording at all: there was nothing to compare. */
+  readonly refused: boolean
+}
+
 /**
  * Reads the recorded bytes with the vendor's `@ai-sdk` package too: text, tool
  * calls, finish and usage must be the same. Undefined when no package reads
- * this wire format, `refused` when the package's schema does not take the bytes.
+ * this wire format.
+ *
+ * Our own reading is judged by the oracle, not here: a package that cannot read
+ * a recording, or a part of it, says nothing about us.
  */
 export async function checkDifferential(
   recorded: RecordedCase,
   adapter: ProviderAdapter,
-): Promise<string[] | 'refused' | undefined> {
+): Promise<SecondOpinion | undefined> {
   const bytes = responseBytes(recorded)
   const streamed = isStreamed(recorded)
   const framing = framingOf(adapter, bytes)
@@ -42,20 +55,14 @@ export async function checkDifferential(
   if (other === undefined) return undefined
   const events = streamed ? decodeStream(adapter, framing, [bytes]) : decodeJson(adapter, bytes)
   const ours = answerOfEvents(events)
+  let theirs: Answer
   try {
-    const theirs = await readWithOther(other, streamed)
-    const oracle = readRecording(adapter.wire, recorded.provider, bytes, streamed)
-    return compare(recorded, other.name, ours, theirs, oracle)
+    theirs = await readWithOther(other, streamed)
   } catch (error) {
-    // The oracle has checked ours; a decoder that refuses the recording as a whole says nothing about it.
-    if (isRefusal(error)) return 'refused'
-    if (ours.ending === 'error') return []
-    return [`${other.name} threw: ${error instanceof Error ? describe(error) : String(error)}`]
+    return refusalOf(recorded.id, other.name, refusalText(error))
   }
-}
-
-function describe(error: Error): string {
-  return `${error.message} ${error.cause instanceof Error ? error.cause.message : ''}`.slice(0, 600)
+  const oracle = readRecording(adapter.wire, recorded.provider, bytes, streamed)
+  return compare(recorded, other.name, { ours, theirs, oracle })
 }
 
 const contentType = {
@@ -64,6 +71,27 @@ const contentType = {
   'json-array': 'application/json',
   'aws-event-stream': 'application/vnd.amazon.eventstream',
 } as const
+
+/** What it means that `decoder` did not take the recording `id`, and said `text`. */
+export function refusalOf(id: string, decoder: string, text: string): SecondOpinion {
+  const rule = refusalRules.find((one) => one.decoder === decoder && one.says.test(text))
+  return {
+    faults: stale(refusalRules, id, rule === undefined ? [] : [rule.name]),
+    unread: rule === undefined ? [`${decoder} refuses it: ${text.slice(0, 400)}`] : [],
+    refused: true,
+  }
+}
+
+/** Rules that name `id` as what shows them, and that are not `needed` there. */
+function stale(
+  rules: readonly { readonly name: string; readonly shownBy: string }[],
+  id: string,
+  needed: readonly string[],
+): string[] {
+  return rules
+    .filter(({ name, shownBy }) => shownBy === id && !needed.includes(name))
+    .map(({ name }) => `agrees, but exclusions.ts lists "${name}" for it`)
+}
 
 /** `LanguageModelV4FinishReason` has no words for these. */
 function theirWord(finish: AnswerFinish): AnswerFinish {
@@ -82,38 +110,61 @@ function recordedIds(recorded: RecordedCase, ours: Answer): number {
   return ids.filter((id) => id !== undefined && text.includes(JSON.stringify(id))).length
 }
 
-function compare(
-  recorded: RecordedCase,
-  decoder: string,
-  ours: Answer,
-  theirs: Answer,
-  oracle: Answer,
-): string[] {
-  const ignore = new Set(notCompared)
-  for (const field of ['input', 'output', 'reasoning', 'cacheRead', 'cacheWrite'] as const) {
+interface Readings {
+  readonly ours: Answer
+  readonly theirs: Answer
+  readonly oracle: Answer
+}
+
+/** Compares two readings of a recording, under the rules that are listed. */
+export function compare(recorded: RecordedCase, decoder: string, all: Readings): SecondOpinion {
+  const { ours, theirs, oracle } = all
+  const base = new Set(notCompared)
+  for (const field of usageFields) {
     // Some write 0 for what was not counted and some nothing for a 0; neither changes a bill.
     const none = (answer: Answer): boolean => (answer.usage[field] ?? 0) === 0
-    if (none(ours) && none(theirs)) ignore.add(`usage.${field}`)
+    if (none(ours) && none(theirs)) base.add(`usage.${field}`)
   }
   // Where the recording names no reason, each fills in its own.
-  if (oracle.choices.some(({ finish }) => finish === undefined)) ignore.add('finish')
+  if (oracle.choices.some(({ finish }) => finish === undefined)) base.add('finish')
   // Both make up ids where the wire has none.
-  if (recordedIds(recorded, ours) === 0) ignore.add('toolCallIds')
-  for (const rule of differentialRules) {
-    const meant = rule.decoders.length === 0 || rule.decoders.includes(decoder)
-    if (meant && rule.covers(recorded, ours, theirs))
-      for (const part of rule.parts) ignore.add(part)
+  if (recordedIds(recorded, ours) === 0) base.add('toolCallIds')
+  const rules = differentialRules.filter(
+    ({ decoders, covers }) =>
+      (decoders.length === 0 || decoders.includes(decoder)) && covers(recorded, ours, theirs),
+  )
+  const found = (listed: typeof rules, more: readonly AnswerPart[] = []): string[] =>
+    differences(ours, theirs, {
+      ignore: new Set([...base, ...more, ...listed.flatMap(({ parts }) => parts)]),
+      finish: theirWord,
+    })
+  const unread = unreadParts(all)
+  const faults = found(rules, unread)
+  const needed = rules
+    .filter((rule) => found(rules.filter((one) => one !== rule)).length > found(rules).length)
+    .map(({ name }) => name)
+  const without = found(rules).filter((fault) => !faults.includes(fault))
+  return {
+    faults: [
+      ...faults.map((fault) => `${decoder}: ${fault}`),
+      ...stale(differentialRules, recorded.id, needed),
+      ...stale(refusalRules, recorded.id, []),
+    ],
+    unread: without.map((fault) => `${decoder} does not read ${fault}`),
+    refused: false,
   }
-  const listed = differentialCases[recorded.id]?.parts ?? []
-  const found = differences(ours, theirs, {
-    ignore: new Set([...ignore, ...listed]),
-    finish: theirWord,
-  })
-  for (const part of listed) {
-    const without = new Set([...ignore, ...listed.filter((one) => one !== part)])
-    if (differences(ours, theirs, { ignore: without, finish: theirWord }).length === found.length) {
-      found.push(`${part}: agrees, but differential-exclusions.ts lists it`)
-    }
-  }
-  return found.map((fault) => `${decoder}: ${fault}`)
+}
+
+const usageFields = ['input', 'output', 'reasoning', 'cacheRead', 'cacheWrite'] as const
+
+/** Parts of which the other decoder has nothing, while ours is what the oracle reads. */
+function unreadParts({ ours, theirs, oracle }: Readings): AnswerPart[] {
+  const [own, other, right] = [ours, theirs, oracle].map(({ choices }) => choices[0])
+  const parts: AnswerPart[] = usageFields.flatMap((field) =>
+    theirs.usage[field] === undefined && ours.usage[field] === oracle.usage[field]
+      ? [`usage.${field}` as const]
+      : [],
+  )
+  if (other?.reasoning === '' && own?.reasoning === right?.reasoning) parts.push('reasoning')
+  return parts
 }

@@ -15,6 +15,8 @@ import { checkFailure } from './check-failure.ts'
 import { checkRequest } from './check-request.ts'
 import { listFixtures, responseBytes, type RecordedCase } from './corpus.ts'
 import { dialects } from './dialects.ts'
+import { compare, refusalOf } from './differential.ts'
+import { differentialRules, refusalRules } from './exclusions.ts'
 import { readRecording } from './oracles/index.ts'
 import { quickEffort, same, splitsOf } from './splits.ts'
 
@@ -192,6 +194,25 @@ describe('the other checks', () => {
     expect(checkRequest(asked, lossy, dialects)?.join()).toContain('tools')
   })
 
+  test.each(['decode', 'request', 'differential'] as const)(
+    'a difference that nothing lists is a fault of the case: %s',
+    (name) => {
+      const found = new Map([[name, ['text']]] as const)
+      expect(judge(undefined, found)).toMatchObject({
+        outcome: 'failed',
+        faults: [`${name}: text`],
+      })
+      expect(judge(undefined, new Map([[name, []]] as const)).outcome).toBe('passed')
+    },
+  )
+
+  test('what the other decoder does not read is a fault only where the rules are to know it', () => {
+    const found = new Map([['decode', []]] as const)
+    expect(judge(undefined, found, ['it refuses it']).faults).toEqual([
+      'differential: it refuses it, and no rule names it',
+    ])
+  })
+
   test('an exclusion that is not needed any more is a fault, and so is one that covers no check', () => {
     const listed = { checks: ['decode', 'request'] as const, reason: 'test' }
     const findings = new Map([['decode', []]] as const)
@@ -199,22 +220,6 @@ describe('the other checks', () => {
       'decode: passes, but exclusions.ts lists it',
       'request: exclusions.ts lists a check that does not apply',
     ])
-    const opinions = new Map([
-      ['differential', ['text']],
-      ['request', ['stop: recorded "a", written ["a"]']],
-    ] as const)
-    expect(judge(undefined, opinions).outcome).toBe('failed')
-    expect(judge(undefined, opinions, false)).toMatchObject({
-      outcome: 'passed',
-      disagreements: ['differential: text', 'request: stop: recorded "a", written ["a"]'],
-    })
-    for (const fault of ['seed: recorded 7, written nothing', 'parse: refused']) {
-      expect(judge(undefined, new Map([['request', [fault]]] as const), false).outcome).toBe(
-        'failed',
-      )
-    }
-    expect(judge(undefined, new Map([['decode', ['text']]] as const), false).outcome).toBe('failed')
-    expect(judge(undefined, new Map([['decode', ['text']]] as const)).outcome).toBe('failed')
     expect(
       judge(
         listed,
@@ -224,5 +229,86 @@ describe('the other checks', () => {
         ] as const),
       ).outcome,
     ).toBe('passed')
+  })
+})
+
+describe('the second opinion', () => {
+  const answer = answerOfEvents(decodeStream(openAi, 'sse', [bytes]))
+  const [choice] = answer.choices
+  if (choice === undefined) throw new Error('the recording has no answer')
+  const decoder = '@ai-sdk/openai'
+  const opinion = (
+    theirs: Partial<typeof choice>,
+    ours: Partial<typeof choice> = {},
+    usage: Partial<typeof answer.usage> = {},
+  ) => {
+    const told = { reasoning: 'because' }
+    return compare(streamedCalls, decoder, {
+      ours: { ...answer, choices: [{ ...choice, ...told, ...ours }] },
+      theirs: {
+        ...answer,
+        choices: [{ ...choice, ...told, ...theirs }],
+        usage: { ...answer.usage, ...usage },
+      },
+      oracle: { ...answer, choices: [{ ...choice, ...told }] },
+    })
+  }
+
+  test('that agrees says nothing', () =>
+    expect(opinion({})).toEqual({ faults: [], unread: [], refused: false }))
+
+  test('that differs is a fault', () => {
+    expect(opinion({ text: 'something else' }).faults.join()).toContain('@ai-sdk/openai: text')
+    expect(opinion({ reasoning: 'another' }).faults.join()).toContain('reasoning')
+    expect(opinion({}, {}, { input: 1 }).faults.join()).toContain('usage.input')
+  })
+
+  test('that has nothing where ours is what the recording says is no difference, and is told', () => {
+    const { faults, unread } = opinion({ reasoning: '' })
+    expect(faults).toEqual([])
+    expect(unread.join()).toContain('does not read reasoning')
+  })
+
+  test('that has nothing does not excuse a reading of ours that is wrong', () =>
+    expect(opinion({ reasoning: '' }, { reasoning: 'made up' }).faults.join()).toContain(
+      'reasoning',
+    ))
+
+  test('that cannot read a recording is told, and no fault', () => {
+    const refused = refusalOf('openai/chat/never-seen', decoder, 'it broke')
+    expect(refused).toEqual({
+      faults: [],
+      unread: ['@ai-sdk/openai refuses it: it broke'],
+      refused: true,
+    })
+  })
+
+  test.each(refusalRules.map((rule) => [rule.name, rule] as const))(
+    'a listed refusal that is none any more is a fault: %s',
+    (_name, { shownBy, decoder: other }) => {
+      const again = { ...streamedCalls, id: shownBy }
+      const all = { ours: answer, theirs: answer, oracle: answer }
+      expect(compare(again, other, all).faults.join()).toContain('agrees, but exclusions.ts lists')
+    },
+  )
+
+  test.each(differentialRules.map((rule) => [rule.name, rule] as const))(
+    'a listed difference that is none any more is a fault: %s',
+    (_name, { shownBy }) => {
+      const again = { ...streamedCalls, id: shownBy }
+      const all = { ours: answer, theirs: answer, oracle: answer }
+      const { faults } = compare(again, '@ai-sdk/another', all)
+      expect(faults.join()).toContain('agrees, but exclusions.ts lists')
+    },
+  )
+
+  test('every rule has a reason, a vendor’s page with the day it was read, and a recording', () => {
+    const rules = [...differentialRules, ...refusalRules]
+    expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length)
+    for (const { reason, page, shownBy } of rules) {
+      expect(reason.length).toBeGreaterThan(10)
+      expect(page).toMatch(/\.\w{2,}.*20\d\d-\d\d-\d\d/)
+      expect(shownBy.split('/')).toHaveLength(3)
+    }
   })
 })

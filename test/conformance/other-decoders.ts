@@ -79,16 +79,21 @@ const finishes: Readonly<Record<string, AnswerFinish>> = {
   'tool-calls': 'toolCalls',
 }
 
-/**
- * True for an error that says that the bytes do not fit the package's schema:
- * then it has not read the recording, and there is nothing to compare.
- */
-export function isRefusal(error: unknown): boolean {
+/** What an error says, and what it says was its cause. */
+export function refusalText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  // Zod's own words say which field; the message around them quotes the recording.
+  const own = error.name === 'AI_TypeValidationError' ? error.name : error.message
+  return error.cause === undefined ? own : `${own} <- ${refusalText(error.cause)}`
+}
+
+/** True for an error that says that the bytes do not fit the package's schema. */
+function isRefusal(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   return error.name === 'AI_TypeValidationError' || isRefusal(error.cause)
 }
 
-/** What the other decoder understands of the recorded bytes. Throws when it understands nothing. */
+/** What the other decoder understands of the recorded bytes. Throws when they do not fit its schema, or it cannot go on. */
 export async function readWithOther(other: OtherDecoder, streamed: boolean): Promise<Answer> {
   const draft = new AnswerDraft()
   const options: Parameters<Model['doStream']>[0] = {

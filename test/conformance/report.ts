@@ -7,8 +7,10 @@ export interface Summary {
   /** Checks that failed as listed in exclusions.ts. */
   readonly excused: number
   readonly splits: number
-  /** Recordings that another decoder's schema refuses as a whole. */
+  /** Recordings that another decoder refuses as a whole. */
   readonly refused: number
+  /** What another decoder does not read, and no rule names. */
+  readonly unread: number
 }
 
 export function summarize(results: readonly CaseResult[]): Summary {
@@ -20,6 +22,7 @@ export function summarize(results: readonly CaseResult[]): Summary {
     skipped: counted('skipped'),
     excused: results.reduce((sum, one) => sum + one.excused.length, 0),
     refused: results.filter((one) => one.refused).length,
+    unread: results.reduce((sum, one) => sum + one.unread.length, 0),
     splits: results.reduce((sum, one) => sum + one.splits, 0),
   }
 }

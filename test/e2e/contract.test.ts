@@ -112,7 +112,7 @@ describe('POST /v1/explain', () => {
       expect(response.status).toBe(200)
       expect(await response.json()).toMatchObject({
         route: 'chat',
-        steps: [{ target: 'gpt-4.1@openai', tier: 1 }, { tier: 2 }, { tier: 3 }],
+        steps: [{ target: 'gpt-4.1@openai', tier: 1 }, { tier: 2 }, { tier: 3 }, { tier: 4 }],
       })
       expect(await controlSimulator(gateway.simulator).requests()).toEqual([])
     },

@@ -263,7 +263,7 @@ async function run(cell: Cell): Promise<string[]> {
   const seen = await ask(gateway, question)
   const record = await gateway.logs.waitFor(seen.headers.get('x-switchyard-request-id') ?? '')
   const outcome = mode.stream ? fault.stream : fault.whole
-  const problems = judge(cell, seen, outcome, String(record['switchyard.plumbing'] ?? 'none'))
+  const problems = judge(cell, seen, outcome, record)
   const lines = gateway.logs.of(seen.headers.get('x-switchyard-request-id') ?? '')
   if (lines.length !== 1) problems.push(`${lines.length} records`)
   return problems.map(
@@ -272,7 +272,12 @@ async function run(cell: Cell): Promise<string[]> {
   )
 }
 
-function judge(cell: Cell, seen: Seen, outcome: Outcome, plumbing: string): string[] {
+function judge(
+  cell: Cell,
+  seen: Seen,
+  outcome: Outcome,
+  record: Readonly<Record<string, unknown>>,
+): string[] {
   const problems: string[] = []
   const is = (what: string, found: unknown, wanted: unknown) => {
     if (found !== wanted)
@@ -287,6 +292,7 @@ function judge(cell: Cell, seen: Seen, outcome: Outcome, plumbing: string): stri
     is('status', seen.status, 200)
     is('text', seen.text, expectedText)
     is('ended', seen.ended, true)
+    is('events after the end mark', seen.afterEnd, 0)
     is('error', seen.error, null)
     is('streamed', seen.stream, cell.mode.stream)
     is('provider', header('provider'), provider)
@@ -322,7 +328,7 @@ function judge(cell: Cell, seen: Seen, outcome: Outcome, plumbing: string): stri
       if (outcome.code === 'rate_limited') is('retry-after', seen.headers.get('retry-after'), '7')
       break
     case 'after':
-      judgeBroken(cell, seen, outcome.code, plumbing, is)
+      judgeBroken(cell, seen, outcome.code, record, is)
   }
   return problems
 }
@@ -330,18 +336,31 @@ function judge(cell: Cell, seen: Seen, outcome: Outcome, plumbing: string): stri
 type Is = (what: string, found: unknown, wanted: unknown) => void
 
 /** A stream that broke after its first token: what came is a true beginning, the error event is last, no end mark. */
-function judgeBroken(cell: Cell, seen: Seen, code: string, plumbing: string, is: Is): void {
+function judgeBroken(
+  cell: Cell,
+  seen: Seen,
+  code: string,
+  record: Readonly<Record<string, unknown>>,
+  is: Is,
+): void {
   is('status', seen.status, 200)
   is('provider', seen.headers.get('x-switchyard-provider'), cell.provider)
   is('some text', seen.text !== '', true)
-  is('an error event', seen.error !== null, true)
-  const relayed = plumbing === 'relay'
+  const relayed = record['switchyard.plumbing'] === 'relay'
+  const attempts = record['switchyard.attempts'] as readonly { outcome: string }[]
+  const outcome = attempts.at(-1)?.outcome
+  is('a failure in the record', record['switchyard.ending'], 'failed')
   if (relayed && cell.fault.name.startsWith('malformed')) {
-    // The runtime has moved the bytes already: the client sees the broken event itself, and then our error event.
+    // The runtime has moved the bytes already: the client meets the broken event itself, and the
+    // provider's own end mark behind it is the one ending. The record knows better.
     is('the broken event', seen.broken, 1)
-    is('code', seen.error?.code, code)
+    is('ended', seen.ended, true)
+    is('an error event', seen.error, null)
+    is('events after the end mark', seen.afterEnd, 0)
+    is('outcome', outcome, 'malformed')
     return
   }
+  is('an error event', seen.error !== null, true)
   is('a true beginning', expectedText.startsWith(seen.text), true)
   is('ended', seen.ended, false)
   is('events after the error', seen.afterError, 0)

@@ -9,7 +9,7 @@ import {
   responseHeaders,
   type RecordedCase,
 } from '../conformance/corpus.ts'
-import { exclusionRules } from '../conformance/exclusions.ts'
+import { skipRules } from '../conformance/exclusions.ts'
 import { readRecording } from '../conformance/oracles/index.ts'
 import { adapterFor } from '../conformance/routing.ts'
 import { seededRandom, seedOf } from '../conformance/splits.ts'
@@ -38,7 +38,7 @@ const cases = all.filter(
   (recorded) =>
     chatOperations.has(recorded.operation) &&
     adapterFor(recorded) !== undefined &&
-    exclusionRules.every(({ covers }) => !covers(recorded)),
+    skipRules.every(({ covers }) => !covers(recorded)),
 )
 const modelOf = new Map(cases.map((recorded, index) => [recorded.id, `case-${index}`]))
 

@@ -239,12 +239,37 @@ describe('a stream that breaks after its first token ends in the error event, ne
     })
     const seen = await run(way, script)
     const record = await gateway.logs.waitFor(seen.headers.get('x-switchyard-request-id') ?? '')
-    expect(record['switchyard.ending']).toBe('failed')
-    expect(seen.error?.code).toBe('upstream_interrupted')
-    // A relay has moved the bytes when it looks at them: the client meets the broken event itself.
-    if (way.plumbing === 'relay') expect(seen.broken).toBe(1)
+    expect(record).toMatchObject({
+      'switchyard.ending': 'failed',
+      'switchyard.attempts': [{ outcome: 'malformed' }],
+    })
+    // A relay has moved the bytes when it looks at them: the client meets the broken event itself,
+    // and the provider's own end mark behind it is the one ending.
+    if (way.plumbing === 'relay')
+      expect(seen).toMatchObject({ broken: 1, ended: true, error: null, afterEnd: 0 })
     else expectInterrupted(seen)
   })
+
+  it.each(ways.filter(({ plumbing }) => plumbing === 'relay'))(
+    'malformed JSON SSE event far from the end of a long stream: $name',
+    async (way) => {
+      const { text, end, done } = kits[way.wire]
+      const more = text('x'.repeat(4000)).repeat(10)
+      const script = begun(way.wire, async (reply) => {
+        await reply.write(more)
+        await reply.write(`data: {"choices":[{"index":0,"delta":{"content":"thr\n\n${more}`)
+        reply.end(end + done)
+      })
+      const seen = await run(way, script)
+      const record = await gateway.logs.waitFor(seen.headers.get('x-switchyard-request-id') ?? '')
+      expect(record).toMatchObject({
+        'switchyard.ending': 'failed',
+        'switchyard.attempts': [{ outcome: 'malformed' }],
+      })
+      expect(seen).toMatchObject({ broken: 1, ended: true, error: null, afterEnd: 0 })
+      expect(seen.raw).not.toContain('cost-usd')
+    },
+  )
 
   it.each(ways)('headers + 1 chunk then silence: $name', async (way) => {
     const seen = await run(

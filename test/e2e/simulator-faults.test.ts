@@ -1,5 +1,5 @@
 import { request } from 'node:http'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startSimulator, type RunningSimulator } from '../support/start-simulator.ts'
 
 let simulator: RunningSimulator
@@ -258,6 +258,91 @@ describe.each(Object.entries(streams))(
     })
   },
 )
+
+describe.each([
+  ['anthropic', '/anthropic/v1/messages/count_tokens', { model: 'claude', messages }],
+  ['gemini', '/gemini/models/gemini-2.5-flash:countTokens', { contents }],
+  ['bedrock', '/bedrock/model/m/count-tokens', { input: { converse } }],
+])('faults of a count of tokens: %s', (provider, path, body) => {
+  const hurt = async (fault: object) => {
+    await simulator.fault({ provider, fault, times: 1 })
+    const seen = await call(path, body, { giveUpMs: 300 })
+    // The next call meets no fault: this one used it up.
+    expect(await call(path, body)).toMatchObject({ status: 200, text: whole, ending: 'end' })
+    return seen
+  }
+  let whole = ''
+  beforeEach(async () => {
+    whole = (await call(path, body)).text
+    expect(JSON.parse(whole)).toBeTypeOf('object')
+  })
+
+  it('truncate and malformed give JSON that cannot be read', async () => {
+    for (const kind of ['truncate', 'malformed']) {
+      const seen = await hurt({ kind })
+      expect(seen).toMatchObject({ status: 200, ending: 'end' })
+      expect(() => JSON.parse(seen.text)).toThrow()
+    }
+  })
+
+  it('errorEvent is a 200 that carries the error of the vendor', async () => {
+    const seen = await hurt({ kind: 'errorEvent' })
+    expect(seen.status).toBe(200)
+    expect(seen.text).toContain('The simulated provider failed while answering.')
+    expect(seen.text).not.toBe(whole)
+  })
+
+  it('reset breaks the connection, stall goes silent, hang says nothing', async () => {
+    expect(await hurt({ kind: 'reset', afterBytes: 3 })).toMatchObject({
+      status: 200,
+      ending: 'ECONNRESET',
+      text: whole.slice(0, 3),
+    })
+    expect(await hurt({ kind: 'stall' })).toMatchObject({ status: 200, ending: 'timeout' })
+    expect(await hurt({ kind: 'hang' })).toMatchObject({ status: null, ending: 'timeout' })
+  })
+
+  it('split changes nothing of it', async () => {
+    const seen = await hurt({ kind: 'split', bytes: 2 })
+    expect(seen.text).toBe(whole)
+    expect(Math.max(...seen.chunks.map((chunk) => chunk.length))).toBeLessThanOrEqual(2)
+  })
+})
+
+describe('a provider that has a name of its own', () => {
+  it('is played as the vendor it is said to be, and steered and logged by its name', async () => {
+    const body = { model: 'm', max_tokens: 50, messages }
+    const path = '/claude-two~anthropic/v1/messages'
+    expect(JSON.parse((await call(path, body)).text)).toMatchObject({ type: 'message' })
+    await simulator.fault({ provider: 'anthropic', fault: { kind: 'status', status: 500 } })
+    expect((await call(path, body)).status).toBe(200)
+    await simulator.fault({ provider: 'claude-two', fault: { kind: 'status', status: 529 } })
+    const failed = await call(path, body)
+    expect([failed.status, JSON.parse(failed.text)]).toMatchObject([529, { type: 'error' }])
+    const seen = await simulator.requests('claude-two')
+    expect(seen.map((one) => [one.path, one.status])).toEqual([
+      ['/v1/messages', 200],
+      ['/v1/messages', 200],
+      ['/v1/messages', 529],
+    ])
+  })
+
+  it('has the ways of that vendor', async () => {
+    await simulator.fault({ provider: 'fast', fault: { kind: 'errorEvent', afterEvents: 1 } })
+    const seen = await call('/fast~groq/chat/completions', { model: 'm', stream: true, messages })
+    expect(seen.text).toMatch(/event: error\ndata: \{"error"/)
+  })
+})
+
+describe('a schema that no value fits', () => {
+  it('is answered, and nothing of our insides is told', async () => {
+    const schema = { name: 's', schema: { $ref: '#' } }
+    const more = { response_format: { type: 'json_schema', json_schema: schema } }
+    const seen = await call('/openai/chat/completions', { model: 'gpt-4.1', messages, ...more })
+    expect(seen.status).toBe(200)
+    expect(seen.text).not.toMatch(/RangeError|at sample/)
+  })
+})
 
 describe('faults of an answer that is not streamed', () => {
   const path = '/openai/chat/completions'

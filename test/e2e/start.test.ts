@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { root } from '../../scripts/local-gateway.ts'
+import { checkRoutes, root } from '../../scripts/local-gateway.ts'
 import { ask } from '../support/ask-gateway.ts'
 
 /** `npm start` as someone outside sees it: flags, the line that says ready, and the end. */
@@ -15,6 +15,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 interface Started {
   readonly child: ChildProcess
   readonly output: () => string
+  readonly errors: () => string
   readonly ready: Ready
 }
 
@@ -42,10 +43,10 @@ async function start(
   command = process.execPath,
   args: readonly string[] = nodeArgs,
 ): Promise<Started> {
-  const { child, output, ended } = run(command, [...args, ...more])
+  const { child, output, errors, ended } = run(command, [...args, ...more])
   const line = await Promise.race([until(() => readyLine(output())), ended.then(() => undefined)])
   if (line === undefined) throw new Error(`not ready: ${output()}`)
-  return { child, output, ready: JSON.parse(line) as Ready }
+  return { child, output, errors, ready: JSON.parse(line) as Ready }
 }
 
 const readyLine = (text: string) =>
@@ -80,6 +81,18 @@ async function refusal(...args: readonly string[]): Promise<{ code: number | nul
   return { code: await ended, said: errors() }
 }
 
+/** The shipped file with something changed. */
+function routesFile(name: string, change: (routes: Record<string, object>) => void): string {
+  const file = join(directory, name)
+  const routes = JSON.parse(readFileSync(join(root, 'routes.json'), 'utf8')) as Record<
+    string,
+    object
+  >
+  change(routes)
+  writeFileSync(file, JSON.stringify(routes))
+  return file
+}
+
 describe('npm start', () => {
   it('says ready last, answers with what it said, and prints nothing after it but records', async () => {
     const started = await start()
@@ -97,6 +110,9 @@ describe('npm start', () => {
     expect(after.split('\n').map((line) => (JSON.parse(line) as { event: string }).event)).toEqual([
       'request',
     ])
+    // Models that their vendors switch off soon are named before, and keep nobody from starting.
+    for (const { path, rule } of checkRoutes(join(root, 'routes.json')))
+      expect(started.errors()).toContain(`${path}: ${rule}`)
     await stop(started)
   })
 
@@ -129,6 +145,46 @@ describe('npm start', () => {
         /providers\.openai\.adapter: must be one of .*\(found "opnai"\)/,
       ) as string,
     })
+  })
+
+  it('refuses a file that only the running gateway would trip over: it never says ready for a 500', async () => {
+    const stranger = routesFile('stranger.json', ({ targets, tenants }) => {
+      Object.assign(targets ?? {}, { 'x@constructor': {} })
+      Object.assign(tenants ?? {}, { demo: { routes: ['constructor'] } })
+    })
+    const { code, said } = await refusal('--routes', stranger)
+    expect(code).toBe(1)
+    expect(said).toContain('targets["x@constructor"]: names a provider that is not declared')
+    expect(said).toContain('tenants.demo.routes[0]: names a route that is not declared')
+    const alerts = routesFile('alerts.json', (routes) => {
+      routes['alerts'] = { url: 'https://alerts.example/hook', secret: 'ALERTS_SECRET' }
+    })
+    expect(await refusal('--routes', alerts)).toEqual({
+      code: 1,
+      said: expect.stringContaining(
+        'alerts.secret: names a secret that is not set (found "ALERTS_SECRET")',
+      ) as string,
+    })
+  })
+
+  it('refuses what .dev.vars makes of an address, with path, rule and value', () => {
+    const file = join(root, 'routes.json')
+    expect(() => checkRoutes(file, { AZURE_OPENAI_RESOURCE: 'evil.example/' })).toThrow(
+      'providers.azure-openai.baseUrl: with its variables filled in, must keep the host that the file names (found "https://evil.example/.openai.azure.com")',
+    )
+    expect(() => checkRoutes(file, { AZURE_OPENAI_RESOURCE: 'mine' })).not.toThrow()
+  })
+
+  it.each([
+    ['scripts/start.ts', '--bogus'],
+    ['scripts/setup.ts', '--bogus'],
+    ['scripts/conformance.ts', '--bogus'],
+  ])('%s %s says which option it does not know, and nothing of its insides', async (...args) => {
+    const { ended, errors } = run(process.execPath, args)
+    expect([await ended, errors()]).toEqual([
+      1,
+      "Unknown option '--bogus'\n--help lists the options.\n",
+    ])
   })
 
   it('refuses a port that is taken instead of waiting for it', async () => {

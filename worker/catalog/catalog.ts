@@ -19,7 +19,7 @@ export class CatalogError extends Error {
 /** Answers what is known of a model, or null; throws a `CatalogError` for an entry that breaks a rule. */
 export type ModelLookup = (provider: string, model: string) => ModelFacts | null
 
-const freePrices: Prices = { input: 0, output: 0 }
+export const freePrices: Prices = { input: 0, output: 0 }
 /** Ids come from requests too, so what is remembered must have an end. */
 const maxRememberedModels = 2_000
 

@@ -156,7 +156,7 @@ export interface ModelFacts {
   readonly aliases: readonly string[]
   readonly contextTokens?: number
   readonly maxOutputTokens?: number
-  /** Null where the abilities are known and the price is not: such a model is refused unless its price is named. */
+  /** Null where the abilities are known and the price is not: what such a model costs is unknown. */
   readonly prices: Prices | null
   readonly free: boolean
   readonly input: readonly Modality[]

@@ -15,7 +15,10 @@ import {
 
 const id = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'lower-case letters, digits, ".", "_" and "-", at most 64')
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{0,63}$/,
+    'a name is made of lower-case letters, digits, ".", "_" and "-", at most 64 of them',
+  )
 
 /** `model@provider`; the model part is what clients see and may itself begin with `@` (Workers AI). */
 const targetName = z
@@ -84,6 +87,10 @@ export const targetSchema = z.strictObject({
     .min(1)
     .optional()
     .describe("Key into the catalog, where the provider's id is not the one the catalog knows."),
+  free: z
+    .literal(true)
+    .optional()
+    .describe('Nobody bills for it (a server of your own): it is priced at 0 instead of unpriced.'),
   standby: standbySchema
     .optional()
     .describe(
@@ -112,13 +119,31 @@ export const timeoutsSchema = z.strictObject({
     .describe('For the whole request, all attempts, ms.'),
 })
 
-const tierEntry = z.union([
-  targetName,
-  z.strictObject({
-    target: targetName,
-    weight: z.number().nonnegative().max(1_000_000).default(1),
-  }),
-])
+const tierEntry = z.union(
+  [
+    targetName,
+    z.strictObject({
+      target: targetName,
+      weight: z.number().nonnegative().max(1_000_000).default(1),
+    }),
+  ],
+  { error: 'must be "model@provider", or an object with "target" and "weight"' },
+)
+
+/** An origin as a browser sends it: scheme and host, the port only where it is not the scheme's own. */
+const origin = z
+  .string()
+  .refine(
+    isOrigin,
+    'must be an origin such as "https://app.example" (lower case, no path, no default port), or "*"',
+  )
+
+function isOrigin(text: string): boolean {
+  if (text === '*') return true
+  // Apps have schemes of their own ("tauri://localhost"), whose origin the URL parser does not know.
+  if (!/^https?:/.test(text)) return /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/.test(text)
+  return URL.canParse(text) && new URL(text).origin === text
+}
 
 export const routeSchema = z.strictObject({
   description: z.string().optional(),
@@ -208,7 +233,7 @@ export const configSchema = z.strictObject({
   cors: z
     .strictObject({
       origins: z
-        .array(z.string())
+        .array(origin)
         .default([])
         .describe('Origins that browsers may call from; empty turns CORS off.'),
     })
@@ -220,7 +245,9 @@ export const configSchema = z.strictObject({
   providers: z.record(id, providerSchema),
   targets: z.record(targetName, targetSchema),
   routes: z.record(id, routeSchema),
-  tenants: z.record(id, tenantSchema),
+  tenants: z
+    .record(id, tenantSchema)
+    .refine((tenants) => Object.keys(tenants).length > 0, 'must name at least one tenant'),
 })
 
 export type Config = z.infer<typeof configSchema>

@@ -1,20 +1,30 @@
 import { adapterOf, adapters } from '../providers/index.ts'
+import {
+  describeProblems,
+  pathText,
+  problemsOfIssues,
+  type ConfigProblem,
+} from './config-problem.ts'
 import { configSchema, type Config } from './config-schema.ts'
 
-/** One thing wrong with a config file: where, which rule, and what stood there. */
-export interface ConfigProblem {
-  readonly path: string
-  readonly rule: string
-  readonly value: unknown
-}
+export { describeProblems, type ConfigProblem }
 
 export type ConfigResult =
   | { readonly ok: true; readonly config: Config; readonly version: string }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
 
-/** What an operator must mend before anything is served. Its message holds names and rules, never a secret. */
+/**
+ * What an operator must mend before anything is served. Its message holds names
+ * and rules, never a secret; `problems` hold values too, for whoever started it.
+ */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
+  readonly problems: readonly ConfigProblem[]
+
+  constructor(message: string, problems: readonly ConfigProblem[] = []) {
+    super(message)
+    this.problems = problems
+  }
 }
 
 /** What decides how strictly base URLs are read. */
@@ -26,14 +36,7 @@ export interface ConfigSwitches {
 /** Reads a parsed `routes.json`: the schema first, then what only the whole file can tell. */
 export function readConfig(raw: unknown, switches: ConfigSwitches): ConfigResult {
   const parsed = configSchema.safeParse(raw)
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => ({
-      path: pathText(issue.path),
-      rule: issue.message,
-      value: valueAt(raw, issue.path),
-    }))
-    return { ok: false, problems }
-  }
+  if (!parsed.success) return { ok: false, problems: problemsOfIssues(raw, parsed.error.issues) }
   const problems = [
     ...crossProblems(parsed.data),
     ...alertProblems(parsed.data, switches),
@@ -43,63 +46,58 @@ export function readConfig(raw: unknown, switches: ConfigSwitches): ConfigResult
   return { ok: true, config: parsed.data, version: versionOf(raw) }
 }
 
-/** The lines an operator reads when a file is refused. */
-export function describeProblems(problems: readonly ConfigProblem[]): string {
-  return problems
-    .map(({ path, rule, value }) => `  ${path}: ${rule} (found ${shortJson(value)})`)
-    .join('\n')
+/** Names that lead nowhere. `Object.hasOwn`, because "constructor" is a name like any other. */
+function crossProblems(config: Config): ConfigProblem[] {
+  return [
+    ...Object.keys(config.targets)
+      .filter((name) => !Object.hasOwn(config.providers, providerOfTarget(name)))
+      .map((name) => ({
+        path: pathText(['targets', name]),
+        rule: 'names a provider that is not declared',
+        value: providerOfTarget(name),
+      })),
+    ...Object.entries(config.routes).flatMap(([name, { tiers }]) =>
+      tiers.flatMap((tier, index) => tierProblems(config, tier, ['routes', name, 'tiers', index])),
+    ),
+    ...tenantProblems(config),
+  ]
 }
 
-function crossProblems(config: Config): ConfigProblem[] {
-  const problems: ConfigProblem[] = []
-  for (const name of Object.keys(config.targets)) {
-    const provider = providerOfTarget(name)
-    if (config.providers[provider] === undefined) {
-      problems.push({
-        path: `targets["${name}"]`,
-        rule: 'names a provider that is not declared',
-        value: provider,
-      })
-    }
-  }
-  for (const [name, route] of Object.entries(config.routes)) {
-    for (const [tierIndex, tier] of route.tiers.entries()) {
-      const path = `routes.${name}.tiers[${tierIndex}]`
-      const entries = tier.map((entry) =>
-        typeof entry === 'string' ? { target: entry, weight: 1 } : entry,
-      )
-      for (const [index, { target }] of entries.entries()) {
-        if (config.targets[target] === undefined) {
-          problems.push({
-            path: `${path}[${index}]`,
+type Tier = Config['routes'][string]['tiers'][number]
+
+function tierProblems(config: Config, tier: Tier, path: readonly PropertyKey[]): ConfigProblem[] {
+  const entries = tier.map((entry) =>
+    typeof entry === 'string' ? { target: entry, weight: 1 } : entry,
+  )
+  const names = entries.map(({ target }) => target)
+  const problems: ConfigProblem[] = names.flatMap((target, index) =>
+    Object.hasOwn(config.targets, target)
+      ? []
+      : [
+          {
+            path: pathText([...path, index]),
             rule: 'names a target that is not declared',
             value: target,
-          })
-        }
-      }
-      if (entries.every(({ weight }) => weight === 0)) {
-        problems.push({ path, rule: 'the weights of a tier must not all be 0', value: 0 })
-      }
-      if (new Set(entries.map(({ target }) => target)).size < entries.length) {
-        problems.push({
-          path,
-          rule: 'names a target twice',
-          value: entries.map(({ target }) => target),
-        })
-      }
-    }
-  }
-  if (config.tenants['admin'] !== undefined)
+          },
+        ],
+  )
+  const place = pathText(path)
+  if (entries.every(({ weight }) => weight === 0))
+    problems.push({ path: place, rule: 'the weights of a tier must not all be 0', value: 0 })
+  if (new Set(names).size < names.length)
+    problems.push({ path: place, rule: 'names a target twice', value: names })
+  return problems
+}
+
+function tenantProblems({ tenants, routes }: Config): ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  if (Object.hasOwn(tenants, 'admin'))
     problems.push({ path: 'tenants.admin', rule: 'is reserved for admin keys', value: 'admin' })
-  for (const [name, tenant] of Object.entries(config.tenants)) {
+  for (const [name, tenant] of Object.entries(tenants)) {
     for (const [index, route] of tenant.routes.entries()) {
-      if (route !== '*' && config.routes[route] === undefined) {
-        problems.push({
-          path: `tenants.${name}.routes[${index}]`,
-          rule: 'names a route that is not declared',
-          value: route,
-        })
-      }
+      if (route === '*' || Object.hasOwn(routes, route)) continue
+      const path = pathText(['tenants', name, 'routes', index])
+      problems.push({ path, rule: 'names a route that is not declared', value: route })
     }
   }
   return problems
@@ -114,15 +112,15 @@ function alertProblems({ alerts }: Config, switches: ConfigSwitches): ConfigProb
 function providerProblems(config: Config, switches: ConfigSwitches): ConfigProblem[] {
   const problems: ConfigProblem[] = []
   for (const [name, provider] of Object.entries(config.providers)) {
-    const path = `providers.${name}.baseUrl`
+    const place = (...rest: readonly string[]) => pathText(['providers', name, ...rest])
     const { adapter, baseUrl, binding, credential } = provider
     if (adapterOf(adapter) === undefined) {
       const rule = `must be one of ${[...adapters.keys()].sort().join(', ')}`
-      problems.push({ path: `providers.${name}.adapter`, rule, value: adapter })
+      problems.push({ path: place('adapter'), rule, value: adapter })
     }
     if ((baseUrl === undefined) === (binding === undefined)) {
       problems.push({
-        path: `providers.${name}`,
+        path: place(),
         rule: 'needs exactly one of "baseUrl" and "binding"',
         value: provider,
       })
@@ -131,13 +129,13 @@ function providerProblems(config: Config, switches: ConfigSwitches): ConfigProbl
     if (baseUrl === undefined) continue
     const rule = baseUrlRule(baseUrl, switches)
     if (rule !== null) {
-      problems.push({ path, rule, value: baseUrl })
+      problems.push({ path: place('baseUrl'), rule, value: baseUrl })
       continue
     }
     const host = hostText(baseUrl)
     if (credential.kind !== 'none' && credential.host !== host) {
       problems.push({
-        path: `providers.${name}.credential.host`,
+        path: place('credential', 'host'),
         rule: `must be the base URL's host "${host}": a credential is bound to one host`,
         value: credential.host,
       })
@@ -152,7 +150,18 @@ const publicHost = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a
 const privateSuffix = /(^|\.)(localhost|local|internal|lan|home|arpa|test|invalid|onion)$/
 
 /** A host that the environment names as a whole (an own server); its value is held to the same rules when it is filled in. */
-const wholeHostPlaceholder = /^(https:\/\/)\$\{[A-Z][A-Z0-9_]*\}(?=\/|$)/
+const wholeHostPlaceholder = /^(https:\/\/)\$\{([A-Z][A-Z0-9_]*)\}(?=\/|$)/
+
+/**
+ * The address of an operator's own server (`https://${OLLAMA_HOST}`) when the
+ * environment puts it on this machine: such a server speaks plain http. Null
+ * for every other address.
+ */
+export function ownLoopbackUrl(baseUrl: string, valueOf: (name: string) => unknown): string | null {
+  const value = valueOf(wholeHostPlaceholder.exec(baseUrl)?.[2] ?? '')
+  if (typeof value !== 'string' || !loopbackHost.test(value.replace(/:\d+$/, ''))) return null
+  return baseUrl.replace(/^https:/, 'http:')
+}
 
 /** The rule a base URL breaks, or null. `${NAME}` stands for one label or path segment and is checked as such. */
 export function baseUrlRule(baseUrl: string, switches: ConfigSwitches): string | null {
@@ -210,28 +219,4 @@ function versionOf(raw: unknown): string {
     low = Math.imul(low ^ code, 1597334677)
   }
   return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0')
-}
-
-function pathText(path: readonly PropertyKey[]): string {
-  const text = path
-    .map((part) => {
-      if (typeof part === 'number') return `[${part}]`
-      return /^[A-Za-z_$][\w$-]*$/.test(String(part)) ? `.${String(part)}` : `["${String(part)}"]`
-    })
-    .join('')
-  return text === '' ? 'the file' : text.replace(/^\./, '')
-}
-
-function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
-  let value = raw
-  for (const part of path) {
-    if (typeof value !== 'object' || value === null) return undefined
-    value = (value as Record<PropertyKey, unknown>)[part]
-  }
-  return value
-}
-
-function shortJson(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing'
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text
 }

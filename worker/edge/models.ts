@@ -9,6 +9,8 @@ export interface ModelEntry {
   readonly owned_by: string
   readonly context_length: number | null
   readonly pricing: Readonly<Record<string, string>> | null
+  /** Day the vendor switches the model off, YYYY-MM-DD; null where none is known. Of a route: the first of its targets to go. */
+  readonly retires_on: string | null
   readonly capabilities: readonly string[]
   /** Targets of a route in order, tier by tier; only on routes. */
   readonly targets?: readonly (readonly string[])[]
@@ -16,7 +18,8 @@ export interface ModelEntry {
 
 /** Routes first, then targets, then bare model ids; only what the tenant may name. */
 export function listModels(runtime: Runtime, tenant: string): ModelEntry[] {
-  const rights = runtime.config.tenants[tenant]
+  const { tenants } = runtime.config
+  const rights = Object.hasOwn(tenants, tenant) ? tenants[tenant] : undefined
   if (rights === undefined) return []
   const mayUse = (route: string) => rights.routes.includes('*') || rights.routes.includes(route)
   const routes = [...runtime.tiers.keys()].filter(mayUse).map((name) => routeEntry(name, runtime))
@@ -33,6 +36,7 @@ function routeEntry(name: string, runtime: Runtime): ModelEntry {
   const tiers = runtime.tiers.get(name) ?? []
   const all = tiers.flat().flatMap(({ target }) => runtime.targets.get(target) ?? [])
   const contexts = all.flatMap(({ facts }) => facts?.contextTokens ?? [])
+  const retirements = all.flatMap(({ facts }) => facts?.retiresOn ?? []).toSorted()
   const shared = all
     .map(capabilities)
     .reduce<string[] | null>(
@@ -46,6 +50,7 @@ function routeEntry(name: string, runtime: Runtime): ModelEntry {
     owned_by: 'switchyard',
     context_length: contexts.length === 0 ? null : Math.max(...contexts),
     pricing: null,
+    retires_on: retirements[0] ?? null,
     capabilities: shared ?? [],
     targets: tiers.map((tier) => tier.map(({ target }) => target)),
   }
@@ -59,6 +64,7 @@ function targetEntry(id: string, target: Target): ModelEntry {
     owned_by: target.provider.id,
     context_length: target.facts?.contextTokens ?? null,
     pricing: pricing(target.facts?.prices ?? null),
+    retires_on: target.facts?.retiresOn ?? null,
     capabilities: capabilities(target),
   }
 }

@@ -3,7 +3,13 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import type { ProviderAdapter } from '../providers/adapter.ts'
 import { adapterOf } from '../providers/index.ts'
 import type { ProviderConfig } from './config-schema.ts'
-import { baseUrlRule, ConfigurationError, fillPlaceholders, hostText } from './config.ts'
+import {
+  baseUrlRule,
+  ConfigurationError,
+  fillPlaceholders,
+  hostText,
+  ownLoopbackUrl,
+} from './config.ts'
 import {
   headerCredential,
   noCredential,
@@ -56,16 +62,15 @@ export function createProvider(id: string, config: ProviderConfig, variables: Va
     missing.push(name)
     return 'missing'
   }
-  const baseUrl = fillPlaceholders(config.baseUrl ?? '', text).replace(/\/+$/, '')
   const simulator = variables['SWITCHYARD_SIMULATOR_URL']
   const local = variables['SWITCHYARD_LOCAL'] === '1'
-  const rule =
-    missing.length > 0
-      ? null
-      : (baseUrlRule(baseUrl, { local }) ?? filledHostRule(config.baseUrl ?? '', baseUrl, text))
-  if (rule !== null)
-    throw new ConfigurationError(`providers.${id}.baseUrl, with its variables filled in, ${rule}`)
-  const credential = createCredential(config, new URL(baseUrl).host, text)
+  const template = config.baseUrl ?? ''
+  const own = local ? ownLoopbackUrl(template, (name) => variables[name]) : null
+  const baseUrl = fillPlaceholders(own ?? template, text).replace(/\/+$/, '')
+  if (missing.length === 0) checkFilledUrl(id, template, baseUrl, local, text)
+  const { host } = new URL(baseUrl)
+  const keyless = own !== null && isUnset(config, variables)
+  const credential = keyless ? noCredential(host) : createCredential(config, host, text)
   // Without its secrets a provider is played by the simulator, where one is running: local only.
   if (missing.length > 0 && typeof simulator === 'string' && local) {
     return simulated(id, adapter, config, simulator, regions)
@@ -75,11 +80,33 @@ export function createProvider(id: string, config: ProviderConfig, variables: Va
     adapter,
     baseUrl,
     credential: missing.length > 0 ? null : credential,
-    credentialId: missing.length > 0 ? null : credentialIdOf(config, variables),
+    credentialId: missing.length > 0 || keyless ? null : credentialIdOf(config, variables),
     binding: null,
     regions,
     missing,
   }
+}
+
+/** A variable that is filled in may break what the file kept: the address is checked again as it will be called. */
+function checkFilledUrl(
+  id: string,
+  template: string,
+  baseUrl: string,
+  local: boolean,
+  text: (name: string) => string,
+): void {
+  const broken = baseUrlRule(baseUrl, { local }) ?? filledHostRule(template, baseUrl, text)
+  if (broken === null) return
+  const path = `providers.${id}.baseUrl`
+  const rule = `with its variables filled in, ${broken}`
+  throw new ConfigurationError(`${path}: ${rule}`, [{ path, rule, value: baseUrl }])
+}
+
+/** True for a provider whose one secret nobody gave. */
+function isUnset({ credential }: ProviderConfig, variables: Variables): boolean {
+  if (credential.kind !== 'bearer' && credential.kind !== 'header') return false
+  const value = variables[credential.secret]
+  return typeof value !== 'string' || value === ''
 }
 
 /** A value such as `evil.example/` would end the host early, and the rest of it would become a path. */
@@ -130,6 +157,13 @@ function credentialIdOf({ credential }: ProviderConfig, variables: Variables): s
   return bytesToHex(sha256(utf8ToBytes(values.map(String).join('\n')))).slice(0, 8)
 }
 
+/**
+ * What the simulator is sent as a secret. Messages are scrubbed of the secret
+ * of their provider, so this must be a text that no message holds.
+ */
+const standInSecret = 'sim-5b1d0c7e93f84a26'
+
+/** Played as the adapter it has, whatever it is called: `/{provider}`, or `/{provider}~{adapter}`. */
 function simulated(
   id: string,
   adapter: ProviderAdapter,
@@ -137,11 +171,12 @@ function simulated(
   simulator: string,
   regions: readonly string[],
 ): Provider {
-  const credential = createCredential(config, new URL(simulator).host, () => 'simulated')
+  const credential = createCredential(config, new URL(simulator).host, () => standInSecret)
+  const played = id === adapter.id ? id : `${id}~${adapter.id}`
   return {
     id,
     adapter,
-    baseUrl: `${simulator}/${id}`,
+    baseUrl: `${simulator}/${played}`,
     credential,
     credentialId: null,
     binding: null,

@@ -1,7 +1,7 @@
 import type { Feature } from '../canonical/features.ts'
 import type { Candidate } from '../policy/candidate.ts'
 import type { NameSpace, WeightedTarget } from '../policy/resolve.ts'
-import { adapterFacts, modelFacts, type ModelFacts } from '../catalog/index.ts'
+import { adapterFacts, declaredFree, modelFacts, type ModelFacts } from '../catalog/index.ts'
 import type { AdapterTarget, ProviderAdapter } from '../providers/adapter.ts'
 import type { Config, RouteConfig } from './config-schema.ts'
 import { modelOfTarget, providerOfTarget } from './config.ts'
@@ -39,14 +39,14 @@ export function createRuntime(config: Config, version: string, variables: Variab
   )
   const targets = new Map<string, Target>()
   const models = new Map<string, string[]>()
-  for (const [name, { upstreamModel, catalogModel }] of Object.entries(config.targets)) {
+  for (const [name, { upstreamModel, catalogModel, free }] of Object.entries(config.targets)) {
     const provider = providers.get(providerOfTarget(name))
     if (provider === undefined)
       throw new Error(`target "${name}" names a provider that is not declared`)
     const model = modelOfTarget(name)
     const upstream = upstreamModel ?? model
-    const facts =
-      modelFacts(provider.id, catalogModel ?? upstream) ?? modelFacts(provider.id, model)
+    const known = factsOf(provider, [catalogModel ?? upstream, model])
+    const facts = free === true ? declaredFree(known, provider.id, model) : known
     targets.set(
       name,
       createTarget(
@@ -72,6 +72,20 @@ export function createRuntime(config: Config, version: string, variables: Variab
   )
   const routes = new Map(Object.entries(config.routes))
   return { config, version, targets, models, routes, tiers, spaces }
+}
+
+/** Adapters whose models the catalog files under another vendor's name. */
+const catalogNames: Readonly<Record<string, string>> = { 'azure-foundry': 'azure-openai' }
+
+/** Facts are filed by vendor: a provider that is called something else is found by its adapter. */
+function factsOf({ id, adapter }: Provider, models: readonly string[]): ModelFacts | null {
+  for (const vendor of [id, catalogNames[adapter.id] ?? adapter.id]) {
+    for (const model of models) {
+      const facts = modelFacts(vendor, model)
+      if (facts !== null) return facts
+    }
+  }
+  return null
 }
 
 /** What a tenant's `model` can mean. */
@@ -155,9 +169,12 @@ function createTarget(
       target: name,
       provider: provider.id,
       model,
-      features: featuresOf(provider.adapter, facts),
+      features: featuresOf(provider.adapter, adapterTarget, facts),
       contextTokens: facts?.contextTokens ?? null,
       maxOutputTokens: facts?.maxOutputTokens ?? null,
+      ...(provider.adapter.maxStopSequences === undefined
+        ? {}
+        : { maxStopSequences: provider.adapter.maxStopSequences }),
       inputUsdPerMillion: usdPerMillion(facts?.prices?.input),
       outputUsdPerMillion: usdPerMillion(facts?.prices?.output),
       wire: provider.adapter.wire,
@@ -172,11 +189,16 @@ function usdPerMillion(microUsd: number | undefined): number | null {
   return microUsd === undefined ? null : microUsd / 1_000_000
 }
 
-/** What the wire can carry, less what the catalog says this model cannot do. Unknown is not "cannot". */
-function featuresOf(adapter: ProviderAdapter, facts: ModelFacts | null): ReadonlySet<Feature> {
-  if (facts === null) return adapter.features
-  const known = adapterFacts(facts)
+/** What the wire can carry, less what its vendor or the catalog says this model cannot do. Unknown is not "cannot". */
+function featuresOf(
+  adapter: ProviderAdapter,
+  target: AdapterTarget,
+  facts: ModelFacts | null,
+): ReadonlySet<Feature> {
   const features = new Set(adapter.features)
+  for (const lost of adapter.lacks?.(target) ?? []) features.delete(lost)
+  if (facts === null) return features
+  const known = adapterFacts(facts)
   const without = (fact: boolean | undefined, ...lost: readonly Feature[]) => {
     if (fact === false) for (const feature of lost) features.delete(feature)
   }
@@ -193,6 +215,9 @@ function featuresOf(adapter: ProviderAdapter, facts: ModelFacts | null): Readonl
   without(known.jsonSchema, 'jsonSchema')
   without(known.pdfInput, 'fileBase64', 'fileUrl')
   without(known.audioInput, 'audioInput')
+  without(known.videoInput, 'videoInput')
+  without(known.audioOutput, 'audioOutput', 'audioHistory')
+  without(known.imageOutput, 'imageOutput')
   without(known.prefill, 'prefill')
   without(known.reasoning, 'reasoning')
   return features

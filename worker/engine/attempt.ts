@@ -2,7 +2,7 @@ import { isMeaningful, type CanonicalEvent } from '../canonical/events.ts'
 import { failure, type Failure } from '../canonical/failure.ts'
 import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { Target } from '../edge/runtime.ts'
-import type { Feature, ProviderAdapter, UpstreamCall } from '../providers/adapter.ts'
+import type { Changed, Feature, ProviderAdapter, UpstreamCall } from '../providers/adapter.ts'
 import type { EventDecoder } from '../streams/event-decoder.ts'
 import { StreamDecoder } from '../streams/stream-decoder.ts'
 import { AttemptControl } from './attempt-control.ts'
@@ -52,10 +52,15 @@ type TriedAttempt =
     }
   | { readonly kind: 'stream'; readonly stream: OpenStream }
 
-/** `unhonoured`: what this model refuses although its wire format carries it; it was not sent. */
+/** What this model refuses although its wire format carries it and was not sent, and what was sent otherwise than asked. */
+interface Departed {
+  readonly unhonoured: readonly Feature[]
+  readonly changed: readonly Changed[]
+}
+
 export type AttemptResult =
   | Extract<TriedAttempt, { kind: 'failed' }>
-  | (Exclude<TriedAttempt, { kind: 'failed' }> & { readonly unhonoured: readonly Feature[] })
+  | (Exclude<TriedAttempt, { kind: 'failed' }> & Departed)
 
 /** Error bodies are read up to here, bytes. */
 const maxErrorBytes = 65_536
@@ -79,9 +84,10 @@ export async function attempt(
     : ([limits.answerTimeoutMs, 'answer'] as const)
   control.arm(limitMs, cause)
   const result = await tryAttempt(call, request, target, relay, control, ports)
-  if (result.kind === 'stream') return { ...result, unhonoured: call.unhonoured ?? [] }
+  const departed = { unhonoured: call.unhonoured ?? [], changed: call.changed ?? [] }
+  if (result.kind === 'stream') return { ...result, ...departed }
   control.release()
-  if (result.kind === 'whole') return { ...result, unhonoured: call.unhonoured ?? [] }
+  if (result.kind === 'whole') return { ...result, ...departed }
   // A failed call may still be sending: its body is given up, not left to the collector.
   control.stop(cause)
   return { ...result, failure: withoutSecret(result.failure, target) }
@@ -159,7 +165,7 @@ async function refusal(
 }
 
 /** `retry-after` as an HTTP date needs a clock, which adapters do not have. */
-function withRetryDate(
+export function withRetryDate(
   read: Failure,
   headers: ReadonlyMap<string, string>,
   nowMs: number,

@@ -1,6 +1,5 @@
 import type { ChoiceFinish } from '../canonical/events.ts'
 import { errorOfFailures, gatewayError, type GatewayError } from '../canonical/errors.ts'
-import type { Feature } from '../canonical/features.ts'
 import type { Usage } from '../canonical/usage.ts'
 import { costNanoUsd } from '../catalog/index.ts'
 import type { Dialect, RenderContext } from '../dialects/dialect.ts'
@@ -10,6 +9,7 @@ import type { PlannedStep } from '../policy/plan.ts'
 import type { Caller } from './caller.ts'
 import { OutputCheck } from './output-check.ts'
 import type { PlannedRequest } from './plan-request.ts'
+import { departuresOf, isShortened } from './departures.ts'
 import type { Ports } from './ports.ts'
 import type { AttemptRecord, Ending, RequestRecord } from './record.ts'
 import type { RunResult } from './run-plan.ts'
@@ -52,6 +52,7 @@ export class Exchange {
   #called: Called | null = null
   #requestedModel: string | null = null
   #warnings: string[] = []
+  #shortened = false
   #settled = false
 
   constructor(
@@ -99,17 +100,9 @@ export class Exchange {
       }
       this.called({ step, reason, attempts: [...records, last], firstTokenMs })
     }
-    const refused = result.kind === 'answered' ? result.answer.unhonoured : []
-    const dropped = [...result.step.warnings, ...refused.map((one) => this.#paramOf(one))]
-    if (dropped.length > 0)
-      this.#warnings.push(`${result.step.target} does not know ${dropped.join(', ')}; not sent`)
-  }
-
-  /** The caller's own field for a feature of the request. */
-  #paramOf(feature: Feature): string {
-    const facts = this.#planned?.plan.facts
-    const asked = [...(facts?.needs ?? []), ...(facts?.wishes ?? [])]
-    return asked.find((one) => one.feature === feature)?.param ?? feature
+    if (this.#planned === null) return
+    this.#warnings.push(...departuresOf(result, this.#planned))
+    this.#shortened ||= isShortened(result)
   }
 
   called(called: Called): void {
@@ -214,7 +207,8 @@ export class Exchange {
     // A stream that begins with heartbeats does not know yet; the record will.
     if (called !== null || this.#settled)
       headers['x-switchyard-attempts'] = String(called?.attempts.length ?? 0)
-    if (this.#planned?.shortened === true) headers['x-switchyard-degraded'] = 'shorter'
+    if (this.#planned?.shortened === true || this.#shortened)
+      headers['x-switchyard-degraded'] = 'shorter'
     if (this.#warnings.length > 0)
       headers['x-switchyard-warning'] = headerText(this.#warnings.join('; '))
     headers['server-timing'] = this.#serverTiming()

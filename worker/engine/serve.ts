@@ -1,15 +1,17 @@
-import { gatewayError, invalidRequest, type GatewayError } from '../canonical/errors.ts'
+import { gatewayError, type GatewayError } from '../canonical/errors.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
 import { answerStream } from './answer-stream.ts'
 import { answerWhole } from './answer-whole.ts'
+import { readDeadlineMs } from './deadline.ts'
 import type { Exchange } from './exchange.ts'
 import type { Caller } from './caller.ts'
 import { planRequest } from './plan-request.ts'
 import type { PlannedStep } from '../policy/plan.ts'
 import type { Ports } from './ports.ts'
 import { readBody } from './read-body.ts'
+import { readRequest } from './read-request.ts'
 import { runPlan } from './run-plan.ts'
 
 /** Answers one chat request. Read this function first: the whole gateway is on this page. */
@@ -25,18 +27,12 @@ export async function serve(
   const body = await readBody(inbound, ports.runtime.config.limits)
   if (!body.ok) return exchange.refuse(body.error)
 
-  const parsed = dialect.parse(body.value)
+  const parsed = readRequest(dialect.parse(body.value), dialect, inbound.headers)
   if (!parsed.ok) return exchange.refuse(parsed.error)
   exchange.named(parsed.value.model)
 
-  const deadlineMs = readDeadline(inbound.headers)
-  if (Number.isNaN(deadlineMs))
-    return exchange.refuse(
-      invalidRequest(
-        'x-switchyard-deadline-ms: must be a whole number of milliseconds above 0',
-        'x-switchyard-deadline-ms',
-      ),
-    )
+  const deadlineMs = readDeadlineMs(inbound.headers)
+  if (typeof deadlineMs !== 'number') return exchange.refuse(deadlineMs)
 
   const planned = planRequest(parsed.value, caller, ports)
   if (!planned.ok) return exchange.refuse(planned.error)
@@ -88,11 +84,4 @@ function shed(
   return gatewayError('no_healthy_target', 503, `no target is healthy now (${target}: ${reason})`, {
     retryAfterMs,
   })
-}
-
-/** `x-switchyard-deadline-ms`: infinite when absent, NaN when it is no positive whole number. */
-function readDeadline(headers: Headers): number {
-  const text = headers.get('x-switchyard-deadline-ms')
-  if (text === null) return Infinity
-  return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : Number.NaN
 }

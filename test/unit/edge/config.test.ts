@@ -152,8 +152,86 @@ describe('readConfig()', () => {
       'providers.openai.baseUrl: must be https',
     ],
     ['no object', 7, 'the file'],
+    [
+      'a name that is none',
+      file((d) => {
+        d.routes['Chat X'] = { tiers: [['gpt-4.1@openai']] }
+      }),
+      'routes["Chat X"]: a name is made of lower-case letters, digits, ".", "_" and "-", at most 64 of them (found "Chat X")',
+    ],
+    [
+      'a target without a provider',
+      file((d) => {
+        d.targets['gpt-4.1'] = {}
+      }),
+      'targets["gpt-4.1"]: a target is named "model@provider" (found "gpt-4.1")',
+    ],
+    [
+      'a tier of something else',
+      file((d) => {
+        d.routes['chat'] = { tiers: [[5]] }
+      }),
+      'routes.chat.tiers[0][0]: must be "model@provider", or an object with "target" and "weight" (found 5)',
+    ],
+    [
+      'a tier entry that lacks its target',
+      file((d) => {
+        d.routes['chat'] = { tiers: [[{ weight: 1 }]] }
+      }),
+      'routes.chat.tiers[0][0].target: ',
+    ],
+    [
+      'a field at the top that nobody knows',
+      { ...file(), routez: { chat: 1 } },
+      'routez: is no field that is known here (found {"chat":1})',
+    ],
+    [
+      'several fields that nobody knows, each at its place',
+      { ...file(), one: 1, two: 2 },
+      'two: is no field that is known here (found 2)',
+    ],
+    [
+      'a provider that only every object has',
+      file((d) => {
+        d.targets['x@constructor'] = {}
+      }),
+      'targets["x@constructor"]: names a provider that is not declared (found "constructor")',
+    ],
+    [
+      'a route that only every object has',
+      file((d) => {
+        d.tenants['demo'] = { routes: ['constructor'] }
+      }),
+      'tenants.demo.routes[0]: names a route that is not declared (found "constructor")',
+    ],
+    [
+      'a place whose name needs quotes',
+      file((d) => {
+        d.routes['4.1'] = { tiers: [['gpt-9@openai']] }
+      }),
+      'routes["4.1"].tiers[0][0]: names a target that is not declared (found "gpt-9@openai")',
+    ],
+    [
+      'nobody who may call',
+      file((d) => {
+        d.tenants = {}
+      }),
+      'tenants: must name at least one tenant (found {})',
+    ],
+    ...['https://App.example', 'https://app.example/', 'app.example', 'https://', 'null'].map(
+      (origin): [string, unknown, string] => [
+        `the origin ${origin}`,
+        { ...file(), cors: { origins: ['*', origin] } },
+        `cors.origins[1]: must be an origin such as "https://app.example" (lower case, no path, no default port), or "*" (found "${origin}")`,
+      ],
+    ),
   ])('refuses %s and says where', (_name, raw, expected) => {
     expect(problems(raw)).toContain(expected)
+  })
+
+  it('takes origins as browsers send them', () => {
+    const origins = ['https://app.example', 'http://localhost:5173', 'tauri://localhost', '*']
+    expect(problems({ ...file(), cors: { origins } })).toBe('')
   })
 
   it('gives the same version to the same content and another to any change', () => {

@@ -16,7 +16,8 @@ describe('listModels()', () => {
     expect(listModels(runtime, 'narrow').map(({ id }) => id)).toEqual(['chat'])
     const all = listModels(runtime, 'demo').map(({ id }) => id)
     expect(all).toEqual(expect.arrayContaining(['chat', 'secret', 'gpt-4.1@openai', 'gpt-4.1']))
-    expect(listModels(runtime, 'nobody')).toEqual([])
+    for (const stranger of ['nobody', 'constructor'])
+      expect(listModels(runtime, stranger)).toEqual([])
   })
 
   it('lists a bare model once', () => {
@@ -31,6 +32,16 @@ describe('listModels()', () => {
     expect(pricing?.['completion']).toBe('0.000008')
     expect(entry('m@backup')?.pricing).toBeNull()
     expect(entry('m@backup')?.context_length).toBeNull()
+  })
+
+  it('says when a model is switched off, and of a route which of its targets goes first', () => {
+    const entry = (id: string) => listModels(runtime, 'demo').find((one) => one.id === id)
+    const day = runtime.targets.get('claude-sonnet-4-5@anthropic')?.facts?.retiresOn
+    expect(day).toMatch(/^20\d\d-\d\d-\d\d$/)
+    for (const id of ['claude-sonnet-4-5@anthropic', 'claude-sonnet-4-5', 'secret'])
+      expect(entry(id)?.retires_on).toBe(day)
+    expect(entry('gpt-4.1@openai')?.retires_on).toBeNull()
+    expect(entry('chat')?.retires_on).toBeNull()
   })
 
   it('gives a route the capabilities that all its targets share, and its tiers', () => {

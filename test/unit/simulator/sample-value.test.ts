@@ -78,6 +78,32 @@ describe('sampleValue()', () => {
     })
   })
 
+  it.each<[string, object]>([
+    ['refers to itself and to nothing else', { $ref: '#' }],
+    [
+      'refers to itself round a corner',
+      { $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } } },
+    ],
+    ['requires itself', { type: 'object', properties: { a: { $ref: '#' } }, required: ['a'] }],
+    [
+      'requires itself twice',
+      {
+        type: 'object',
+        properties: { a: { $ref: '#' }, b: { $ref: '#' } },
+        required: ['a', 'b'],
+      },
+    ],
+    ['is a list of itself', { type: 'array', items: { $ref: '#' }, minItems: 3 }],
+    ['is all of itself', { allOf: [{ $ref: '#' }] }],
+    ['is any of itself', { anyOf: [{ $ref: '#' }, { $ref: '#' }] }],
+    ['asks for a list that no one can hold', { type: 'array', minItems: 4_000_000_000 }],
+    ['asks for a text that no one can hold', { type: 'string', minLength: 4_000_000_000 }],
+  ])('comes to an end where a schema %s', (_name, schema) => {
+    const started = performance.now()
+    expect(JSON.stringify(sampleValue(schema)).length).toBeLessThan(200_000)
+    expect(performance.now() - started).toBeLessThan(500)
+  })
+
   it('gives the same value every time', () => {
     expect(sampleValue(schemas['nested objects'])).toEqual(sampleValue(schemas['nested objects']))
   })

@@ -1,0 +1,37 @@
+import type { Field } from '../canonical/features.ts'
+import type { RequestFacts } from '../policy/classify.ts'
+import { nameOf } from '../policy/field-names.ts'
+import type { PlannedRequest } from './plan-request.ts'
+import type { RunResult } from './run-plan.ts'
+
+/**
+ * What the target that was asked did not get of the request, or got otherwise:
+ * one sentence for each way, in the caller's own words for their fields.
+ */
+export function departuresOf({ step, ...result }: RunResult, planned: PlannedRequest): string[] {
+  const { unhonoured, changed } =
+    result.kind === 'answered' ? result.answer : { unhonoured: [], changed: [] }
+  const named = (field: Field) => callerName(field, planned)
+  const dropped = new Set([...step.warnings, ...unhonoured.map(named)])
+  const sentences = changed.map(
+    ({ field, sentAs }) => `${named(field)} sent to ${step.target} as ${sentAs}`,
+  )
+  if (dropped.size === 0) return sentences
+  return [`${step.target} does not know ${[...dropped].join(', ')}; not sent`, ...sentences]
+}
+
+/** The answer has fewer tokens to end in than the caller allowed. */
+export function isShortened(result: RunResult): boolean {
+  return (
+    result.kind === 'answered' &&
+    result.answer.changed.some(({ field }) => field === 'maxOutputTokens')
+  )
+}
+
+function callerName(field: Field, { request, plan }: PlannedRequest): string {
+  return askedAs(field, plan.facts) ?? nameOf(request, field)
+}
+
+function askedAs(field: Field, { needs, preferred, wishes }: RequestFacts): string | undefined {
+  return [...needs, ...preferred, ...wishes].find(({ feature }) => feature === field)?.param
+}
