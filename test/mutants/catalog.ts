@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts'
 const load = ['test/unit/catalog/load.test.ts'] as const
 const price = ['test/unit/catalog/price.test.ts'] as const
 const alias = ['test/unit/catalog/alias.test.ts'] as const
+const runtime = ['test/unit/edge/runtime-invariants.test.ts'] as const
 
 /** Prices: what must not be loaded, and what an answer costs. */
 export const catalogMutants: readonly Mutant[] = [
@@ -104,5 +105,23 @@ export const catalogMutants: readonly Mutant[] = [
     replace: 'return base === null ? null : same(base)\n}\n\nfunction resolveDated',
     killedBy: alias,
     why: 'A regional profile of Bedrock is charged at the price of another region.',
+  },
+  {
+    id: 'renamed-provider-without-a-price',
+    invariant: 'catalog',
+    file: 'worker/edge/runtime.ts',
+    find: 'for (const vendor of [id, catalogNames[adapter.id] ?? adapter.id]) {',
+    replace: 'for (const vendor of [id]) {',
+    killedBy: runtime,
+    why: 'A provider called openai-eu has no price, no window and no limits.',
+  },
+  {
+    id: 'declared-free-is-unpriced',
+    invariant: 'catalog',
+    file: 'worker/edge/runtime.ts',
+    find: 'const facts = free === true ? declaredFree(known, provider.id, model) : known',
+    replace: 'const facts = free === true ? known : known',
+    killedBy: runtime,
+    why: "The operator's own server is a model without a price, which budgets will refuse.",
   },
 ]

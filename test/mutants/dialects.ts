@@ -8,6 +8,8 @@ const chatParse = ['test/unit/dialects/openai-chat/parse.test.ts'] as const
 const messages = ['test/unit/dialects/anthropic-messages/render.test.ts'] as const
 const messagesParse = ['test/unit/dialects/anthropic-messages/parse.test.ts'] as const
 const plainParse = ['test/unit/dialects/parse-plain.test.ts'] as const
+const betas = ['test/unit/dialects/anthropic-messages/betas.test.ts'] as const
+const everyField = ['test/unit/providers/every-field.test.ts'] as const
 const hostile = ['test/unit/dialects/hostile-bodies.test.ts'] as const
 const chatStream = 'worker/dialects/openai-chat/render-stream.ts'
 const messageStream = 'worker/dialects/anthropic-messages/render-stream.ts'
@@ -221,5 +223,68 @@ export const dialectMutants: readonly Mutant[] = [
     replace: 'if (!isBetween(value, 0, 3)) return null',
     killedBy: plainParse,
     why: 'A temperature that the schema refuses goes out to the provider.',
+  },
+  {
+    id: 'beta-header-dropped',
+    invariant: 'S6 fidelity',
+    file: 'worker/dialects/anthropic-messages/betas.ts',
+    find: 'betas: [...new Set([...inBody, ...names])]',
+    replace: 'betas: inBody',
+    killedBy: betas,
+    why: "What the official client's `betas` ask for never reaches Anthropic.",
+  },
+  {
+    id: 'beta-of-any-characters',
+    invariant: 'caps',
+    file: 'worker/dialects/anthropic-messages/betas.ts',
+    find: 'const isSound = value.length <= maxCharacters && names.every((name) => token.test(name))',
+    replace: 'const isSound = true',
+    killedBy: betas,
+    why: 'A header of the caller goes on to the provider unread.',
+  },
+  {
+    id: 'beta-in-body-unread',
+    invariant: 'caps',
+    file: 'worker/dialects/anthropic-messages/betas.ts',
+    find: 'const name = () => z.string().regex(token)',
+    replace: 'const name = () => z.string()',
+    killedBy: betas,
+    why: 'A line break in a body becomes a broken header, and looks like a provider that is down.',
+  },
+  {
+    id: 'chat-choice-without-tools',
+    invariant: 'S6 fidelity',
+    file: 'worker/dialects/openai-chat/schema-tools.ts',
+    find: "if (offered.size === 0) return 'asks for a tool, and no tools are given'",
+    replace: '',
+    killedBy: chatParse,
+    why: 'A forced tool that is not there is forgotten in silence.',
+  },
+  {
+    id: 'messages-choice-without-tools',
+    invariant: 'S6 fidelity',
+    file: 'worker/dialects/anthropic-messages/schema.ts',
+    find: "if (offered.length === 0) return 'asks for a tool, and no tools are given'",
+    replace: '',
+    killedBy: messagesParse,
+    why: 'A forced tool that is not there is forgotten in silence.',
+  },
+  {
+    id: 'nobody-is-a-wish',
+    invariant: 'S10 liveness',
+    file: 'worker/dialects/shared/preferences.ts',
+    find: 'names === null || names === undefined || names.length === 0 ? undefined : names',
+    replace: 'names ?? undefined',
+    killedBy: chatParse,
+    why: '`provider.only: []` refuses every target.',
+  },
+  {
+    id: 'mark-without-a-place',
+    invariant: 'S6 fidelity',
+    file: 'worker/dialects/openai-chat/parse-messages.ts',
+    find: "if (last === -1) notes.add('messages', index, 'cache_control')",
+    replace: '',
+    killedBy: everyField,
+    why: 'A cache mark on a message that can hold none disappears in silence.',
   },
 ]

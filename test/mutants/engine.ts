@@ -7,6 +7,7 @@ const carry = ['test/unit/engine/carry-invariants.test.ts'] as const
 const exchange = ['test/unit/engine/exchange-invariants.test.ts'] as const
 const body = ['test/unit/engine/body-invariants.test.ts'] as const
 const watch = ['test/unit/engine/watch-invariants.test.ts'] as const
+const count = ['test/unit/engine/count-tokens.test.ts'] as const
 
 /** Carrying a plan out: retries, limits, commit, endings, settling. */
 export const engineMutants: readonly Mutant[] = [
@@ -689,5 +690,41 @@ export const engineMutants: readonly Mutant[] = [
     replace: 'the body is not valid JSON${String(cause)}`',
     killedBy: body,
     why: "V8's message quotes the prompt around the mistake.",
+  },
+  {
+    id: 'count-without-deadline',
+    invariant: 'S10 liveness',
+    file: 'worker/engine/serve-count-tokens.ts',
+    find: 'startedMs + Math.min(settings.timeouts.deadlineMs, deadlineMs)',
+    replace: 'startedMs + Infinity',
+    killedBy: count,
+    why: 'A count of tokens goes on for half a minute behind a deadline of a second.',
+  },
+  {
+    id: 'count-deadline-not-shared',
+    invariant: 'S10 liveness',
+    file: 'worker/engine/serve-count-tokens.ts',
+    find: 'leftMs / (steps.length - index)',
+    replace: 'leftMs',
+    killedBy: count,
+    why: 'A silent first choice uses up the whole deadline of a count.',
+  },
+  {
+    id: 'count-forgets-the-date',
+    invariant: 'S10 liveness',
+    file: 'worker/engine/serve-count-tokens.ts',
+    find: 'withoutSecret(withRetryDate(refused, headers, ports.nowMs()), target)',
+    replace: 'withoutSecret(refused, target)',
+    killedBy: count,
+    why: 'A caller comes back at once although the provider said when.',
+  },
+  {
+    id: 'count-hides-who-failed',
+    invariant: 'S9 explanation',
+    file: 'worker/engine/serve-count-tokens.ts',
+    find: "return [reason, ...before].join('; ')",
+    replace: 'return before.length > 3 ? reason : reason',
+    killedBy: count,
+    why: 'The third target counts, and the header does not say what became of the first two.',
   },
 ]

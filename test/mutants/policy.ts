@@ -3,6 +3,10 @@ import type { Mutant } from './mutant.ts'
 const health = ['test/unit/policy/health.test.ts'] as const
 const plan = ['test/unit/policy/plan.test.ts'] as const
 const resolve = ['test/unit/policy/resolve.test.ts'] as const
+const classified = ['test/unit/policy/classify.test.ts'] as const
+const everyField = ['test/unit/providers/every-field.test.ts'] as const
+const departures = ['test/unit/engine/departures.test.ts'] as const
+const runtime = ['test/unit/edge/runtime-invariants.test.ts'] as const
 const replay = ['test/unit/policy/replay.test.ts'] as const
 
 /** Who may and can answer, in which order, and why: the same every time it is asked again. */
@@ -258,5 +262,113 @@ export const policyMutants: readonly Mutant[] = [
     replace: 'const lack = facts.preferred.find(({ feature }) => candidate.features.has(feature))',
     killedBy: ['test/unit/policy/plan.test.ts'],
     why: 'The target that can be held to one tool call is the one that is left out.',
+  },
+  {
+    id: 'short-answer-first',
+    invariant: 'S6 fidelity',
+    file: 'worker/policy/filter.ts',
+    find: 'if (most === null || asked === null || asked <= most) return null',
+    replace: 'if (most !== undefined) return null',
+    killedBy: plan,
+    why: 'A model that gives half of the answer is asked while another gives all of it.',
+  },
+  {
+    id: 'stops-beyond-limit',
+    invariant: 'S6 fidelity',
+    file: 'worker/policy/filter.ts',
+    find: 'if (most === undefined || facts.stopSequences <= most) return null',
+    replace: 'if (facts.stopSequences >= 0) return null',
+    killedBy: plan,
+    why: 'Five stop sequences go to a wire that refuses more than four.',
+  },
+  {
+    id: 'uploaded-file-anywhere',
+    invariant: 'S6 fidelity',
+    file: 'worker/policy/content-needs.ts',
+    find: 'if (source.wire !== undefined) asked.bind(source.wire, path(), true)',
+    replace: '',
+    killedBy: [...plan, ...classified],
+    why: "One vendor's file id is looked up in another's account.",
+  },
+  {
+    id: 'tool-picture-of-any-kind',
+    invariant: 'S6 fidelity',
+    file: 'worker/policy/content-needs.ts',
+    find: "asked.need('toolResultImages', path)\n  blockNeeds(block, path, asked)",
+    replace: "return asked.need('toolResultImages', path)\n  blockNeeds(block, path, asked)",
+    killedBy: [...classified, ...everyField],
+    why: 'A picture by URL from a tool goes to a provider that cannot fetch it.',
+  },
+  {
+    id: 'empty-metadata-is-a-wish',
+    invariant: 'S6 fidelity',
+    file: 'worker/policy/classify.ts',
+    find: "asked.wish('metadata', Object.keys(request.metadata ?? {}).length > 0)",
+    replace: "asked.wish('metadata', request.metadata !== undefined)",
+    killedBy: classified,
+    why: '`metadata: {}` is warned of, and require_parameters refuses for it.',
+  },
+  {
+    id: 'system-counts-as-message',
+    invariant: 'S6 fidelity',
+    file: 'worker/policy/content-needs.ts',
+    find: '`messages[${index - inOtherFields}]`',
+    replace: '`messages[${index}]`',
+    killedBy: [...classified, ...everyField],
+    why: "Warnings name the message behind the one they mean, for every caller with Anthropic's `system`.",
+  },
+  {
+    id: 'caller-called-otherwise',
+    invariant: 'S6 fidelity',
+    file: 'worker/policy/field-names.ts',
+    find: 'return fields?.[field] ?? otherwise',
+    replace: 'return otherwise',
+    killedBy: [...classified, ...everyField],
+    why: 'Warnings and errors name fields that the caller never sent.',
+  },
+  {
+    id: 'change-called-unsent',
+    invariant: 'S6 fidelity',
+    file: 'worker/engine/departures.ts',
+    find: 'if (dropped.size === 0) return sentences',
+    replace: 'if (dropped.size === 0) return []',
+    killedBy: departures,
+    why: 'A temperature of 1.7 is sent as 1, and nobody says so.',
+  },
+  {
+    id: 'shorter-without-a-word',
+    invariant: 'S6 fidelity',
+    file: 'worker/engine/departures.ts',
+    find: "field === 'maxOutputTokens'",
+    replace: "field === 'betas'",
+    killedBy: departures,
+    why: 'An answer that got a lower limit carries no x-switchyard-degraded.',
+  },
+  {
+    id: 'silence-is-cannot',
+    invariant: 'catalog',
+    file: 'worker/catalog/index.ts',
+    find: 'if (input.length < 2) return {}',
+    replace: '',
+    killedBy: runtime,
+    why: 'Models that see are kept from images because their source does not say that they do.',
+  },
+  {
+    id: 'partial-list-is-whole',
+    invariant: 'catalog',
+    file: 'worker/catalog/index.ts',
+    find: 'if (source.package === piAi) return { vision }',
+    replace: '',
+    killedBy: runtime,
+    why: 'Gemini behind OpenRouter is kept from audio because the list at hand has images only.',
+  },
+  {
+    id: 'model-lacks-nothing',
+    invariant: 'S6 fidelity',
+    file: 'worker/edge/runtime.ts',
+    find: 'for (const lost of adapter.lacks?.(target) ?? []) features.delete(lost)',
+    replace: '',
+    killedBy: runtime,
+    why: 'Stop sequences go to gpt-5-mini, which refuses them (recorded).',
   },
 ]

@@ -9,6 +9,9 @@ const openai = [
 const calls = ['test/unit/providers/openai/tool-call-assembler.test.ts'] as const
 const gemini = ['test/unit/providers/gemini/decode.test.ts'] as const
 const bedrock = ['test/unit/providers/bedrock/decode.test.ts'] as const
+const everyField = ['test/unit/providers/every-field.test.ts'] as const
+const limit = ['test/unit/providers/output-limit.test.ts'] as const
+const departures = ['test/unit/providers/departures.test.ts'] as const
 const failures = ['test/unit/providers/failures.test.ts'] as const
 
 /** Reading answers: endings, errors inside a 200, what counts mean, and what a provider's words become. */
@@ -328,5 +331,86 @@ export const providerMutants: readonly Mutant[] = [
     replace: '',
     killedBy: failures,
     why: "A proxy's web page, with host names in it, becomes the caller's error message.",
+  },
+  {
+    id: 'limit-beyond-the-model',
+    invariant: 'S6 fidelity',
+    file: 'worker/providers/departures.ts',
+    find: 'if (asked === undefined || most === undefined || asked <= most) return asked',
+    replace: 'if (asked !== undefined || most === undefined) return asked',
+    killedBy: limit,
+    why: 'A limit that the model cannot reach is sent, and the provider refuses the request.',
+  },
+  {
+    id: 'limit-cut-in-silence',
+    invariant: 'S6 fidelity',
+    file: 'worker/providers/departures.ts',
+    find: "departures.change('maxOutputTokens', `${most}, the most this model gives`)",
+    replace: '',
+    killedBy: limit,
+    why: 'An answer is cut to the limit of the model, and nobody says so.',
+  },
+  {
+    id: 'budget-beyond-the-limit',
+    invariant: 'S6 fidelity',
+    file: 'worker/providers/anthropic/encode-request.ts',
+    find: 'return { ...reasoning, budgetTokens: fitting }',
+    replace: 'return reasoning',
+    killedBy: limit,
+    why: 'The limit is cut below the budget for thinking, and Anthropic refuses the request.',
+  },
+  {
+    id: 'clamped-is-called-unsent',
+    invariant: 'S6 fidelity',
+    file: 'worker/providers/anthropic/encode-request.ts',
+    find: "if (warm) departures.change('temperature', '1')",
+    replace: "if (warm) departures.leave('temperature')",
+    killedBy: ['test/unit/providers/anthropic/encode.test.ts'],
+    why: 'A temperature of 1.7 is sent as 1, and the warning says that none was.',
+  },
+  {
+    id: 'thinker-takes-sampling',
+    invariant: 'S6 fidelity',
+    file: 'worker/providers/openai/encode-request.ts',
+    find: 'if (isFree) return value',
+    replace: 'if (isFree || value !== undefined) return value',
+    killedBy: ['test/unit/providers/openai/gpt-models.test.ts'],
+    why: 'A temperature goes to gpt-5, which refuses the request for it.',
+  },
+  {
+    id: 'proof-dropped-in-silence',
+    invariant: 'S6 fidelity',
+    file: 'worker/providers/foreign-proof.ts',
+    find: "else departures.change('thoughts', withoutProof)",
+    replace: 'else void 0',
+    killedBy: everyField,
+    why: "Another vendor's thinking loses its proof on the way to Gemini or DeepSeek, and nobody says so.",
+  },
+  {
+    id: 'part-called-all',
+    invariant: 'S6 fidelity',
+    file: 'worker/providers/departures.ts',
+    find: 'if (this.#kept.has(feature)) changed.set(feature, partOfItsLike)',
+    replace: 'if (this.#left.size < 0) changed.set(feature, partOfItsLike)',
+    killedBy: departures,
+    why: 'One cache mark of two is sent, and the warning says that none was.',
+  },
+  {
+    id: 'cache-mark-dropped-in-silence',
+    invariant: 'S6 fidelity',
+    file: 'worker/providers/openai/encode-parts.ts',
+    find: "options.departures.leave('cacheMarks')\n    return {}",
+    replace: 'return {}',
+    killedBy: everyField,
+    why: 'A model that takes no cache marks is sent none, and nobody says so.',
+  },
+  {
+    id: 'gemini-claims-strict-tools',
+    invariant: 'S6 fidelity',
+    file: 'worker/providers/gemini/adapter.ts',
+    find: "  'toolErrors',\n  'thoughts',",
+    replace: "  'toolErrors',\n  'strictTools',\n  'thoughts',",
+    killedBy: everyField,
+    why: '`strict` is dropped on the way to Gemini as if it held there.',
   },
 ]

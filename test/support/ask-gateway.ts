@@ -105,7 +105,10 @@ export function read(
   return { status, headers, raw, stream, durationMs, ...found }
 }
 
-type Found = Pick<Seen, 'text' | 'ended' | 'error' | 'afterError' | 'afterEnd' | 'broken' | 'heartbeats'>
+type Found = Pick<
+  Seen,
+  'text' | 'ended' | 'error' | 'afterError' | 'afterEnd' | 'broken' | 'heartbeats'
+>
 
 const nothing: Found = {
   text: '',

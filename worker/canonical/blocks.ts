@@ -8,8 +8,8 @@
 export type MediaSource =
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'base64'; readonly mediaType: string; readonly data: string }
-  /** A file uploaded to the provider before: the id means something to that provider only. */
-  | { readonly kind: 'id'; readonly id: string }
+  /** A file uploaded to a provider before: the id means something there only, and `wire` is the format it came in. */
+  | { readonly kind: 'id'; readonly id: string; readonly wire?: Wire }
   /** Plain text handed over as a document. */
   | { readonly kind: 'text'; readonly mediaType: string; readonly text: string }
 
@@ -67,11 +67,13 @@ export interface AudioBlock {
   readonly source: MediaSource
   /** Container name as OpenAI spells it: `wav`, `mp3`, ... */
   readonly format?: string
+  readonly cache?: CacheMark
 }
 
 export interface VideoBlock {
   readonly type: 'video'
   readonly source: MediaSource
+  readonly cache?: CacheMark
 }
 
 export interface FileBlock {
@@ -123,6 +125,7 @@ export interface ToolResultBlock {
 export interface RefusalBlock {
   readonly type: 'refusal'
   readonly text: string
+  readonly cache?: CacheMark
 }
 
 /** Audio or an image that the model made. */

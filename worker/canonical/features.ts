@@ -7,6 +7,7 @@ export type Feature =
   | 'toolChoiceAllowed'
   | 'singleToolCall'
   | 'customTools'
+  | 'strictTools'
   | 'imageUrl'
   | 'imageBase64'
   | 'audioInput'
@@ -16,9 +17,21 @@ export type Feature =
   | 'fileId'
   | 'fileText'
   | 'toolResultImages'
+  /** A tool result marked as an error. */
+  | 'toolErrors'
+  | 'imageDetail'
+  | 'documentTitles'
+  | 'documentContext'
+  /** The name of a participant, beside the role. */
+  | 'participantNames'
+  /** The model's earlier thinking, whole: its text and the proof of who thought it. */
+  | 'thoughts'
+  /** Audio of an earlier answer, by the id its provider gave it. */
+  | 'audioHistory'
   | 'jsonMode'
   | 'jsonSchema'
   | 'reasoning'
+  | 'hiddenReasoning'
   | 'n'
   | 'logprobs'
   | 'audioOutput'
@@ -41,3 +54,9 @@ export type Feature =
   | 'serviceTier'
   | 'promptCacheKey'
   | 'verbosity'
+
+/** What a caller can be told of by name: a feature, or a setting that every target has in some measure. */
+export type Field = Feature | 'maxOutputTokens' | 'audioSettings' | 'betas'
+
+/** Where in their own body (or header) the caller asked for something. */
+export type FieldNames = Readonly<Partial<Record<Field, string>>>

@@ -1,4 +1,5 @@
 import type { Block, CacheMark, Wire, WireValue } from './blocks.ts'
+import type { FieldNames } from './features.ts'
 
 /** `developer` is OpenAI's newer word for system instructions; both are kept apart because some models refuse one of them. */
 export type Role = 'system' | 'developer' | 'user' | 'assistant'
@@ -12,6 +13,8 @@ export interface Message {
   readonly content: readonly Block[]
   /** OpenAI's `name` of a participant. */
   readonly name?: string
+  /** The field it came in, where that is not `messages` (Anthropic's `system`). */
+  readonly field?: string
 }
 
 export interface FunctionTool {
@@ -137,6 +140,8 @@ export interface CanonicalRequest {
   readonly legacyFunctions?: boolean
   /** Paths of fields that no block or setting of ours can hold (`messages[0].prefix`): left out, and named in `x-switchyard-warning`. */
   readonly ignored?: readonly string[]
+  /** What the caller calls what they ask for, where it is not the name that OpenAI's format has for it. */
+  readonly fields?: FieldNames
   /** Request fields that only one wire format knows; sent on to providers of that format, named in a warning elsewhere. */
   readonly extensions?: Readonly<Partial<Record<Wire, JsonObject>>>
 }

@@ -42,6 +42,11 @@ export interface Dialect {
   readonly wire: Wire
   /** Reads an inbound body. `body` is parsed JSON within the size, depth and key caps. */
   parse(body: unknown): Parsed<CanonicalRequest>
+  /** Adds what clients of the dialect say in headers, by their lower-case names; absent where they say nothing there. */
+  readHeaders?(
+    request: CanonicalRequest,
+    headerOf: (name: string) => string | null,
+  ): Parsed<CanonicalRequest>
   createStreamRenderer(context: RenderContext): StreamRenderer
   /** A whole answer as the dialect's JSON object, with `cost` beside when there is a price. */
   renderResponse(response: CanonicalResponse, context: RenderContext): JsonObject

@@ -13,6 +13,8 @@ export interface Candidate {
   /** Null when the catalog does not know. */
   readonly contextTokens: number | null
   readonly maxOutputTokens: number | null
+  /** How many stop sequences its wire takes; absent when no number is known. */
+  readonly maxStopSequences?: number
   /** USD per million tokens; null when the catalog does not know. */
   readonly inputUsdPerMillion: number | null
   readonly outputUsdPerMillion: number | null

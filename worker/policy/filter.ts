@@ -1,6 +1,7 @@
+import type { Feature } from '../canonical/features.ts'
 import type { ProviderPreferences } from '../canonical/request.ts'
 import type { Candidate, Exclusion } from './candidate.ts'
-import type { RequestFacts } from './classify.ts'
+import type { Need, RequestFacts } from './classify.ts'
 import { isNamed } from './provider-names.ts'
 
 export interface Filtered {
@@ -35,7 +36,8 @@ export function filter(
     else exclusions.push({ target: candidate.target, reason })
   }
   const able = narrow(kept, exclusions, (candidate) => lacking(candidate, facts))
-  return { kept: narrow(able, exclusions, (candidate) => tooSmall(candidate, facts)), exclusions }
+  const large = narrow(able, exclusions, (candidate) => tooSmall(candidate, facts))
+  return { kept: narrow(large, exclusions, (candidate) => tooShort(candidate, facts)), exclusions }
 }
 
 /** Leaves out those with a reason against them while there are others; the last ones stay, whatever speaks against them. */
@@ -62,6 +64,13 @@ function lacking(candidate: Candidate, facts: RequestFacts): string | null {
 function tooSmall({ contextTokens }: Candidate, { promptTokens }: RequestFacts): string | null {
   if (contextTokens === null || promptTokens <= contextTokens) return null
   return `its context of ${contextTokens} tokens is too small for about ${promptTokens}`
+}
+
+/** The last one answers as long as it can: a shorter answer is better than none. */
+function tooShort({ maxOutputTokens: most }: Candidate, facts: RequestFacts): string | null {
+  const { maxOutputTokens: asked } = facts
+  if (most === null || asked === null || asked <= most) return null
+  return `its answers have at most ${most} tokens, and ${asked} are asked for`
 }
 
 function unwanted(candidate: Candidate, preferences: ProviderPreferences): string | null {
@@ -97,11 +106,32 @@ function incapable(candidate: Candidate, facts: RequestFacts, strict: boolean): 
       return `it cannot carry "${param}", which only the ${wire} format knows`
   }
   for (const { feature, param } of strict
-    ? [...facts.needs, ...facts.preferred, ...facts.wishes]
+    ? [...facts.needs, ...facts.preferred, ...facts.wishes.filter(isParameter)]
     : facts.needs) {
     if (!candidate.features.has(feature)) return `it cannot do "${param}" (${feature})`
   }
-  return null
+  return tooManyStops(candidate, facts)
+}
+
+/** What stands beside the content of a message is warned of; `provider.require_parameters` asks for parameters. */
+function isParameter({ feature }: Need): boolean {
+  return !besideContent.has(feature)
+}
+
+const besideContent: ReadonlySet<Feature> = new Set([
+  'documentContext',
+  'documentTitles',
+  'imageDetail',
+  'participantNames',
+  'thoughts',
+  'toolErrors',
+])
+
+/** Some of them would have to be dropped, and the answer would run on. */
+function tooManyStops({ maxStopSequences: most }: Candidate, facts: RequestFacts): string | null {
+  if (most === undefined || facts.stopSequences <= most) return null
+  const stop = facts.needs.find(({ feature }) => feature === 'stop')
+  return `it takes at most ${most} of "${stop?.param ?? 'stop'}", and ${facts.stopSequences} are given`
 }
 
 /** Preferences that nothing here can be chosen by: no target is measured yet. */

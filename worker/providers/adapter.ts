@@ -1,7 +1,7 @@
 import type { Wire } from '../canonical/blocks.ts'
 import type { CanonicalEvent } from '../canonical/events.ts'
 import type { Failure } from '../canonical/failure.ts'
-import type { Feature } from '../canonical/features.ts'
+import type { Feature, Field } from '../canonical/features.ts'
 import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { EventDecoder } from '../streams/event-decoder.ts'
 import type { Framing } from '../streams/framer.ts'
@@ -27,7 +27,10 @@ export interface TargetFacts {
   readonly tools?: boolean
   readonly jsonSchema?: boolean
   readonly audioInput?: boolean
+  readonly videoInput?: boolean
   readonly pdfInput?: boolean
+  readonly audioOutput?: boolean
+  readonly imageOutput?: boolean
   /** Accepts an assistant message as the beginning of the answer. */
   readonly prefill?: boolean
 }
@@ -45,6 +48,14 @@ export interface UpstreamCall {
    * (sampling beside thinking, ...): left out of `body`, to be named in a warning.
    */
   readonly unhonoured?: readonly Feature[]
+  /** What this model takes less of than the caller asked for, and what was sent instead. */
+  readonly changed?: readonly Changed[]
+}
+
+export interface Changed {
+  readonly field: Field
+  /** Goes on from "sent as": `1`, `64000, the most this model gives`. */
+  readonly sentAs: string
 }
 
 /**
@@ -65,6 +76,10 @@ export interface ProviderAdapter {
   readonly relay: boolean
   /** What the wire can carry. What is not here is avoided by the plan, or named in a warning. */
   readonly features: ReadonlySet<Feature>
+  /** Of `features`, what the model behind `target` refuses whatever else is asked; absent: its wire decides alone. */
+  lacks?(target: AdapterTarget): readonly Feature[]
+  /** How many stop sequences the wire takes; absent when the vendor names no number. */
+  readonly maxStopSequences?: number
   /** Path of token counting, where the vendor has it. */
   encodeCountTokens?(request: CanonicalRequest, target: AdapterTarget): UpstreamCall
   /** Reads the answer of token counting; null when it is none. */

@@ -21,6 +21,9 @@ export const azureOpenAiQuirks: OpenAiQuirks = {
   developerRole: true,
   allowedTools: true,
   reasoning: 'effort',
+  // A deployment is usually called what it deploys.
+  servesGpt: true,
+  maxStopSequences: 4,
 }
 
 /** Before this version Azure refused `stream_options` and `max_completion_tokens`. */

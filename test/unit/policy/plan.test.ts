@@ -126,8 +126,64 @@ describe('plan() exclusions', () => {
     const seeing = candidate('eye@y', { features: new Set(['imageUrl']) })
     expect(order([candidate('a@x'), seeing], { messages: [image] })).toEqual(['eye@y'])
     expect(reasons([candidate('a@x'), seeing], { messages: [image] })['a@x']).toContain(
-      'messages[0].content',
+      '"messages[0].content[0]"',
     )
+  })
+
+  it('does not take the title of a document for a parameter that require_parameters asks for', () => {
+    const text = { kind: 'text' as const, mediaType: 'text/plain', text: 'x' }
+    const content = [{ type: 'file' as const, source: text, name: 'Notes' }]
+    const asked = { messages: [{ role: 'user' as const, content }] }
+    const plain = candidate('a@x', { features: new Set(['fileText']) })
+    const strict = { ...asked, provider: { requireParameters: true } }
+    expect(order([plain], strict)).toEqual(['a@x'])
+    expect(order([plain], { ...strict, sampling: { seed: 7 } })).toEqual([])
+  })
+
+  it('avoids a target whose answers are too short while another fits, and asks the last one all the same', () => {
+    const short = candidate('short@x', { maxOutputTokens: 4096 })
+    const long = candidate('long@y', { tier: 1, maxOutputTokens: 64_000 })
+    const unknown = candidate('unknown@z', { tier: 2, maxOutputTokens: null })
+    expect(order([short, long, unknown], { maxOutputTokens: 4096 })).toEqual([
+      'short@x',
+      'long@y',
+      'unknown@z',
+    ])
+    expect(order([short, long, unknown], { maxOutputTokens: 4097 })).toEqual([
+      'long@y',
+      'unknown@z',
+    ])
+    expect(reasons([short, long], { maxOutputTokens: 5000 })['short@x']).toBe(
+      'its answers have at most 4096 tokens, and 5000 are asked for',
+    )
+    expect(order([short], { maxOutputTokens: 100_000 })).toEqual(['short@x'])
+    expect(order([short, long])).toEqual(['short@x', 'long@y'])
+  })
+
+  it('avoids a target that takes fewer stop sequences, and refuses the request when there is no other', () => {
+    const few = candidate('few@x', { maxStopSequences: 4 })
+    const stop = ['1', '2', '3', '4', '5']
+    expect(order([few, candidate('any@y')], { stop })).toEqual(['any@y'])
+    expect(order([few], { stop: stop.slice(1) })).toEqual(['few@x'])
+    expect(order([few], { stop })).toEqual([])
+    expect(reasons([few], { stop, fields: { stop: 'stop_sequences' } })['few@x']).toBe(
+      'it takes at most 4 of "stop_sequences", and 5 are given',
+    )
+  })
+
+  it('sends an uploaded file to nobody but the vendors of its format', () => {
+    const content = [
+      {
+        type: 'file' as const,
+        source: { kind: 'id' as const, id: 'file_1', wire: 'anthropic-messages' as const },
+      },
+    ]
+    const messages = [{ role: 'user' as const, content }]
+    const features = new Set(['fileId'] as const)
+    const other = candidate('gpt@x', { features })
+    const own = candidate('claude@y', { features, wire: 'anthropic-messages' })
+    expect(order([other, own], { messages })).toEqual(['claude@y'])
+    expect(reasons([other], { messages })['gpt@x']).toContain('"messages[0].content[0]"')
   })
 
   it('keeps a target that lacks a wish and warns of it; require_parameters makes the wish a need', () => {

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../canonical/request.ts'
 import type { Dialect } from '../dialect.ts'
+import { withBetas } from './betas.ts'
 import { renderError, renderStreamError } from './errors.ts'
 import { parse } from './parse.ts'
 import { renderResponse } from './render-response.ts'
@@ -16,6 +17,7 @@ export const anthropicMessages: Dialect = {
   wire: 'anthropic-messages',
   requestIdHeader: 'request-id',
   parse,
+  readHeaders: withBetas,
   createStreamRenderer: (context) => new MessageStreamRenderer(context),
   renderResponse,
   renderError,

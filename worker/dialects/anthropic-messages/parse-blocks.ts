@@ -12,7 +12,7 @@ import type {
 } from '../../canonical/blocks.ts'
 import { compact } from '../shared/compact.ts'
 import { sourceOfUrl } from '../shared/data-url.ts'
-import type { Ignored } from '../shared/ignored.ts'
+import type { BodyNotes } from '../shared/body-notes.ts'
 import type { BlockField, ContentBlockField } from './schema-blocks.ts'
 import { readProof } from './signatures.ts'
 
@@ -32,16 +32,17 @@ const knownFields: Readonly<Record<string, ReadonlySet<string>>> = {
 export function readContent(
   content: string | readonly ContentBlockField[],
   path: Path,
-  ignored: Ignored,
+  notes: BodyNotes,
 ): Block[] {
   if (typeof content === 'string') return [{ type: 'text', text: content }]
-  return content.map((field, index) => readBlock(field, [...path, index], ignored))
+  return content.map((field, index) => readBlock(field, [...path, index], notes))
 }
 
-function readBlock(field: ContentBlockField, path: Path, ignored: Ignored): Block {
+function readBlock(field: ContentBlockField, path: Path, notes: BodyNotes): Block {
   if (isOwnForm(field)) return opaque(field)
   const known = knownFields[field.type]
-  if (known !== undefined) ignored.note(field, known, ...path)
+  if (known !== undefined) notes.note(field, known, ...path)
+  nameWishes(field, path, notes)
   switch (field.type) {
     case 'text':
       return textBlock(field)
@@ -56,7 +57,7 @@ function readBlock(field: ContentBlockField, path: Path, ignored: Ignored): Bloc
     case 'tool_use':
       return toolCallBlock(field)
     case 'tool_result':
-      return toolResultBlock(field, path, ignored)
+      return toolResultBlock(field, path, notes)
     case 'thinking':
       return thinkingBlock(field)
     case 'redacted_thinking': {
@@ -66,6 +67,18 @@ function readBlock(field: ContentBlockField, path: Path, ignored: Ignored): Bloc
     default:
       return opaque(field)
   }
+}
+
+/** What not every target takes of a block, by the caller's own path. */
+function nameWishes(field: ContentBlockField, path: Path, notes: BodyNotes): void {
+  if ('cache_control' in field && field.cache_control)
+    notes.name('cacheMarks', ...path, 'cache_control')
+  if (field.type === 'tool_result' && field.is_error === true)
+    notes.name('toolErrors', ...path, 'is_error')
+  if (field.type !== 'document') return
+  if (field.title) notes.name('documentTitles', ...path, 'title')
+  if (field.context) notes.name('documentContext', ...path, 'context')
+  if (field.citations?.enabled === true) notes.name('citations', ...path, 'citations')
 }
 
 /** Blocks of a canonical kind that say more than it can hold: calls made by code or by a toolset, documents made of blocks. */
@@ -118,7 +131,7 @@ function sourceOf(source: SourceField): MediaSource {
     case 'url':
       return sourceOfUrl(source.url)
     case 'file':
-      return { kind: 'id', id: source.file_id }
+      return { kind: 'id', id: source.file_id, wire: 'anthropic-messages' }
     case 'text':
       return { kind: 'text', mediaType: source.media_type, text: source.data }
     case 'content':
@@ -152,12 +165,12 @@ function toolCallBlock(field: BlockField<'tool_use'>): ToolCallBlock {
 function toolResultBlock(
   field: BlockField<'tool_result'>,
   path: Path,
-  ignored: Ignored,
+  notes: BodyNotes,
 ): ToolResultBlock {
   return compact<ToolResultBlock>({
     type: 'toolResult',
     toolCallId: field.tool_use_id,
-    content: readContent(field.content ?? [], [...path, 'content'], ignored),
+    content: readContent(field.content ?? [], [...path, 'content'], notes),
     isError: field.is_error,
     cache: cacheOf(field),
   })

@@ -28,7 +28,7 @@ export function parsePlain(body: unknown): CanonicalRequest | null {
         break
       case 'system':
         if (typeof value !== 'string' || value === '') return null
-        system = [{ role: 'system', content: [{ type: 'text', text: value }] }]
+        system = [{ role: 'system', content: [{ type: 'text', text: value }], field: 'system' }]
         break
       case 'max_tokens':
         if (!isCount(value)) return null

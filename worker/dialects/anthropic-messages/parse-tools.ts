@@ -1,4 +1,5 @@
 import type { FunctionTool, JsonObject, Tool, ToolChoice } from '../../canonical/request.ts'
+import type { BodyNotes } from '../shared/body-notes.ts'
 import { compact } from '../shared/compact.ts'
 import { cacheOf } from './parse-blocks.ts'
 import { isFunctionTool, type PromptBody, type ToolField } from './schema.ts'
@@ -13,10 +14,16 @@ const ownFields = new Set([
 ])
 
 /** `tools`; an empty list is none. */
-export function readTools(tools: PromptBody['tools']): readonly Tool[] | undefined {
-  return tools === undefined || tools === null || tools.length === 0
-    ? undefined
-    : tools.map(readTool)
+export function readTools(
+  tools: PromptBody['tools'],
+  notes: BodyNotes,
+): readonly Tool[] | undefined {
+  if (tools === undefined || tools === null || tools.length === 0) return undefined
+  return tools.map((tool, index) => {
+    if (tool.strict === true) notes.name('strictTools', 'tools', index, 'strict')
+    if (tool.cache_control) notes.name('cacheMarks', 'tools', index, 'cache_control')
+    return readTool(tool)
+  })
 }
 
 function readTool(field: ToolField): Tool {

@@ -9,7 +9,7 @@ import type {
 import type { Parsed } from '../dialect.ts'
 import { compact } from '../shared/compact.ts'
 import { readExtensions } from '../shared/extensions.ts'
-import { Ignored } from '../shared/ignored.ts'
+import { BodyNotes } from '../shared/body-notes.ts'
 import { readPreferences, withModel } from '../shared/preferences.ts'
 import { readBody } from '../shared/read-body.ts'
 import { readContent, textBlock } from './parse-blocks.ts'
@@ -61,9 +61,11 @@ export function parseBySchema(body: unknown): Parsed<CanonicalRequest> {
   const read = readBody(messagesSchema(), withModel(body))
   if (!read.ok) return read
   const fields = read.value
-  const ignored = new Ignored()
-  if (fields.metadata) ignored.note(fields.metadata, metadataFields, 'metadata')
-  return withPrompt(body, fields, ignored, {
+  const notes = new BodyNotes()
+  if (fields.metadata) notes.note(fields.metadata, metadataFields, 'metadata')
+  if (fields.metadata?.user_id) notes.name('userId', 'metadata', 'user_id')
+  if ((fields.stop_sequences ?? []).length > 0) notes.name('stop', 'stop_sequences')
+  return withPrompt(body, fields, notes, {
     sampling: sampling(fields),
     maxOutputTokens: fields.max_tokens,
     stop: fields.stop_sequences?.length === 0 ? undefined : fields.stop_sequences,
@@ -79,7 +81,7 @@ export function parseCountTokens(body: unknown): Parsed<CanonicalRequest> {
   if (refused !== null) return { ok: false, error: refused }
   const read = readBody(countTokensSchema(), withModel(body))
   if (!read.ok) return read
-  return withPrompt(body, read.value, new Ignored(), { sampling: {}, stream: false })
+  return withPrompt(body, read.value, new BodyNotes(), { sampling: {}, stream: false })
 }
 
 interface AnswerFields {
@@ -94,20 +96,21 @@ interface AnswerFields {
 function withPrompt(
   body: unknown,
   fields: PromptBody,
-  ignored: Ignored,
+  notes: BodyNotes,
   answer: AnswerFields,
 ): Parsed<CanonicalRequest> {
   // The body itself, not the schema's copy: the copy leaves `__proto__` out.
-  const own = readExtensions(body as JsonObject, knownFields, settings, ignored)
+  const own = readExtensions(body as JsonObject, knownFields, settings, notes)
   if (!own.ok) return own
   const extensions = withRest(own.fields, fields)
-  if (fields.usage) ignored.note(fields.usage, usageFields, 'usage')
+  if (fields.usage) notes.note(fields.usage, usageFields, 'usage')
+  nameSettings(fields, notes)
   const request = {
     model: fields.model,
     models: fields.models,
-    provider: readPreferences(fields.provider, ignored),
-    messages: [...systemMessages(fields.system), ...readMessages(fields.messages, ignored)],
-    tools: readTools(fields.tools),
+    provider: readPreferences(fields.provider, notes),
+    tools: readTools(fields.tools, notes),
+    messages: [...systemMessages(fields.system, notes), ...readMessages(fields.messages, notes)],
     toolChoice: readToolChoice(fields.tool_choice),
     parallelToolCalls: readParallelToolCalls(fields.tool_choice),
     responseFormat: responseFormat(fields.output_config?.format ?? fields.output_format),
@@ -117,7 +120,27 @@ function withPrompt(
     extensions: extensions === undefined ? undefined : { 'anthropic-messages': extensions },
     ...answer,
   }
-  return { ok: true, value: compact<CanonicalRequest>({ ...request, ignored: ignored.list() }) }
+  return {
+    ok: true,
+    value: compact<CanonicalRequest>({
+      ...request,
+      ignored: notes.ignored(),
+      fields: notes.fields(),
+    }),
+  }
+}
+
+/** This wire format's own names for settings that others call otherwise. */
+function nameSettings(fields: PromptBody, notes: BodyNotes): void {
+  const { tool_choice: choice, thinking } = fields
+  if (choice && 'disable_parallel_tool_use' in choice && choice.disable_parallel_tool_use === true)
+    notes.name('singleToolCall', 'tool_choice', 'disable_parallel_tool_use')
+  if (fields.output_config?.format) notes.name('jsonSchema', 'output_config', 'format')
+  else if (fields.output_format) notes.name('jsonSchema', 'output_format')
+  if (thinking) notes.name('reasoning', 'thinking')
+  else if (fields.output_config?.effort) notes.name('reasoning', 'output_config', 'effort')
+  if (thinking && 'display' in thinking && thinking.display)
+    notes.name('hiddenReasoning', 'thinking', 'display')
 }
 
 /** What `output_config` and `thinking` say beyond the canonical settings goes on under their own names. */
@@ -131,17 +154,22 @@ function withRest(own: JsonObject | undefined, fields: PromptBody): JsonObject |
   return Object.keys(rest).length === 0 ? own : { ...own, ...rest }
 }
 
-function systemMessages(system: PromptBody['system']): Message[] {
-  if (system === undefined || system === null) return []
-  if (typeof system === 'string')
-    return [{ role: 'system', content: [{ type: 'text', text: system }] }]
-  return system.length === 0 ? [] : [{ role: 'system', content: system.map(textBlock) }]
+function systemMessages(system: PromptBody['system'], notes: BodyNotes): Message[] {
+  if (system === undefined || system === null || system.length === 0) return []
+  const content =
+    typeof system === 'string'
+      ? [{ type: 'text' as const, text: system }]
+      : system.map((field, index) => {
+          if (field.cache_control) notes.name('cacheMarks', 'system', index, 'cache_control')
+          return textBlock(field)
+        })
+  return [{ role: 'system', content, field: 'system' }]
 }
 
-function readMessages(messages: PromptBody['messages'], ignored: Ignored): Message[] {
+function readMessages(messages: PromptBody['messages'], notes: BodyNotes): Message[] {
   return messages.map((message, index) => {
-    ignored.note(message, messageFields, 'messages', index)
-    const content = readContent(message.content, ['messages', index, 'content'], ignored)
+    notes.note(message, messageFields, 'messages', index)
+    const content = readContent(message.content, ['messages', index, 'content'], notes)
     return { role: message.role, content }
   })
 }

@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import { jsonObject } from '../shared/json-object.ts'
 import { preferenceFields } from '../shared/preferences.ts'
+import { refuseTogether } from '../shared/read-body.ts'
+import { betaFields } from './betas.ts'
 import { cacheControl, contentBlock, textBlock } from './schema-blocks.ts'
 
 /**
@@ -10,8 +12,7 @@ import { cacheControl, contentBlock, textBlock } from './schema-blocks.ts'
  * reported as ignored.
  */
 function build() {
-  return z.looseObject({
-    ...promptFields(),
+  return prompt({
     // 0 fills the prompt cache without an answer.
     max_tokens: z.int().min(0),
     stream: z.boolean().nullish(),
@@ -21,13 +22,41 @@ function build() {
     stop_sequences: z.array(z.string()).nullish(),
     metadata: z.looseObject({ user_id: z.string().max(512).nullish() }).nullish(),
     service_tier: z.enum(['auto', 'standard_only']).nullish(),
-    ...preferenceFields(),
   })
 }
 
 /** What token counting reads of a body: everything but how to answer. */
 function buildCount() {
-  return z.looseObject({ ...promptFields(), ...preferenceFields() })
+  return prompt({})
+}
+
+/** What is read of a body that has a prompt, with `more` beside it. */
+function prompt<More extends z.core.$ZodLooseShape>(more: More) {
+  return z
+    .looseObject({ ...promptFields(), ...betaFields(), ...preferenceFields(), ...more })
+    .superRefine((body, context) => {
+      const fault = choiceFault(body as Offered)
+      if (fault !== null) refuseTogether(context, ['tool_choice'], fault)
+    })
+}
+
+interface Offered {
+  readonly tool_choice?: z.output<ReturnType<typeof toolChoice>> | null | undefined
+  readonly tools?: readonly ToolField[] | null | undefined
+  readonly mcp_servers?: unknown
+}
+
+/** What is wrong with a choice that no tool of the body can meet; null when nothing is. A server's tools are not known here. */
+function choiceFault(body: Offered): string | null {
+  const { tool_choice: choice, tools, mcp_servers: servers } = body
+  if (choice?.type !== 'any' && choice?.type !== 'tool') return null
+  if (Array.isArray(servers) && servers.length > 0) return null
+  const offered = tools ?? []
+  if (offered.length === 0) return 'asks for a tool, and no tools are given'
+  if (choice.type === 'any' || !offered.every(({ type }) => isFunctionTool(type))) return null
+  return offered.some(({ name }) => name === choice.name)
+    ? null
+    : 'names a tool that is not given in tools'
 }
 
 function promptFields() {

@@ -1,8 +1,8 @@
 import type { Block, ToolCallBlock } from '../../canonical/blocks.ts'
 import type { Message } from '../../canonical/request.ts'
 import { compact } from '../shared/compact.ts'
-import type { Ignored } from '../shared/ignored.ts'
-import { cacheOf, readParts } from './parse-parts.ts'
+import type { BodyNotes } from '../shared/body-notes.ts'
+import { cacheOf, nameMark, nameToolParts, readParts } from './parse-parts.ts'
 import { blocksOfDetails } from './reasoning-details.ts'
 import type { AssistantMessage, ChatMessage, ToolCallPart } from './schema-messages.ts'
 
@@ -34,26 +34,31 @@ const callFields = new Set([
 ])
 
 /** `messages` in our words: one message each; a tool's answer becomes a user's message with one `toolResult`. */
-export function readMessages(messages: readonly ChatMessage[], ignored: Ignored): Message[] {
+export function readMessages(messages: readonly ChatMessage[], notes: BodyNotes): Message[] {
   let lastCallId = ''
   return messages.map((message, index) => {
     const known = message.role === 'assistant' ? assistantFields : plainFields
-    ignored.note(message, known, 'messages', index)
+    notes.note(message, known, 'messages', index)
+    nameMark(message, ['messages', index], notes)
+    // A tool's name only repeats that of the call, and `function` messages of 2023 must have it.
+    if (message.role !== 'tool' && message.role !== 'function' && message.name)
+      notes.name('participantNames', 'messages', index, 'name')
     switch (message.role) {
       case 'assistant': {
         if (message.function_call) lastCallId = legacyCallId(index)
-        return assistantMessage(message, index, ignored)
+        return assistantMessage(message, index, notes)
       }
       case 'tool':
-        return toolMessage(message, index, ignored)
+        return toolMessage(message, index, notes)
       case 'function':
+        notes.name('tools', 'messages', index)
         return toolResultMessage(lastCallId, message.name, [
           { type: 'text', text: message.content ?? '' },
         ])
       default:
         return compact<Message>({
           role: message.role,
-          content: withMark(readParts(message.content, index, ignored), message.cache_control),
+          content: withMark(readParts(message.content, index, notes), message, index, notes),
           name: message.name,
         })
     }
@@ -68,11 +73,13 @@ function legacyCallId(messageIndex: number): string {
 function toolMessage(
   message: Extract<ChatMessage, { role: 'tool' }>,
   index: number,
-  ignored: Ignored,
+  notes: BodyNotes,
 ): Message {
-  const parts = readParts(message.content, index, ignored)
+  const parts = readParts(message.content, index, notes)
+  nameToolParts(message.content, index, notes)
+  notes.name('tools', 'messages', index)
   const result = toolResultMessage(message.tool_call_id, message.name ?? undefined, parts)
-  return { ...result, content: withMark(result.content, message.cache_control) }
+  return { ...result, content: withMark(result.content, message, index, notes) }
 }
 
 function toolResultMessage(
@@ -86,27 +93,40 @@ function toolResultMessage(
   }
 }
 
-function assistantMessage(message: AssistantMessage, index: number, ignored: Ignored): Message {
+function assistantMessage(message: AssistantMessage, index: number, notes: BodyNotes): Message {
   const content: Block[] = reasoningBlocks(message)
+  const thoughts = ['reasoning_details', 'reasoning_content', 'reasoning'] as const
+  const told = thoughts.find((field) => (message[field] ?? '').length > 0)
+  if (told !== undefined) notes.name('thoughts', 'messages', index, told)
   // Answers with tool calls come back with an empty text that nobody wrote.
-  if (message.content) content.push(...readParts(message.content, index, ignored))
+  if (message.content) content.push(...readParts(message.content, index, notes))
   if (message.refusal) content.push({ type: 'refusal', text: message.refusal })
-  if (message.audio) content.push({ type: 'media', kind: 'audio', id: message.audio.id })
+  if (message.audio) {
+    notes.name('audioHistory', 'messages', index, 'audio')
+    content.push({ type: 'media', kind: 'audio', id: message.audio.id })
+  }
   for (const [position, call] of (message.tool_calls ?? []).entries()) {
-    ignored.note(call, callFields, 'messages', index, 'tool_calls', position)
+    const path = ['messages', index, 'tool_calls', position] as const
+    notes.note(call, callFields, ...path)
+    nameMark(call, path, notes)
+    notes.name(call.type === 'custom' ? 'customTools' : 'tools', ...path)
+    if (call.extra_content?.google?.thought_signature)
+      notes.name('thoughts', ...path, 'extra_content')
     content.push(toolCallBlock(call))
   }
   const legacy = message.function_call
-  if (legacy)
+  if (legacy) {
+    notes.name('tools', 'messages', index, 'function_call')
     content.push({
       type: 'toolCall',
       id: legacyCallId(index),
       name: legacy.name,
       arguments: legacy.arguments,
     })
+  }
   return compact<Message>({
     role: 'assistant',
-    content: withMark(content, message.cache_control),
+    content: withMark(content, message, index, notes),
     name: message.name,
   })
 }
@@ -139,10 +159,18 @@ function toolCallBlock(call: ToolCallPart): ToolCallBlock {
   })
 }
 
-/** A mark on a message marks its last block. */
-function withMark(content: readonly Block[], mark: ChatMessage['cache_control']): readonly Block[] {
-  const last = content.at(-1)
+/** A mark on a message marks its last block that can have one. */
+function withMark(
+  content: readonly Block[],
+  { cache_control: mark }: Pick<ChatMessage, 'cache_control'>,
+  index: number,
+  notes: BodyNotes,
+): readonly Block[] {
   const cache = cacheOf({ cache_control: mark as never })
-  if (cache === undefined || last === undefined) return content
-  return [...content.slice(0, -1), { ...last, cache } as Block]
+  if (cache === undefined) return content
+  const last = content.findLastIndex(({ type }) => type !== 'reasoning' && type !== 'media')
+  if (last === -1) notes.add('messages', index, 'cache_control')
+  return content.map((block, position) =>
+    position === last ? ({ ...block, cache } as Block) : block,
+  )
 }

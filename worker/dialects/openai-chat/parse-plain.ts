@@ -1,3 +1,4 @@
+import type { FieldNames } from '../../canonical/features.ts'
 import type { CanonicalRequest, Message } from '../../canonical/request.ts'
 import { isBetween, isCount, isPlainObject, plainMessages } from '../shared/plain.ts'
 
@@ -15,6 +16,7 @@ export function parsePlain(body: unknown): CanonicalRequest | null {
   let maxOutputTokens: number | undefined
   let stream = false
   let includeUsage = false
+  let fields: FieldNames | undefined
   const sampling: { temperature?: number; topP?: number } = {}
   for (const key of Object.keys(body)) {
     const value = body[key]
@@ -44,6 +46,7 @@ export function parsePlain(body: unknown): CanonicalRequest | null {
       case 'max_completion_tokens':
         if (!isCount(value) || 'max_tokens' in body) return null
         maxOutputTokens = value
+        fields = limitNamedAnew
         break
       case 'temperature':
         if (!isBetween(value, 0, 2)) return null
@@ -60,8 +63,11 @@ export function parsePlain(body: unknown): CanonicalRequest | null {
   if (model === null || messages === null) return null
   if (includeUsage && !stream) return null
   const limit = maxOutputTokens === undefined ? {} : { maxOutputTokens }
-  return { model, messages, sampling, ...limit, stream, includeUsage, includeCost: false }
+  const named = fields === undefined ? {} : { fields }
+  return { model, messages, sampling, ...limit, stream, includeUsage, includeCost: false, ...named }
 }
+
+const limitNamedAnew: FieldNames = { maxOutputTokens: 'max_completion_tokens' }
 
 const roles: ReadonlySet<string> = new Set(['system', 'developer', 'user', 'assistant'])
 

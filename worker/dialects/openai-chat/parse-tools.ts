@@ -1,7 +1,7 @@
 import type { FunctionTool, Tool, ToolChoice } from '../../canonical/request.ts'
 import { compact } from '../shared/compact.ts'
-import type { Ignored } from '../shared/ignored.ts'
-import { cacheOf } from './parse-parts.ts'
+import type { BodyNotes } from '../shared/body-notes.ts'
+import { cacheOf, nameMark } from './parse-parts.ts'
 import type { ChatBody } from './schema.ts'
 import type { FunctionDefinition, ToolChoiceField, ToolDefinition } from './schema-tools.ts'
 
@@ -9,19 +9,33 @@ const toolFields = new Set(['type', 'function', 'cache_control'])
 const functionFields = new Set(['name', 'description', 'parameters', 'strict', 'cache_control'])
 
 /** `tools`, or the `functions` of 2023; none is undefined, an empty list too. */
-export function readTools(body: ChatBody, ignored: Ignored): readonly Tool[] | undefined {
-  const tools: Tool[] = (body.tools ?? []).map((tool, index) => readTool(tool, index, ignored))
+export function readTools(body: ChatBody, notes: BodyNotes): readonly Tool[] | undefined {
+  const tools: Tool[] = (body.tools ?? []).map((tool, index) => readTool(tool, index, notes))
   for (const [index, definition] of (body.functions ?? []).entries()) {
-    ignored.note(definition, functionFields, 'functions', index)
+    notes.note(definition, functionFields, 'functions', index)
+    nameFunction(definition, ['functions', index], notes)
     tools.push(functionTool(definition, definition))
   }
+  // What the history asks of tools is named by it only where no tools are given.
+  if (tools.length > 0) notes.name('tools', (body.tools ?? []).length > 0 ? 'tools' : 'functions')
   return tools.length === 0 ? undefined : tools
 }
 
-function readTool(tool: ToolDefinition, index: number, ignored: Ignored): Tool {
+function nameFunction(
+  definition: FunctionDefinition,
+  path: readonly (string | number)[],
+  notes: BodyNotes,
+): void {
+  nameMark(definition, path, notes)
+  if (definition.strict === true) notes.name('strictTools', ...path, 'strict')
+}
+
+function readTool(tool: ToolDefinition, index: number, notes: BodyNotes): Tool {
   if (tool.type === 'function' && tool.function) {
-    ignored.note(tool, toolFields, 'tools', index)
-    ignored.note(tool.function, functionFields, 'tools', index, 'function')
+    notes.note(tool, toolFields, 'tools', index)
+    notes.note(tool.function, functionFields, 'tools', index, 'function')
+    nameMark(tool, ['tools', index], notes)
+    nameFunction(tool.function, ['tools', index, 'function'], notes)
     return functionTool(tool.function, tool)
   }
   return {
@@ -42,11 +56,12 @@ function functionTool(definition: FunctionDefinition, marked: object): FunctionT
   })
 }
 
-export function readToolChoice(body: ChatBody): ToolChoice | undefined {
+export function readToolChoice(body: ChatBody, notes: BodyNotes): ToolChoice | undefined {
   if (body.tool_choice !== undefined && body.tool_choice !== null)
     return toolChoice(body.tool_choice)
   const legacy = body.function_call
   if (legacy === undefined || legacy === null) return undefined
+  notes.name(legacy === 'none' ? 'toolChoiceNone' : 'toolChoiceNamed', 'function_call')
   return typeof legacy === 'string' ? { type: legacy } : { type: 'tool', name: legacy.name }
 }
 

@@ -8,7 +8,7 @@ import type {
 import type { Parsed } from '../dialect.ts'
 import { compact } from '../shared/compact.ts'
 import { readExtensions } from '../shared/extensions.ts'
-import { Ignored } from '../shared/ignored.ts'
+import { BodyNotes } from '../shared/body-notes.ts'
 import { readPreferences, withModel } from '../shared/preferences.ts'
 import { readBody } from '../shared/read-body.ts'
 import { readMessages } from './parse-messages.ts'
@@ -79,28 +79,30 @@ export function parse(body: unknown): Parsed<CanonicalRequest> {
 export function parseBySchema(body: unknown): Parsed<CanonicalRequest> {
   const read = readBody(chatRequestSchema(), withModel(body))
   if (!read.ok) return read
-  const ignored = new Ignored()
+  const notes = new BodyNotes()
   // The body itself, not the schema's copy: the copy leaves `__proto__` out.
-  const extensions = readExtensions(body as JsonObject, knownFields, settings, ignored)
+  const extensions = readExtensions(body as JsonObject, knownFields, settings, notes)
   if (!extensions.ok) return extensions
-  return { ok: true, value: canonical(read.value, extensions.fields, ignored) }
+  return { ok: true, value: canonical(read.value, extensions.fields, notes) }
 }
 
 function canonical(
   body: ChatBody,
   extensions: JsonObject | undefined,
-  ignored: Ignored,
+  notes: BodyNotes,
 ): CanonicalRequest {
   const includeCost = body.usage?.include === true
-  noteSettings(body, ignored)
+  noteSettings(body, notes)
+  nameSettings(body, notes)
   const legacyFunctions = (body.functions ?? []).length > 0
   const fields = {
     model: body.model,
     models: body.models,
-    provider: readPreferences(body.provider, ignored),
-    messages: readMessages(body.messages, ignored),
-    tools: readTools(body, ignored),
-    toolChoice: readToolChoice(body),
+    provider: readPreferences(body.provider, notes),
+    // Before the messages, so that tools are named by their own field.
+    tools: readTools(body, notes),
+    messages: readMessages(body.messages, notes),
+    toolChoice: readToolChoice(body, notes),
     // A `function_call` is one call, so more than one could not be told.
     parallelToolCalls: legacyFunctions ? false : body.parallel_tool_calls,
     responseFormat: responseFormat(body.response_format),
@@ -122,14 +124,40 @@ function canonical(
     legacyFunctions: legacyFunctions ? true : undefined,
     extensions: extensions === undefined ? undefined : { 'openai-chat': extensions },
   }
-  return compact<CanonicalRequest>({ ...fields, ignored: ignored.list() })
+  return compact<CanonicalRequest>({
+    ...fields,
+    ignored: notes.ignored(),
+    fields: notes.fields(),
+  })
 }
 
-function noteSettings(body: ChatBody, ignored: Ignored): void {
-  if (body.stream_options) ignored.note(body.stream_options, streamOptions, 'stream_options')
-  if (body.usage) ignored.note(body.usage, usageFields, 'usage')
-  if (body.reasoning) ignored.note(body.reasoning, reasoningFields, 'reasoning')
-  if (body.thinking) ignored.note(body.thinking, thinkingFields, 'thinking')
+function noteSettings(body: ChatBody, notes: BodyNotes): void {
+  if (body.stream_options) notes.note(body.stream_options, streamOptions, 'stream_options')
+  if (body.usage) notes.note(body.usage, usageFields, 'usage')
+  if (body.reasoning) notes.note(body.reasoning, reasoningFields, 'reasoning')
+  if (body.thinking) notes.note(body.thinking, thinkingFields, 'thinking')
+}
+
+/** Settings that this wire format has several names for, by the one that was used. */
+function nameSettings(body: ChatBody, notes: BodyNotes): void {
+  if (isGiven(body.max_completion_tokens)) notes.name('maxOutputTokens', 'max_completion_tokens')
+  if ((body.functions ?? []).length > 0) notes.name('singleToolCall', 'functions')
+  const thinking = reasoningNames.find((name) => isGiven(body[name]))
+  if (thinking !== undefined && thinking !== 'reasoning_effort') notes.name('reasoning', thinking)
+  if (isGiven(body.reasoning?.exclude)) notes.name('hiddenReasoning', 'reasoning', 'exclude')
+  else if (isGiven(body.include_reasoning)) notes.name('hiddenReasoning', 'include_reasoning')
+}
+
+const reasoningNames = [
+  'reasoning_effort',
+  'reasoning',
+  'thinking',
+  'enable_thinking',
+  'thinking_budget',
+] as const
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null
 }
 
 function sampling(body: ChatBody): Sampling {

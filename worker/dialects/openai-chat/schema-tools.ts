@@ -63,3 +63,47 @@ export function toolChoiceSchema() {
 }
 
 export type ToolChoiceField = z.output<ReturnType<typeof toolChoiceSchema>>
+
+interface Offered {
+  readonly tools?: readonly ToolDefinition[] | null | undefined
+  readonly functions?: readonly FunctionDefinition[] | null | undefined
+}
+
+/** What is wrong with a choice that no tool of the body can meet; null when nothing is. */
+export function choiceFault(
+  choice: ToolChoiceField | null | undefined,
+  call: 'none' | 'auto' | { readonly name: string } | null | undefined,
+  { tools, functions }: Offered,
+): string | null {
+  const names = choice ? namesIn(choice) : typeof call === 'object' && call ? [call.name] : []
+  if (choice !== 'required' && names.length === 0) return null
+  const offered = new Set([
+    ...(tools ?? []).map(nameOfTool),
+    ...(functions ?? []).map(({ name }) => name),
+  ])
+  if (offered.size === 0) return 'asks for a tool, and no tools are given'
+  return names.every((name) => offered.has(name)) ? null : 'names a tool that is not given in tools'
+}
+
+function namesIn(choice: ToolChoiceField): readonly string[] {
+  if (typeof choice === 'string') return []
+  switch (choice.type) {
+    case 'allowed_tools':
+      return choice.allowed_tools.tools.map(nameOfTool)
+    case 'custom':
+      return [choice.custom.name]
+    case 'function':
+    case undefined:
+      return [choice.function.name]
+  }
+}
+
+interface Nameable {
+  readonly type: string
+  readonly function?: { readonly name: string } | null | undefined
+  readonly custom?: { readonly name: string } | null | undefined
+}
+
+function nameOfTool(tool: Nameable): string {
+  return tool.function?.name ?? tool.custom?.name ?? tool.type
+}

@@ -1,8 +1,15 @@
 import * as z from 'zod'
 import { jsonObject } from '../shared/json-object.ts'
 import { preferenceFields } from '../shared/preferences.ts'
+import { refuseTogether } from '../shared/read-body.ts'
 import { messageSchema, textPart } from './schema-messages.ts'
-import { functionSchema, functionNameChoice, toolChoiceSchema, toolSchema } from './schema-tools.ts'
+import {
+  choiceFault,
+  functionNameChoice,
+  functionSchema,
+  toolChoiceSchema,
+  toolSchema,
+} from './schema-tools.ts'
 
 /**
  * Bodies of `POST /v1/chat/completions`, after `CreateChatCompletionRequest` of
@@ -31,6 +38,9 @@ function build() {
       const effort = body.reasoning?.effort
       if (isGiven(effort) && isGiven(body.reasoning_effort) && effort !== body.reasoning_effort)
         refuse(context, ['reasoning', 'effort'], 'must not differ from reasoning_effort')
+      const field = isGiven(body.tool_choice) ? 'tool_choice' : 'function_call'
+      const fault = choiceFault(body.tool_choice, body.function_call, body)
+      if (fault !== null) refuseTogether(context, [field], fault)
     })
 }
 

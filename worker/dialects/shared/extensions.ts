@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../canonical/errors.ts'
 import type { JsonObject } from '../../canonical/request.ts'
 import { destinationIn } from './destinations.ts'
-import type { Ignored } from './ignored.ts'
+import type { BodyNotes } from './body-notes.ts'
 
 export type Extensions =
   | { readonly ok: true; readonly fields: JsonObject | undefined }
@@ -18,7 +18,7 @@ export function readExtensions(
   body: JsonObject,
   known: ReadonlySet<string>,
   settings: ReadonlySet<string>,
-  ignored: Ignored,
+  notes: BodyNotes,
 ): Extensions {
   let fields: Record<string, unknown> | undefined
   for (const key of Object.keys(body)) {
@@ -29,7 +29,7 @@ export function readExtensions(
     if (error !== null) return { ok: false, error }
     if (isKnown || value === null || value === undefined) continue
     // An own `__proto__` would set the prototype of the copy instead of a field of it.
-    if (key === '__proto__') ignored.add(key)
+    if (key === '__proto__') notes.add(key)
     else (fields ??= {})[key] = value
   }
   return { ok: true, fields }

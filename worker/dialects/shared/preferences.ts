@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { ProviderPreferences } from '../../canonical/request.ts'
 import { compact } from './compact.ts'
-import type { Ignored } from './ignored.ts'
+import type { BodyNotes } from './body-notes.ts'
 import { isObject } from './path.ts'
 
 /**
@@ -63,17 +63,17 @@ const knownPrices = new Set(['prompt', 'completion'])
 /** `provider` in our words. `max_price` is USD per million tokens. */
 export function readPreferences(
   field: ProviderField | null | undefined,
-  ignored: Ignored,
+  notes: BodyNotes,
 ): ProviderPreferences | undefined {
   if (field === null || field === undefined) return undefined
-  ignored.note(field, knownFields, 'provider')
+  notes.note(field, knownFields, 'provider')
   const { sort, max_price: maxPrice } = field
-  if (typeof sort === 'object' && sort !== null) ignored.note(sort, knownSort, 'provider', 'sort')
-  if (maxPrice) ignored.note(maxPrice, knownPrices, 'provider', 'max_price')
+  if (typeof sort === 'object' && sort !== null) notes.note(sort, knownSort, 'provider', 'sort')
+  if (maxPrice) notes.note(maxPrice, knownPrices, 'provider', 'max_price')
   return compact<ProviderPreferences>({
-    order: field.order,
-    only: field.only,
-    ignore: field.ignore,
+    order: wished(field.order),
+    only: wished(field.only),
+    ignore: wished(field.ignore),
     allowFallbacks: field.allow_fallbacks,
     requireParameters: field.require_parameters,
     sort: typeof sort === 'object' ? sort?.by : sort,
@@ -86,6 +86,11 @@ export function readPreferences(
     dataCollection: field.data_collection,
     zdr: field.zdr,
   })
+}
+
+/** A list of nobody is no wish: read as one it would refuse every target. */
+function wished(names: readonly string[] | null | undefined): readonly string[] | undefined {
+  return names === null || names === undefined || names.length === 0 ? undefined : names
 }
 
 function toNumber(price: string | number | null | undefined): number | undefined {

@@ -26,11 +26,30 @@ function errorOfIssue(issue: Issue, body: unknown): GatewayError {
   const field = pathText(path)
   const found = valueAt(body, path)
   const subject = field === '' ? 'the body' : field
+  if (deepest.issue.code === 'custom' && deepest.issue.params?.['together'] === true)
+    return invalidRequest(`${subject} ${deepest.issue.message}`, field)
   const message =
     found === undefined
       ? `${subject} is required`
       : `${subject} ${ruleOf(deepest.issue)}, but is ${describe(found, isEnumeration(deepest.issue))}`
   return invalidRequest(message, field === '' ? 'body' : field)
+}
+
+/** Refuses what is wrong only together with other fields: what was found in the field itself says nothing then. */
+export function refuseTogether(
+  context: { addIssue(issue: CustomIssue): void },
+  path: readonly string[],
+  message: string,
+): void {
+  context.addIssue({ code: 'custom', path: [...path], message, params: { together: true } })
+}
+
+/** An alias and not an interface, because zod's issues are open records. */
+type CustomIssue = {
+  code: 'custom'
+  path: string[]
+  message: string
+  params: Record<string, unknown>
 }
 
 interface Located {

@@ -23,7 +23,7 @@ export interface HealthHost {
 export class EdgeHealth implements HealthPort {
   readonly #book: HealthBook
   readonly #host: HealthHost
-  readonly #seen = new Set<string>()
+  #seen: string[] = []
 
   constructor(book: HealthBook, host: HealthHost) {
     this.#book = book
@@ -31,7 +31,8 @@ export class EdgeHealth implements HealthPort {
   }
 
   standing(target: Target, promptTokens: number): Standing {
-    this.#seen.add(target.provider.id)
+    const { id } = target.provider
+    if (!this.#seen.includes(id)) this.#seen.push(id)
     const nowMs = this.#host.nowMs()
     const watch = this.#book.watch(target.provider, nowMs)
     return watch.standing(target.name, sizeClassOf(promptTokens), nowMs)
@@ -66,7 +67,7 @@ export class EdgeHealth implements HealthPort {
       () => this.#exchange(provider.id, watch),
     )
     for (const id of this.#seen) this.#exchange(id, this.#book.known(id))
-    this.#seen.clear()
+    this.#seen = []
     return attempt
   }
 

@@ -7,15 +7,17 @@ import {
 import type {
   DomainKey,
   DomainSnapshot,
-  OutcomeRow,
   Permit,
   ProbeOutcome,
 } from '../../../durable-objects/provider-health/protocol.ts'
 import type { HealthSettings } from '../../../durable-objects/provider-health/settings.ts'
+import { PendingReport, type NotedOutcome } from './pending-report.ts'
 import { isPlain, PermitPurse, type HealthSource } from './source.ts'
 
-/** How long a snapshot of the own core is good enough while nothing is wrong, ms. */
-const lookEveryMs = 1000
+/** Good outcomes wait so long for the core, ms: one look at the windows costs more than many counts. */
+const feedEveryMs = 1000
+/** More kinds of outcomes in a second than these say nothing new. */
+const maxRows = 64
 
 /** The same rules as the object's, over this isolate's own outcomes: the second line, for when the object is away. */
 export class LocalView implements HealthSource {
@@ -23,6 +25,8 @@ export class LocalView implements HealthSource {
   #state: HealthState
   readonly #permits = new PermitPurse()
   #domains: ReadonlyMap<DomainKey, DomainSnapshot> = new Map()
+  readonly #pending = new PendingReport(maxRows)
+  #fedAtMs = -Infinity
   #lookedAtMs = -Infinity
   #stale = false
   #quiet = true
@@ -37,10 +41,15 @@ export class LocalView implements HealthSource {
     return this.#quiet && !this.#stale
   }
 
-  note(rows: readonly OutcomeRow[], probes: readonly ProbeOutcome[], nowMs: number): void {
+  /** A failure is judged at once, with all that was good until then; good outcomes add up first. */
+  note(noted: NotedOutcome, probes: readonly ProbeOutcome[], nowMs: number): void {
+    this.#pending.note(noted, nowMs)
+    const harmless = noted.outcome === 'ok' || noted.outcome === 'priced'
+    if (harmless && probes.length === 0 && nowMs - this.#fedAtMs < feedEveryMs) return
+    this.#fedAtMs = nowMs
+    const { rows } = this.#pending.take(nowMs)
     this.#take({ kind: 'outcomes', rows, probes }, nowMs)
-    const harmless = rows.every(({ outcome }) => outcome === 'ok')
-    if (!harmless || !this.#quiet || nowMs - this.#lookedAtMs > lookEveryMs) this.#stale = true
+    this.#stale = true
   }
 
   /** Asks the own core for the permits that a probe of `target` needs. */

@@ -80,29 +80,15 @@ export class PendingReport {
   }
 }
 
-/** `noted` as a row of its own. */
-export function rowOf(noted: NotedOutcome): OutcomeRow {
-  const pending = new PendingReport(1)
-  pending.note(noted, 0)
-  const [row] = pending.take(0).rows
-  if (row === undefined) throw new Error('a noted outcome makes a row')
-  return row
-}
-
 function keyOf(noted: NotedOutcome, nowMs: number): string {
   const { target, size, outcome, ramp, credential, retryAfterMs, elapsedMs } = noted
-  const wait = retryAfterMs === undefined ? '' : String(Math.ceil(retryAfterMs / 1000))
-  const waited = elapsedMs === undefined ? '' : String(Math.ceil(elapsedMs / 1000))
-  return [
-    target,
-    size,
-    outcome,
-    ramp === true,
-    credential ?? '',
-    wait,
-    waited,
-    Math.floor(nowMs / slotMs),
-  ].join(' ')
+  const key = `${Math.floor(nowMs / slotMs)} ${target} ${size} ${outcome} ${credential ?? ''}`
+  if (retryAfterMs === undefined && elapsedMs === undefined && ramp === undefined) return key
+  return `${key} ${secondsOf(retryAfterMs)} ${secondsOf(elapsedMs)} ${ramp === true}`
+}
+
+function secondsOf(ms: number | undefined): string {
+  return ms === undefined ? '' : String(Math.ceil(ms / 1000))
 }
 
 function add(counts: Map<number, number>, bucket: number): void {

@@ -14,7 +14,7 @@ import {
 } from '../../../durable-objects/provider-health/settings.ts'
 import type { TargetHealth } from '../../policy/candidate.ts'
 import { LocalView } from './local-view.ts'
-import { PendingReport, rowOf, type NotedOutcome } from './pending-report.ts'
+import { PendingReport, type NotedOutcome } from './pending-report.ts'
 import { defaultWatchSettings, type WatchSettings } from './settings.ts'
 import { SharedView } from './shared-view.ts'
 import { combine, type Combined } from './standing.ts'
@@ -146,7 +146,7 @@ export class ProviderWatch {
     this.#suspicion.note(noted.target, noted.outcome, nowMs)
     if (noted.outcome === 'ok') this.#throttle(noted.target).accepted(nowMs)
     else if (noted.outcome !== 'cancelled' && noted.outcome !== 'priced') this.#urgent = true
-    this.#local.note([rowOf(noted)], probes, nowMs)
+    this.#local.note(noted, probes, nowMs)
     if (probes.length > 0) this.#urgent = true
   }
 

@@ -7,14 +7,11 @@ import type {
   TextBlock,
   ToolResultBlock,
 } from '../../canonical/blocks.ts'
-import type { Feature } from '../../canonical/features.ts'
 import type { JsonObject } from '../../canonical/request.ts'
+import type { Departures } from '../departures.ts'
 import { toolInput, portableToolCallId } from '../tool-calls.ts'
 import { objectOf, present } from '../json-values.ts'
 import { anthropicRedacted } from './redacted-thinking.ts'
-
-/** Collects what a call leaves out. */
-export type Note = (feature: Feature) => void
 
 /** A cache mark as the wire spells it. */
 export function cacheControl(cache: CacheMark | undefined): JsonObject | undefined {
@@ -22,7 +19,7 @@ export function cacheControl(cache: CacheMark | undefined): JsonObject | undefin
 }
 
 /** A block as zero or one content blocks; what the wire has no form for is left out and noted. */
-export function encodeBlock(block: Block, note: Note): readonly JsonObject[] {
+export function encodeBlock(block: Block, departures: Departures): readonly JsonObject[] {
   switch (block.type) {
     case 'text':
       return encodeText(block)
@@ -31,8 +28,10 @@ export function encodeBlock(block: Block, note: Note): readonly JsonObject[] {
     case 'file':
       return [encodeFile(block)]
     case 'reasoning':
-      return encodeReasoning(block)
+      return encodeReasoning(block, departures)
     case 'toolCall':
+      // The proof of a thought behind a call is Gemini's.
+      if (block.signature !== undefined) departures.leave('thoughts')
       return [
         present({
           type: 'tool_use',
@@ -43,18 +42,18 @@ export function encodeBlock(block: Block, note: Note): readonly JsonObject[] {
         }),
       ]
     case 'toolResult':
-      return [encodeToolResult(block, note)]
+      return [encodeToolResult(block, departures)]
     case 'refusal':
-      return encodeText({ type: 'text', text: block.text })
+      return encodeText({ ...block, type: 'text' })
     case 'opaque': {
       const value = block.raw.wire === 'anthropic-messages' ? objectOf(block.raw.value) : undefined
       return value === undefined ? [] : [value]
     }
     case 'audio':
-      note('audioInput')
+      departures.leave('audioInput')
       return []
     case 'video':
-      note('videoInput')
+      departures.leave('videoInput')
       return []
     case 'media':
       return encodeText({ type: 'text', text: block.transcript ?? '' })
@@ -132,16 +131,19 @@ function decodeUtf8(base64: string): string {
  * Thinking goes back only with its proof: the API refuses a thinking block
  * without a signature, and one that another vendor signed.
  */
-function encodeReasoning(block: ReasoningBlock): readonly JsonObject[] {
-  if (block.wire !== 'anthropic-messages') return []
-  if (block.redacted !== undefined)
+function encodeReasoning(block: ReasoningBlock, departures: Departures): readonly JsonObject[] {
+  const isOwn = block.wire === 'anthropic-messages'
+  const isProven = (block.redacted ?? block.signature) !== undefined
+  departures.sent('thoughts', isOwn && isProven)
+  if (isOwn && block.redacted !== undefined)
     return [{ type: 'redacted_thinking', data: anthropicRedacted(block.redacted) }]
-  if (block.signature === undefined) return []
-  return [{ type: 'thinking', thinking: block.text, signature: block.signature }]
+  if (isOwn && block.signature !== undefined)
+    return [{ type: 'thinking', thinking: block.text, signature: block.signature }]
+  return []
 }
 
-function encodeToolResult(block: ToolResultBlock, note: Note): JsonObject {
-  const content = block.content.flatMap((part) => encodeBlock(part, note))
+function encodeToolResult(block: ToolResultBlock, departures: Departures): JsonObject {
+  const content = block.content.flatMap((part) => encodeBlock(part, departures))
   return present({
     type: 'tool_result',
     tool_use_id: portableToolCallId(block.toolCallId),

@@ -1,7 +1,8 @@
 import type { Block } from '../../canonical/blocks.ts'
 import type { JsonObject, Message } from '../../canonical/request.ts'
 import type { ClaudeModel } from './claude-models.ts'
-import { encodeBlock, type Note } from './encode-blocks.ts'
+import type { Departures } from '../departures.ts'
+import { encodeBlock } from './encode-blocks.ts'
 
 interface Turn {
   readonly role: 'user' | 'assistant' | 'system'
@@ -21,14 +22,14 @@ export interface EncodedMessages {
 export function encodeMessages(
   messages: readonly Message[],
   model: ClaudeModel,
-  note: Note,
+  departures: Departures,
 ): EncodedMessages {
   const firstTurn = messages.findIndex((message) => !isInstruction(message))
   const front = firstTurn === -1 ? messages : messages.slice(0, firstTurn)
   const rest = firstTurn === -1 ? [] : messages.slice(firstTurn)
   const turns: Turn[] = []
   for (const [index, message] of rest.entries()) {
-    const content = message.content.flatMap((block) => encodeBlock(block, note))
+    const content = message.content.flatMap((block) => encodeBlock(block, departures))
     if (content.length === 0) continue
     if (!isInstruction(message)) addTo(turns, roleOf(message), content)
     else if (model.laterSystem && mayStandHere(rest, index, turns)) addTo(turns, 'system', content)
@@ -38,7 +39,7 @@ export function encodeMessages(
   trimPrefill(turns.at(-1))
   return {
     system: front.flatMap((message) =>
-      message.content.flatMap((block) => instruction(block, note)),
+      message.content.flatMap((block) => instruction(block, departures)),
     ),
     messages: turns.map(({ role, content }) => ({ role, content })),
   }
@@ -53,8 +54,8 @@ function roleOf({ role }: Message): 'user' | 'assistant' {
 }
 
 /** `system` takes text only. */
-function instruction(block: Block, note: Note): readonly JsonObject[] {
-  return encodeBlock(block, note).filter((part) => part['type'] === 'text')
+function instruction(block: Block, departures: Departures): readonly JsonObject[] {
+  return encodeBlock(block, departures).filter((part) => part['type'] === 'text')
 }
 
 function addTo(turns: Turn[], role: Turn['role'], content: readonly JsonObject[]): void {

@@ -1,9 +1,10 @@
 import type { Feature } from '../../canonical/features.ts'
-import type { CanonicalRequest, JsonObject } from '../../canonical/request.ts'
+import type { CanonicalRequest, JsonObject, ReasoningRequest } from '../../canonical/request.ts'
 import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
 import { listOf, objectOf, stringOf, present } from '../json-values.ts'
+import { describedSchema } from '../described-schema.ts'
+import { Departures, type Leave, outputLimitOf } from '../departures.ts'
 import { type ClaudeModel, claudeModel } from './claude-models.ts'
-import type { Note } from './encode-blocks.ts'
 import { encodeMessages } from './encode-messages.ts'
 import { encodeToolChoice, encodeTools, forcesTool, offeredTools } from './encode-tools.ts'
 import { outputSchema } from './output-schema.ts'
@@ -25,20 +26,20 @@ const reserved = new Set([
 
 /** Writes `POST /messages`. */
 export function encodeRequest(request: CanonicalRequest, target: AdapterTarget): UpstreamCall {
-  const unhonoured = new Set<Feature>()
-  const note: Note = (feature) => void unhonoured.add(feature)
+  const departures = new Departures()
+  const { leave } = departures
   const model = claudeModel(target.upstreamModel)
-  const maxTokens = maxTokensOf(request, target)
-  const thinking = thinkingOf(request, model, maxTokens, note)
+  const maxTokens = maxTokensOf(request, target, departures)
+  const thinking = thinkingOf(request, model, maxTokens, departures)
   const body = withExtensions(request, {
-    ...promptOf(request, target, model, note),
+    ...promptOf(request, target, model, departures),
     max_tokens: maxTokens,
-    stop_sequences: stopOf(request, note),
-    ...samplingOf(request, model, thinking, note),
+    stop_sequences: stopOf(request, departures),
+    ...samplingOf(request, model, thinking, departures),
     thinking: thinking.thinking,
     output_config: outputConfigOf(request, thinking),
     metadata: request.userId === undefined ? undefined : { user_id: request.userId },
-    service_tier: serviceTierOf(request, note),
+    service_tier: serviceTierOf(request, leave),
     stream: request.stream ? true : undefined,
   })
   return {
@@ -46,17 +47,18 @@ export function encodeRequest(request: CanonicalRequest, target: AdapterTarget):
     path: '/messages',
     headers: headersOf(request),
     body,
-    ...(unhonoured.size === 0 ? {} : { unhonoured: [...unhonoured] }),
+    ...departures.listed(),
   }
 }
 
 /** Writes `POST /messages/count_tokens`: what the model would read, without how it should answer. */
 export function encodeCountTokens(request: CanonicalRequest, target: AdapterTarget): UpstreamCall {
   const model = claudeModel(target.upstreamModel)
-  const ignore: Note = () => undefined
-  const thinking = thinkingOf(request, model, maxTokensOf(request, target), ignore)
+  const departures = new Departures()
+  const maxTokens = maxTokensOf(request, target, departures)
+  const thinking = thinkingOf(request, model, maxTokens, departures)
   const body = present({
-    ...promptOf(request, target, model, ignore),
+    ...promptOf(request, target, model, departures),
     thinking: thinking.thinking,
     output_config: outputConfigOf(request, thinking),
   })
@@ -67,27 +69,30 @@ function promptOf(
   request: CanonicalRequest,
   target: AdapterTarget,
   model: ClaudeModel,
-  note: Note,
+  departures: Departures,
 ): JsonObject {
-  const { system, messages } = encodeMessages(request.messages, model, note)
-  const tools = encodeTools(offeredTools(request), note)
+  const { leave } = departures
+  const { system, messages } = encodeMessages(request.messages, model, departures)
+  const tools = encodeTools(offeredTools(request), leave)
   return {
     model: target.upstreamModel,
     system: system.length === 0 ? undefined : system,
     messages,
     tools: tools.length === 0 ? undefined : tools,
     tool_choice:
-      tools.length === 0 ? undefined : encodeToolChoice(request, model.forcedTools, note),
+      tools.length === 0 ? undefined : encodeToolChoice(request, model.forcedTools, leave),
   }
 }
 
-/** The caller's limit, or the model's own where that is lower: a limit the model cannot reach is refused. */
-export function maxTokensOf(request: CanonicalRequest, target: AdapterTarget): number {
-  const largest = target.maxOutputTokens
+/** The limit to send: the caller's within the model's, else the model's own. */
+export function maxTokensOf(
+  request: CanonicalRequest,
+  target: AdapterTarget,
+  departures: Departures,
+): number {
   // A budget must be smaller than the limit, so an unknown limit makes room for both.
   const fallback = fallbackMaxTokens + (request.reasoning?.budgetTokens ?? 0)
-  const asked = request.maxOutputTokens ?? largest ?? fallback
-  return largest === undefined ? asked : Math.min(asked, largest)
+  return outputLimitOf(request, target, departures) ?? target.maxOutputTokens ?? fallback
 }
 
 /** Thinking gives way to a forced tool: the API refuses both at once (extended thinking, "with tool use"). */
@@ -95,21 +100,55 @@ export function thinkingOf(
   request: CanonicalRequest,
   model: ClaudeModel,
   maxTokens: number,
-  note: Note,
+  departures: Departures,
 ): Thinking {
-  const thinking = encodeThinking(request.reasoning, model, maxTokens)
-  thinking.unhonoured.forEach(note)
+  const reasoning = withinLimit(request, maxTokens, departures)
+  const thinking = encodeThinking(reasoning, model, maxTokens)
+  const { effort } = thinking
+  const isOtherEffort = effort !== undefined && ![undefined, effort].includes(reasoning?.effort)
+  if (isOtherEffort || (effort !== undefined && thinking.unhonoured.includes('reasoning')))
+    departures.change('reasoning', `the effort "${effort}"`)
+  else thinking.unhonoured.forEach(departures.leave)
   if (!thinking.derived || !forcesTool(request) || !model.forcedTools) return thinking
-  note('reasoning')
+  departures.leave('reasoning')
   const { thinking: _dropped, ...rest } = thinking
   return rest
 }
 
+/**
+ * A budget that fitted the caller's limit, and does not fit the model's, is cut
+ * to fit. One that never did is the caller's own: with interleaved thinking it
+ * may be larger than the limit (platform.claude.com, extended thinking, 2026-11-20).
+ */
+function withinLimit(
+  { reasoning, maxOutputTokens }: CanonicalRequest,
+  maxTokens: number,
+  departures: Departures,
+): ReasoningRequest | undefined {
+  const budgetTokens = reasoning?.budgetTokens
+  if (budgetTokens === undefined || maxOutputTokens === undefined) return reasoning
+  if (maxOutputTokens <= maxTokens || budgetTokens < maxTokens) return reasoning
+  const fitting = Math.floor(maxTokens * largestThinkingShare)
+  departures.change('reasoning', `a budget of ${fitting} tokens`)
+  return { ...reasoning, budgetTokens: fitting }
+}
+
+/** What is left of an answer when the model may think as much as it likes: the share of the highest effort. */
+const largestThinkingShare = 0.95
+
 /** Whitespace alone is refused as a stop sequence. */
-function stopOf({ stop = [] }: CanonicalRequest, note: Note): readonly string[] | undefined {
+function stopOf(
+  { stop = [] }: CanonicalRequest,
+  departures: Departures,
+): readonly string[] | undefined {
   const sequences = stop.filter((sequence) => sequence.trim() !== '')
-  if (sequences.length < stop.length) note('stop')
-  return sequences.length === 0 ? undefined : sequences
+  if (sequences.length === 0) {
+    if (stop.length > 0) departures.leave('stop')
+    return undefined
+  }
+  if (sequences.length < stop.length)
+    departures.change('stop', 'those that are more than whitespace')
+  return sequences
 }
 
 /**
@@ -122,11 +161,11 @@ export function samplingOf(
   { sampling }: CanonicalRequest,
   model: ClaudeModel,
   { thinking }: Thinking,
-  note: Note,
+  departures: Departures,
 ): JsonObject {
   const thinks = thinking !== undefined && thinking['type'] !== 'disabled'
   const keep = <Value>(value: Value | undefined, allowed: boolean, feature: Feature) => {
-    if (value !== undefined && !allowed) note(feature)
+    if (value !== undefined && !allowed) departures.leave(feature)
     return allowed ? value : undefined
   }
   const free = model.sampling && !thinks
@@ -138,7 +177,7 @@ export function samplingOf(
     'topP',
   )
   const warm = temperature !== undefined && temperature > 1
-  if (warm) note('temperature')
+  if (warm) departures.change('temperature', '1')
   return {
     // 1 is the default: said only where both words are free.
     temperature: warm ? 1 : temperature === 1 && !free ? undefined : temperature,
@@ -151,7 +190,7 @@ function outputConfigOf(
   { responseFormat }: CanonicalRequest,
   { effort }: Thinking,
 ): JsonObject | undefined {
-  const schema = responseFormat?.type === 'jsonSchema' ? responseFormat.schema : undefined
+  const schema = responseFormat?.type === 'jsonSchema' ? describedSchema(responseFormat) : undefined
   if (schema === undefined && effort === undefined) return undefined
   return present({
     effort,
@@ -161,11 +200,11 @@ function outputConfigOf(
 }
 
 /** OpenAI's `default` is Anthropic's `standard_only`; the wire has no word for the others. */
-function serviceTierOf({ serviceTier }: CanonicalRequest, note: Note): string | undefined {
+function serviceTierOf({ serviceTier }: CanonicalRequest, leave: Leave): string | undefined {
   if (serviceTier === undefined || serviceTier === 'auto' || serviceTier === 'standard_only')
     return serviceTier
   if (serviceTier === 'default') return 'standard_only'
-  note('serviceTier')
+  leave('serviceTier')
   return undefined
 }
 

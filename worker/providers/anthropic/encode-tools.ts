@@ -1,7 +1,8 @@
 import type { Feature } from '../../canonical/features.ts'
 import type { CanonicalRequest, FunctionTool, JsonObject, Tool } from '../../canonical/request.ts'
+import type { Leave } from '../departures.ts'
 import { objectOf, present } from '../json-values.ts'
-import { cacheControl, type Note } from './encode-blocks.ts'
+import { cacheControl } from './encode-blocks.ts'
 
 /** The tools the caller lets the model use; `allowed_tools` becomes the list itself, since the wire has no word for it. */
 export function offeredTools({ tools = [], toolChoice }: CanonicalRequest): readonly Tool[] {
@@ -10,11 +11,11 @@ export function offeredTools({ tools = [], toolChoice }: CanonicalRequest): read
 }
 
 /** Function tools, and the provider's own tools as the caller wrote them. */
-export function encodeTools(tools: readonly Tool[], note: Note): readonly JsonObject[] {
+export function encodeTools(tools: readonly Tool[], leave: Leave): readonly JsonObject[] {
   return tools.flatMap((tool) => {
     if (tool.kind === 'function') return [encodeFunction(tool)]
     const value = tool.raw.wire === 'anthropic-messages' ? objectOf(tool.raw.value) : undefined
-    if (value === undefined) note('customTools')
+    if (value === undefined) leave('customTools')
     return value === undefined ? [] : [value]
   })
 }
@@ -42,14 +43,14 @@ export function inputSchema(parameters: JsonObject | undefined): JsonObject {
 export function encodeToolChoice(
   { toolChoice, parallelToolCalls }: CanonicalRequest,
   forcedTools: boolean,
-  note: Note,
+  leave: Leave,
 ): JsonObject | undefined {
   const single = parallelToolCalls === false ? true : parallelToolCalls === true ? false : undefined
   const withSingle = (choice: JsonObject): JsonObject =>
     present({ ...choice, disable_parallel_tool_use: single })
   const forced = (choice: JsonObject, feature: Feature): JsonObject => {
     if (forcedTools) return withSingle(choice)
-    note(feature)
+    leave(feature)
     return withSingle({ type: 'auto' })
   }
   switch (toolChoice?.type) {

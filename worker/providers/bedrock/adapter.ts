@@ -3,6 +3,7 @@ import { decodeResponse } from './decode-response.ts'
 import { BedrockDecoder } from './decoder.ts'
 import { decodeCountTokens, encodeCountTokens, encodeRequest } from './encode-request.ts'
 import { decodeFailure } from './failure.ts'
+import { bedrockModel, lacksOf } from './models.ts'
 
 /**
  * Amazon Bedrock's Converse API; the base URL is
@@ -28,6 +29,12 @@ export const bedrockAdapter: ProviderAdapter = {
     'fileBase64',
     'fileText',
     'toolResultImages',
+    'toolErrors',
+    'strictTools',
+    'documentTitles',
+    'documentContext',
+    'thoughts',
+    'hiddenReasoning',
     'jsonSchema',
     'reasoning',
     'prefill',
@@ -40,6 +47,7 @@ export const bedrockAdapter: ProviderAdapter = {
     'metadata',
     'serviceTier',
   ]),
+  lacks: (target) => lacksOf(bedrockModel(target)),
   encodeRequest,
   encodeCountTokens,
   decodeCountTokens,

@@ -6,8 +6,8 @@ import type {
   ToolResultBlock,
 } from '../../canonical/blocks.ts'
 import type { JsonObject, Message } from '../../canonical/request.ts'
-import type { Note } from '../anthropic/encode-blocks.ts'
 import { bedrockRedacted } from '../anthropic/redacted-thinking.ts'
+import type { Departures } from '../departures.ts'
 import { objectOf, present } from '../json-values.ts'
 import { portableToolCallId, toolInput } from '../tool-calls.ts'
 import { DocumentEncoder, encodeAudio, encodeImage, encodeVideo } from './media.ts'
@@ -22,11 +22,11 @@ export interface EncodedMessages {
 export class MessageEncoder {
   readonly #documents = new DocumentEncoder()
   readonly #model: BedrockModel
-  readonly #note: Note
+  readonly #departures: Departures
 
-  constructor(model: BedrockModel, note: Note) {
+  constructor(model: BedrockModel, departures: Departures) {
     this.#model = model
-    this.#note = note
+    this.#departures = departures
   }
 
   /**
@@ -53,7 +53,7 @@ export class MessageEncoder {
   /** `cachePoint`, where the model caches. */
   cachePoint(cache: CacheMark | undefined): readonly JsonObject[] {
     if (cache === undefined) return []
-    if (!this.#model.caches) this.#note('cacheMarks')
+    this.#departures.sent('cacheMarks', this.#model.caches)
     return this.#model.caches ? [{ cachePoint: present({ type: 'default', ttl: cache.ttl }) }] : []
   }
 
@@ -79,16 +79,18 @@ export class MessageEncoder {
       case 'text':
         return encodeText(block)
       case 'image':
-        return encodeImage(block, this.#note)
+        return encodeImage(block, this.#departures.leave)
       case 'audio':
-        return encodeAudio(block, this.#note)
+        return encodeAudio(block, this.#departures.leave)
       case 'video':
-        return encodeVideo(block, this.#note)
+        return encodeVideo(block, this.#departures.leave)
       case 'file':
-        return this.#documents.encode(block, this.#note)
+        return this.#documents.encode(block, this.#departures.leave)
       case 'reasoning':
         return this.#reasoning(block)
       case 'toolCall': {
+        // The proof of a thought behind a call is Gemini's.
+        if (block.signature !== undefined) this.#departures.leave('thoughts')
         const [toolUseId, input] = [portableToolCallId(block.id), toolInput(block.arguments)]
         return [{ toolUse: { toolUseId, name: block.name, input } }]
       }
@@ -112,18 +114,24 @@ export class MessageEncoder {
    */
   #reasoning(block: ReasoningBlock): readonly JsonObject[] {
     const claudeSigned = block.wire === 'anthropic-messages' && this.#model.claude !== undefined
-    if (block.wire !== 'bedrock-converse' && !claudeSigned) return []
+    const isOwn = block.wire === 'bedrock-converse' || claudeSigned
+    if (!isOwn || (block.redacted === undefined && block.signature === undefined)) {
+      this.#departures.leave('thoughts')
+      return []
+    }
+    this.#departures.sent('thoughts', true)
     if (block.redacted !== undefined) {
       const redactedContent = claudeSigned ? bedrockRedacted(block.redacted) : block.redacted
       return [{ reasoningContent: { redactedContent } }]
     }
     const { text, signature } = block
-    return signature === undefined
-      ? []
-      : [{ reasoningContent: { reasoningText: { text, signature } } }]
+    return [{ reasoningContent: { reasoningText: { text, signature } } }]
   }
 
+  /** A tool's answer has no cache points inside: one behind it is all there can be. */
   #toolResult(block: ToolResultBlock): JsonObject {
+    if (block.content.some((part) => 'cache' in part && part.cache !== undefined))
+      this.#departures.leave('cacheMarks')
     return {
       toolResult: present({
         toolUseId: portableToolCallId(block.toolCallId),

@@ -1,8 +1,7 @@
-import type { Feature } from '../../canonical/features.ts'
 import type { CanonicalRequest, JsonObject } from '../../canonical/request.ts'
 import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
-import type { Note } from '../anthropic/encode-blocks.ts'
 import { outputSchema } from '../anthropic/output-schema.ts'
+import { Departures, type Leave } from '../departures.ts'
 import { objectOf, present } from '../json-values.ts'
 import { MessageEncoder } from './encode-messages.ts'
 import { encodeToolConfig } from './encode-tools.ts'
@@ -14,18 +13,18 @@ const reserved = new Set(['modelId', 'messages', 'system'])
 
 /** Writes `POST /model/{id}/converse` or `/converse-stream`. */
 export function encodeRequest(request: CanonicalRequest, target: AdapterTarget): UpstreamCall {
-  const unhonoured = new Set<Feature>()
-  const note: Note = (feature) => void unhonoured.add(feature)
+  const departures = new Departures()
+  const { leave } = departures
   const model = bedrockModel(target)
-  const settings = encodeModelSettings(request, target, model, note)
-  const stop = stopOf(request, model, note)
+  const settings = encodeModelSettings(request, target, model, departures)
+  const stop = stopOf(request, model, leave)
   const inference = present({ ...settings.inference, stopSequences: stop })
   const body = withExtensions(request, {
-    ...promptOf(request, model, note),
+    ...promptOf(request, model, departures),
     inferenceConfig: Object.keys(inference).length === 0 ? undefined : inference,
     additionalModelRequestFields: settings.modelFields,
     outputConfig: outputConfigOf(request, model),
-    serviceTier: serviceTierOf(request),
+    serviceTier: serviceTierOf(request, leave),
     requestMetadata: request.metadata,
   })
   return {
@@ -33,17 +32,17 @@ export function encodeRequest(request: CanonicalRequest, target: AdapterTarget):
     path: pathOf(target, request.stream ? 'converse-stream' : 'converse'),
     headers: {},
     body,
-    ...(unhonoured.size === 0 ? {} : { unhonoured: [...unhonoured] }),
+    ...departures.listed(),
   }
 }
 
 /** Writes `POST /model/{id}/count-tokens` (API reference, CountTokens; corpus bedrock/count-tokens). */
 export function encodeCountTokens(request: CanonicalRequest, target: AdapterTarget): UpstreamCall {
   const model = bedrockModel(target)
-  const ignore: Note = () => undefined
-  const { modelFields } = encodeModelSettings(request, target, model, ignore)
+  const departures = new Departures()
+  const { modelFields } = encodeModelSettings(request, target, model, departures)
   const converse = present({
-    ...promptOf(request, model, ignore),
+    ...promptOf(request, model, departures),
     additionalModelRequestFields: modelFields,
   })
   return {
@@ -65,23 +64,27 @@ function pathOf({ upstreamModel }: AdapterTarget, operation: string): string {
   return `/model/${encodeURIComponent(upstreamModel)}/${operation}`
 }
 
-function promptOf(request: CanonicalRequest, model: BedrockModel, note: Note): JsonObject {
-  const encoder = new MessageEncoder(model, note)
+function promptOf(
+  request: CanonicalRequest,
+  model: BedrockModel,
+  departures: Departures,
+): JsonObject {
+  const encoder = new MessageEncoder(model, departures)
   const { system, messages } = encoder.encode(request.messages)
   return {
     system: system.length === 0 ? undefined : system,
     messages,
-    toolConfig: encodeToolConfig(request, model, encoder, note),
+    toolConfig: encodeToolConfig(request, model, encoder, departures.leave),
   }
 }
 
 function stopOf(
   { stop = [] }: CanonicalRequest,
   model: BedrockModel,
-  note: Note,
+  leave: Leave,
 ): readonly string[] | undefined {
   if (stop.length === 0) return undefined
-  if (!model.stopSequences) note('stop')
+  if (!model.stopSequences) leave('stop')
   return model.stopSequences ? stop : undefined
 }
 
@@ -102,10 +105,16 @@ function outputConfigOf(
 }
 
 /** `auto` is what leaving it out means; Anthropic's word for the plain tier is Bedrock's `default`. */
-function serviceTierOf({ serviceTier }: CanonicalRequest): JsonObject | undefined {
+function serviceTierOf({ serviceTier }: CanonicalRequest, leave: Leave): JsonObject | undefined {
   if (serviceTier === undefined || serviceTier === 'auto') return undefined
-  return { type: serviceTier === 'standard_only' ? 'default' : serviceTier }
+  const type = serviceTier === 'standard_only' ? 'default' : serviceTier
+  if (tiers.has(type)) return { type }
+  leave('serviceTier')
+  return undefined
 }
+
+/** `ServiceTier` of the API reference, 2026-11-20. */
+const tiers: ReadonlySet<string> = new Set(['default', 'priority', 'flex', 'reserved'])
 
 /** Lays `body` over the caller's own Converse fields (guardrails, performance, ...); objects that both have are joined. */
 function withExtensions(request: CanonicalRequest, body: JsonObject): JsonObject {

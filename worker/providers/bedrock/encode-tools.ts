@@ -1,6 +1,6 @@
 import type { CanonicalRequest, FunctionTool, JsonObject, Tool } from '../../canonical/request.ts'
-import type { Note } from '../anthropic/encode-blocks.ts'
 import { inputSchema, offeredTools } from '../anthropic/encode-tools.ts'
+import type { Leave } from '../departures.ts'
 import { objectOf, present } from '../json-values.ts'
 import type { MessageEncoder } from './encode-messages.ts'
 import type { BedrockModel } from './models.ts'
@@ -17,13 +17,13 @@ export function encodeToolConfig(
   request: CanonicalRequest,
   model: BedrockModel,
   encoder: MessageEncoder,
-  note: Note,
+  leave: Leave,
 ): JsonObject | undefined {
   const called = toolsInHistory(request)
   if (request.toolChoice?.type === 'none' && called.size === 0) return undefined
-  const tools = offeredTools(request).flatMap((tool) => encodeTool(tool, model, encoder, note))
+  const tools = offeredTools(request).flatMap((tool) => encodeTool(tool, model, encoder, leave))
   if (tools.length > 0)
-    return present({ tools, toolChoice: encodeToolChoice(request, model, note) })
+    return present({ tools, toolChoice: encodeToolChoice(request, model, leave) })
   if (called.size === 0) return undefined
   return { tools: [...called].map(formerTool) }
 }
@@ -32,15 +32,17 @@ function encodeTool(
   tool: Tool,
   model: BedrockModel,
   encoder: MessageEncoder,
-  note: Note,
+  leave: Leave,
 ): readonly JsonObject[] {
-  if (tool.kind === 'function')
+  if (tool.kind === 'function') {
+    if (tool.cache !== undefined && !model.cachesTools) leave('cacheMarks')
     return [
       { toolSpec: toolSpec(tool, model) },
       ...(model.cachesTools ? encoder.cachePoint(tool.cache) : []),
     ]
+  }
   const value = tool.raw.wire === 'bedrock-converse' ? objectOf(tool.raw.value) : undefined
-  if (value === undefined) note('customTools')
+  if (value === undefined) leave('customTools')
   return value === undefined ? [] : [value]
 }
 
@@ -60,7 +62,7 @@ function toolSpec(tool: FunctionTool, model: BedrockModel): JsonObject {
 function encodeToolChoice(
   { toolChoice }: CanonicalRequest,
   model: BedrockModel,
-  note: Note,
+  leave: Leave,
 ): JsonObject | undefined {
   const forced = model.claude?.forcedTools !== false
   switch (toolChoice?.type) {
@@ -70,13 +72,13 @@ function encodeToolChoice(
     case 'auto':
       return { auto: {} }
     case 'required':
-      if (!forced) note('toolChoiceRequired')
+      if (!forced) leave('toolChoiceRequired')
       return forced ? { any: {} } : { auto: {} }
     case 'tool':
-      if (!forced) note('toolChoiceNamed')
+      if (!forced) leave('toolChoiceNamed')
       return forced ? { tool: { name: toolChoice.name } } : { auto: {} }
     case 'allowed':
-      if (!forced && toolChoice.mode === 'required') note('toolChoiceRequired')
+      if (!forced && toolChoice.mode === 'required') leave('toolChoiceRequired')
       return forced && toolChoice.mode === 'required' ? { any: {} } : { auto: {} }
   }
 }

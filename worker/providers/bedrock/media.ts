@@ -6,7 +6,7 @@ import type {
   VideoBlock,
 } from '../../canonical/blocks.ts'
 import type { JsonObject } from '../../canonical/request.ts'
-import type { Note } from '../anthropic/encode-blocks.ts'
+import type { Leave } from '../departures.ts'
 import { present } from '../json-values.ts'
 
 /** Format words by media type (Bedrock API reference: DocumentBlock, ImageBlock, VideoBlock, AudioBlock; 2026-11-20). Others use their subtype. */
@@ -55,25 +55,25 @@ function mediaFormat(source: MediaSource, fallback: string): string {
   return (source.kind === 'url' ? endingOf(source.url) : undefined) ?? fallback
 }
 
-export function encodeImage({ source }: ImageBlock, note: Note): readonly JsonObject[] {
+export function encodeImage({ source }: ImageBlock, leave: Leave): readonly JsonObject[] {
   const where = sourceOf(source)
   if (where !== undefined) return [{ image: { format: mediaFormat(source, 'png'), source: where } }]
-  note(source.kind === 'id' ? 'fileId' : 'imageUrl')
+  leave(source.kind === 'id' ? 'fileId' : 'imageUrl')
   return []
 }
 
-export function encodeVideo({ source }: VideoBlock, note: Note): readonly JsonObject[] {
+export function encodeVideo({ source }: VideoBlock, leave: Leave): readonly JsonObject[] {
   const where = sourceOf(source)
   if (where !== undefined) return [{ video: { format: mediaFormat(source, 'mp4'), source: where } }]
-  note('videoInput')
+  leave('videoInput')
   return []
 }
 
-export function encodeAudio({ source, format }: AudioBlock, note: Note): readonly JsonObject[] {
+export function encodeAudio({ source, format }: AudioBlock, leave: Leave): readonly JsonObject[] {
   const where = sourceOf(source)
   if (where !== undefined)
     return [{ audio: { format: format ?? mediaFormat(source, 'mp3'), source: where } }]
-  note('audioInput')
+  leave('audioInput')
   return []
 }
 
@@ -81,11 +81,11 @@ export function encodeAudio({ source, format }: AudioBlock, note: Note): readonl
 export class DocumentEncoder {
   readonly #names = new Set<string>()
 
-  encode(file: FileBlock, note: Note): readonly JsonObject[] {
+  encode(file: FileBlock, leave: Leave): readonly JsonObject[] {
     const { source } = file
     const where = source.kind === 'text' ? { text: source.text } : sourceOf(source)
     if (where === undefined) {
-      note(source.kind === 'id' ? 'fileId' : 'fileUrl')
+      leave(source.kind === 'id' ? 'fileId' : 'fileUrl')
       return []
     }
     const mediaType =

@@ -1,8 +1,8 @@
 import type { CanonicalRequest, JsonObject } from '../../canonical/request.ts'
 import type { AdapterTarget } from '../adapter.ts'
 import type { ClaudeModel } from '../anthropic/claude-models.ts'
-import type { Note } from '../anthropic/encode-blocks.ts'
 import { maxTokensOf, samplingOf, thinkingOf } from '../anthropic/encode-request.ts'
+import { type Departures, outputLimitOf } from '../departures.ts'
 import { present } from '../json-values.ts'
 import type { BedrockModel } from './models.ts'
 
@@ -18,21 +18,24 @@ export function encodeModelSettings(
   request: CanonicalRequest,
   target: AdapterTarget,
   model: BedrockModel,
-  note: Note,
+  departures: Departures,
 ): ModelSettings {
-  if (model.claude !== undefined) return claudeSettings(request, target, model.claude, note)
+  if (model.claude !== undefined) return claudeSettings(request, target, model.claude, departures)
   const { temperature, topP, topK } = request.sampling
   const warm = temperature !== undefined && temperature > 1
-  if (warm) note('temperature')
+  if (warm) departures.change('temperature', '1')
   const limited = request.maxOutputTokens !== undefined
   return withModelFields(
     {
-      maxTokens: limited ? maxTokensOf(request, target) : undefined,
+      maxTokens: outputLimitOf(request, target, departures),
       // 0 to 1 in InferenceConfiguration, where OpenAI's callers may say 2.
       temperature: warm ? 1 : temperature,
       topP,
     },
-    { ...topKField(target.upstreamModel, topK), ...reasoningField(request, model, limited, note) },
+    {
+      ...topKField(target.upstreamModel, topK),
+      ...reasoningField(request, model, limited, target.facts?.reasoning, departures),
+    },
   )
 }
 
@@ -41,15 +44,15 @@ function claudeSettings(
   request: CanonicalRequest,
   target: AdapterTarget,
   claude: ClaudeModel,
-  note: Note,
+  departures: Departures,
 ): ModelSettings {
-  const maxTokens = maxTokensOf(request, target)
-  const { thinking, effort, ...rest } = thinkingOf(request, claude, maxTokens, note)
+  const maxTokens = maxTokensOf(request, target, departures)
+  const { thinking, effort, ...rest } = thinkingOf(request, claude, maxTokens, departures)
   const sampling = samplingOf(
     request,
     claude,
     thinking === undefined ? rest : { ...rest, thinking },
-    note,
+    departures,
   )
   return withModelFields(
     {
@@ -84,30 +87,35 @@ function reasoningField(
   { reasoning }: CanonicalRequest,
   model: BedrockModel,
   limited: boolean,
-  note: Note,
+  reasons: boolean | undefined,
+  departures: Departures,
 ): JsonObject {
   if (reasoning === undefined) return {}
   const off = reasoning.enabled === false || reasoning.effort === 'none'
   const effort = plainEffort(reasoning.effort)
   const form = model.thinking
   if (form === undefined || form === 'claude') {
-    if (!off) note('reasoning')
+    if (!off || reasons !== false) departures.leave('reasoning')
     return {}
+  }
+  const noteEffort = (sent: string) => {
+    const isMeasured = (reasoning.effort ?? reasoning.budgetTokens) !== undefined
+    if (off || (isMeasured && sent !== reasoning.effort))
+      departures.change('reasoning', `the effort "${sent}"`)
   }
   switch (form) {
     case 'nova': {
       if (off) return { reasoningConfig: { type: 'disabled' } }
       // `high` refuses a token limit, and the limit is what the money is held for.
-      const tooHigh = effort === 'high' && limited
-      if (tooHigh) note('reasoning')
-      return {
-        reasoningConfig: { type: 'enabled', maxReasoningEffort: tooHigh ? 'medium' : effort },
-      }
+      const most = effort === 'high' && limited ? 'medium' : effort
+      noteEffort(most)
+      return { reasoningConfig: { type: 'enabled', maxReasoningEffort: most } }
     }
     case 'gpt-oss':
-      if (off) note('reasoning')
+      noteEffort(off ? 'low' : effort)
       return { reasoning_effort: off ? 'low' : effort }
     case 'qwen':
+      if (!off) noteEffort(effort)
       return off ? {} : { reasoning_config: effort }
   }
 }

@@ -1,3 +1,4 @@
+import type { Feature } from '../../canonical/features.ts'
 import type { AdapterTarget } from '../adapter.ts'
 import { type ClaudeModel, claudeModel, isClaude } from '../anthropic/claude-models.ts'
 
@@ -50,4 +51,15 @@ export function bedrockModel({ upstreamModel, options }: AdapterTarget): Bedrock
     return { ...plain, thinking: 'gpt-oss', stopSequences: false }
   if (/qwen\./.test(upstreamModel)) return { ...plain, thinking: 'qwen' }
   return plain
+}
+
+/** What Converse has a word for and this model does not take. */
+export function lacksOf(model: BedrockModel): readonly Feature[] {
+  const lacks: Feature[] = []
+  if (!model.caches) lacks.push('cacheMarks')
+  if (!model.strictTools) lacks.push('strictTools')
+  if (!model.stopSequences) lacks.push('stop')
+  // Only a Claude is told whether to show its thinking.
+  if (model.claude === undefined) lacks.push('hiddenReasoning')
+  return lacks
 }

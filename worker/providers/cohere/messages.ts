@@ -1,5 +1,6 @@
 import type { Block, MediaSource, ToolResultBlock } from '../../canonical/blocks.ts'
 import type { JsonObject, Message } from '../../canonical/request.ts'
+import type { Leave } from '../departures.ts'
 import { present } from '../json-values.ts'
 
 /** `messages`, in order; documents are not here (`documentsOf`). */
@@ -13,10 +14,11 @@ export function messagesOf(messages: readonly Message[]): JsonObject[] {
  * Text files become `documents`, which the model cites
  * (https://docs.cohere.com/v2/docs/retrieval-augmented-generation-rag, 2026-11-20).
  */
-export function documentsOf(messages: readonly Message[]): JsonObject[] | undefined {
+export function documentsOf(messages: readonly Message[], leave: Leave): JsonObject[] | undefined {
   const files = messages
     .flatMap((message) => message.content)
     .flatMap((block) => (block.type === 'file' && block.source.kind === 'text' ? [block] : []))
+  if (files.some(({ context }) => context !== undefined)) leave('documentContext')
   const documents = files.map(({ source, name }, position) => ({
     id: `doc:${position}`,
     data: present({ title: name, text: source.kind === 'text' ? source.text : undefined }),

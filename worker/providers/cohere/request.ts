@@ -1,5 +1,8 @@
 import type { CanonicalRequest, JsonObject, Tool, ToolChoice } from '../../canonical/request.ts'
 import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { Departures, type Leave, outputLimitOf } from '../departures.ts'
+import { describedSchema } from '../described-schema.ts'
+import { noteProofs } from '../foreign-proof.ts'
 import { listOf, present, without } from '../json-values.ts'
 import { documentsOf, messagesOf } from './messages.ts'
 
@@ -11,30 +14,32 @@ export function encodeRequest(request: CanonicalRequest, target: AdapterTarget):
   const { sampling } = request
   const own = without(request.extensions?.cohere, reserved)
   const tools = toolsOf(request)
-  const documents = documentsOf(request.messages)
+  const departures = new Departures()
+  for (const { content } of request.messages) noteProofs(content, departures)
+  const documents = documentsOf(request.messages, departures.leave)
   const body = {
     ...own,
     ...present({
       model: target.upstreamModel,
       messages: messagesOf(request.messages),
       tools,
-      strict_tools: isStrict(request) ? true : undefined,
+      strict_tools: strictOf(request, departures.leave),
       tool_choice: tools === undefined ? undefined : toolChoiceOf(request.toolChoice),
       documents: documents === undefined ? undefined : [...listOf(own['documents']), ...documents],
       response_format: formatOf(request),
-      thinking: thinkingOf(request, target),
+      thinking: thinkingOf(request, target, departures),
       temperature: sampling.temperature,
       p: sampling.topP,
       k: sampling.topK,
       seed: sampling.seed,
       frequency_penalty: sampling.frequencyPenalty,
       presence_penalty: sampling.presencePenalty,
-      max_tokens: request.maxOutputTokens,
+      max_tokens: outputLimitOf(request, target, departures),
       stop_sequences: request.stop,
       stream: request.stream,
     }),
   }
-  return { method: 'POST', path: '/chat', headers: {}, body }
+  return { method: 'POST', path: '/chat', headers: {}, body, ...departures.listed() }
 }
 
 /** There is no choice by name: the tools that may not be called are not shown. */
@@ -60,9 +65,11 @@ function isAllowed(tool: Tool, choice: ToolChoice | undefined): boolean {
 }
 
 /** `strict_tools` is for all tools or none (https://docs.cohere.com/v2/docs/tool-use-parameters, 2026-11-20). */
-function isStrict(request: CanonicalRequest): boolean {
+function strictOf(request: CanonicalRequest, leave: Leave): true | undefined {
   const functions = (request.tools ?? []).filter((tool) => tool.kind === 'function')
-  return functions.length > 0 && functions.every((tool) => tool.strict === true)
+  const strict = functions.filter((tool) => tool.strict === true)
+  if (strict.length > 0 && strict.length < functions.length) leave('strictTools')
+  return functions.length > 0 && strict.length === functions.length ? true : undefined
 }
 
 function toolChoiceOf(choice: ToolChoice | undefined): string | undefined {
@@ -89,14 +96,19 @@ function formatOf({ responseFormat }: CanonicalRequest): JsonObject | undefined 
     case 'json':
       return { type: 'json_object' }
     case 'jsonSchema':
-      return { type: 'json_object', json_schema: responseFormat.schema }
+      return { type: 'json_object', json_schema: describedSchema(responseFormat) }
   }
 }
 
 /** Reasoning is on or off, with a budget if the caller names one. */
-function thinkingOf(request: CanonicalRequest, target: AdapterTarget): JsonObject | undefined {
+function thinkingOf(
+  request: CanonicalRequest,
+  target: AdapterTarget,
+  departures: Departures,
+): JsonObject | undefined {
   const { reasoning } = request
   if (reasoning === undefined || target.facts?.reasoning === false) return undefined
   if (reasoning.enabled === false || reasoning.effort === 'none') return { type: 'disabled' }
+  if (reasoning.effort !== undefined) departures.change('reasoning', 'thinking without an effort')
   return present({ type: 'enabled', token_budget: reasoning.budgetTokens })
 }

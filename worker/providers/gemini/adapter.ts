@@ -10,7 +10,8 @@ import { decodeCountTokens, encodeCountTokens, encodeRequest } from './request.t
  * Not here: `singleToolCall` (no such setting), `minP`, `repetitionPenalty` and
  * `logitBias` (no such fields), `prefill` (a last turn of the model is refused by
  * thinking models), `cacheMarks` (caching is implicit, or by a `cachedContent`
- * made before), `userId`, `metadata`.
+ * made before), `userId`, `metadata`, `imageDetail`, `participantNames`,
+ * `strictTools`, `documentTitles` and `documentContext` (no such fields).
  */
 const features: ReadonlySet<Feature> = new Set([
   'tools',
@@ -27,6 +28,9 @@ const features: ReadonlySet<Feature> = new Set([
   'fileId',
   'fileText',
   'toolResultImages',
+  'toolErrors',
+  'thoughts',
+  'hiddenReasoning',
   'jsonMode',
   'jsonSchema',
   'reasoning',
@@ -72,6 +76,8 @@ export const geminiAdapter: ProviderAdapter = {
   framing: 'sse',
   relay: false,
   features,
+  // "The set of character sequences (up to 5)" (https://ai.google.dev/api/generate-content, read 2026-11-26).
+  maxStopSequences: 5,
   encodeRequest,
   encodeCountTokens,
   decodeCountTokens,

@@ -1,5 +1,6 @@
 import type { Block, ToolResultBlock } from '../../canonical/blocks.ts'
 import type { JsonObject, Message } from '../../canonical/request.ts'
+import type { Departures } from '../departures.ts'
 import { objectOf } from '../json-values.ts'
 import { partsOf, resultPart } from './parts.ts'
 
@@ -17,11 +18,14 @@ interface Content {
 }
 
 /** `systemInstruction`: every system and developer message, in order; the wire has no place for one between turns. */
-export function systemInstructionOf(messages: readonly Message[]): JsonObject | undefined {
+export function systemInstructionOf(
+  messages: readonly Message[],
+  departures: Departures,
+): JsonObject | undefined {
   const parts = messages
     .filter(isInstruction)
     .flatMap((message) => message.content)
-    .flatMap((block) => partsOf(block, new Map()))
+    .flatMap((block) => partsOf(block, new Map(), departures))
   return parts.length === 0 ? undefined : { parts }
 }
 
@@ -33,12 +37,16 @@ function isInstruction(message: Message): boolean {
  * `contents`: the turns. Results of calls made together must stand in one turn,
  * so tool results that follow one another are joined.
  */
-export function contentsOf(messages: readonly Message[], isThirdGeneration: boolean): JsonObject[] {
+export function contentsOf(
+  messages: readonly Message[],
+  isThirdGeneration: boolean,
+  departures: Departures,
+): JsonObject[] {
   const toolNames = toolNamesOf(messages)
   const contents: Content[] = []
   for (const message of messages) {
     if (isInstruction(message)) continue
-    const content = contentOf(message, toolNames, isThirdGeneration)
+    const content = contentOf(message, toolNames, isThirdGeneration, departures)
     const last = contents.at(-1)
     if (content.parts.length === 0) continue
     if (last?.hasToolResults === true && content.hasToolResults) last.parts.push(...content.parts)
@@ -59,11 +67,12 @@ function contentOf(
   message: Message,
   toolNames: ReadonlyMap<string, string>,
   isThirdGeneration: boolean,
+  departures: Departures,
 ): Content {
   const parts = message.content.flatMap((block) =>
     block.type === 'toolResult'
-      ? toolResultParts(block, toolNames, isThirdGeneration)
-      : partsOf(block, toolNames),
+      ? toolResultParts(block, toolNames, isThirdGeneration, departures)
+      : partsOf(block, toolNames, departures),
   )
   const isModel = message.role === 'assistant'
   if (isModel && isThirdGeneration) signFirstCall(parts)
@@ -87,10 +96,11 @@ function toolResultParts(
   block: ToolResultBlock,
   toolNames: ReadonlyMap<string, string>,
   isThirdGeneration: boolean,
+  departures: Departures,
 ): JsonObject[] {
   const media = block.content
     .filter((one: Block) => one.type !== 'text' && one.type !== 'refusal')
-    .flatMap((one) => partsOf(one, toolNames))
+    .flatMap((one) => partsOf(one, toolNames, departures))
   return isThirdGeneration
     ? [resultPart(block, toolNames, media)]
     : [resultPart(block, toolNames, []), ...media]

@@ -1,5 +1,7 @@
 import type { Block, MediaSource, ToolCallBlock, ToolResultBlock } from '../../canonical/blocks.ts'
 import type { JsonObject } from '../../canonical/request.ts'
+import type { Departures } from '../departures.ts'
+import { noteProofs } from '../foreign-proof.ts'
 import { parseJson } from '../failures.ts'
 import { objectOf } from '../json-values.ts'
 import { toolInput } from '../tool-calls.ts'
@@ -50,7 +52,11 @@ function typeOfUrl(url: string): string | undefined {
 }
 
 /** How a block of a message is written; empty for what Google has no place for. */
-export function partsOf(block: Block, toolNames: ReadonlyMap<string, string>): JsonObject[] {
+export function partsOf(
+  block: Block,
+  toolNames: ReadonlyMap<string, string>,
+  departures: Departures,
+): JsonObject[] {
   switch (block.type) {
     case 'text':
     case 'refusal':
@@ -65,7 +71,7 @@ export function partsOf(block: Block, toolNames: ReadonlyMap<string, string>): J
     case 'file':
       return [mediaPart(block.source, 'application/pdf')]
     case 'reasoning':
-      return reasoningParts(block)
+      return reasoningParts(block, departures)
     case 'toolCall':
       return [callPart(block)]
     case 'toolResult':
@@ -86,7 +92,12 @@ function audioType(format: string | undefined): string {
 }
 
 /** Thoughts go back with Google's own proof; a proof by anyone else would be refused. */
-function reasoningParts(block: Extract<Block, { type: 'reasoning' }>): JsonObject[] {
+function reasoningParts(
+  block: Extract<Block, { type: 'reasoning' }>,
+  departures: Departures,
+): JsonObject[] {
+  if (block.wire === 'gemini' && block.redacted === undefined) departures.sent('thoughts', true)
+  else noteProofs([block], departures)
   const signature = block.wire === 'gemini' ? block.signature : undefined
   if (signature === undefined) return block.text === '' ? [] : [{ text: block.text, thought: true }]
   return block.text === ''

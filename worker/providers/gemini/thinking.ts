@@ -67,3 +67,18 @@ function budgetOf(reasoning: ReasoningRequest, off: boolean, model: string): num
   if (reasoning.effort !== undefined) return budgetByEffort[reasoning.effort] ?? -1
   return reasoning.adaptive === true ? -1 : undefined
 }
+
+/** What a wish was sent as, where Google has no word for it; undefined where it has. */
+export function thinkingChange(
+  reasoning: ReasoningRequest | undefined,
+  config: JsonObject | undefined,
+): string | undefined {
+  if (reasoning === undefined || config === undefined) return undefined
+  const { thinkingLevel: level, thinkingBudget: budget } = config
+  const off = reasoning.enabled === false || reasoning.effort === 'none'
+  const asked = off ? 'none' : reasoning.effort
+  if (level !== undefined && level !== asked) return `the level "${String(level)}"`
+  return off && typeof budget === 'number' && budget > 0
+    ? `a budget of ${budget} tokens`
+    : undefined
+}

@@ -1,5 +1,6 @@
-import type { Block, MediaSource, ToolResultBlock } from '../../canonical/blocks.ts'
+import type { Block, FileBlock, MediaSource, ToolResultBlock } from '../../canonical/blocks.ts'
 import type { JsonObject, Message } from '../../canonical/request.ts'
+import type { Departures } from '../departures.ts'
 import { present } from '../json-values.ts'
 import { mistralToolCallId } from './tool-call-id.ts'
 
@@ -7,12 +8,12 @@ import { mistralToolCallId } from './tool-call-id.ts'
 const bridge: JsonObject = { role: 'assistant', content: 'OK.' }
 
 /** `messages`; a last turn of the model is marked as the beginning of the answer (`prefix`). */
-export function messagesOf(messages: readonly Message[]): JsonObject[] {
+export function messagesOf(messages: readonly Message[], departures: Departures): JsonObject[] {
   const out: JsonObject[] = []
   for (const message of messages)
     for (const written of message.role === 'assistant'
-      ? [assistantMessage(message)]
-      : inputMessages(message)) {
+      ? [assistantMessage(message, departures)]
+      : inputMessages(message, departures)) {
       // "Unexpected role 'user' after role 'tool'", code 3230 (zed-industries/zed#37021, read 2026-11-20).
       if (out.at(-1)?.['role'] === 'tool' && written['role'] === 'user') out.push(bridge)
       out.push(written)
@@ -24,24 +25,24 @@ export function messagesOf(messages: readonly Message[]): JsonObject[] {
 }
 
 /** Tool results become messages of their own, before what else the caller said. */
-function inputMessages(message: Message): JsonObject[] {
+function inputMessages(message: Message, departures: Departures): JsonObject[] {
   const results = message.content.filter((block) => block.type === 'toolResult')
   const rest = message.content.filter((block) => block.type !== 'toolResult')
   const role = message.role === 'user' ? 'user' : 'system'
-  const said = rest.length === 0 ? [] : [{ role, content: contentOf(rest) }]
-  return [...results.map(toolMessage), ...said]
+  const said = rest.length === 0 ? [] : [{ role, content: contentOf(rest, departures) }]
+  return [...results.map((result) => toolMessage(result, departures)), ...said]
 }
 
-function toolMessage(result: ToolResultBlock): JsonObject {
+function toolMessage(result: ToolResultBlock, departures: Departures): JsonObject {
   return present({
     role: 'tool',
     tool_call_id: mistralToolCallId(result.toolCallId),
     name: result.name,
-    content: contentOf(result.content),
+    content: contentOf(result.content, departures),
   })
 }
 
-function assistantMessage(message: Message): JsonObject {
+function assistantMessage(message: Message, departures: Departures): JsonObject {
   const calls = message.content.flatMap((block) =>
     block.type === 'toolCall'
       ? {
@@ -53,20 +54,25 @@ function assistantMessage(message: Message): JsonObject {
   )
   return present({
     role: 'assistant',
-    content: contentOf(message.content.filter((block) => block.type !== 'toolCall')),
+    content: contentOf(
+      message.content.filter((block) => block.type !== 'toolCall'),
+      departures,
+    ),
     tool_calls: calls.length === 0 ? undefined : calls,
   })
 }
 
 /** One text is a string, anything else a list of chunks. */
-function contentOf(blocks: readonly Block[]): string | JsonObject[] {
-  const chunks = blocks.map(chunkOf).filter((chunk) => chunk !== undefined)
+function contentOf(blocks: readonly Block[], departures: Departures): string | JsonObject[] {
+  const chunks = blocks
+    .map((block) => chunkOf(block, departures))
+    .filter((chunk) => chunk !== undefined)
   const [only] = chunks
   if (only === undefined) return ''
   return chunks.length === 1 && typeof only['text'] === 'string' ? only['text'] : chunks
 }
 
-function chunkOf(block: Block): JsonObject | undefined {
+function chunkOf(block: Block, departures: Departures): JsonObject | undefined {
   switch (block.type) {
     case 'text':
     case 'refusal':
@@ -83,7 +89,7 @@ function chunkOf(block: Block): JsonObject | undefined {
         input_audio: block.source.kind === 'base64' ? block.source.data : urlOf(block.source),
       }
     case 'file':
-      return fileChunk(block.source, block.name)
+      return fileChunk(block, departures)
     case 'reasoning':
       return block.text === ''
         ? undefined
@@ -98,7 +104,11 @@ function chunkOf(block: Block): JsonObject | undefined {
   }
 }
 
-function fileChunk(source: MediaSource, name: string | undefined): JsonObject {
+/** Only a document by address or in line has a name beside it. */
+function fileChunk({ source, name, context }: FileBlock, departures: Departures): JsonObject {
+  const isNamed = source.kind === 'url' || source.kind === 'base64'
+  if (name !== undefined) departures.sent('documentTitles', isNamed)
+  if (context !== undefined) departures.leave('documentContext')
   switch (source.kind) {
     case 'id':
       return { type: 'file', file_id: source.id }

@@ -1,5 +1,7 @@
 import type { CanonicalRequest, JsonObject, ToolChoice } from '../../canonical/request.ts'
 import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { Departures, outputLimitOf } from '../departures.ts'
+import { noteProofs } from '../foreign-proof.ts'
 import { objectOf, present, without } from '../json-values.ts'
 import { messagesOf } from './messages.ts'
 
@@ -10,11 +12,13 @@ const reserved: readonly string[] = ['model', 'messages', 'stream', 'n', 'max_to
 export function encodeRequest(request: CanonicalRequest, target: AdapterTarget): UpstreamCall {
   const { sampling } = request
   const tools = toolsOf(request)
+  const departures = new Departures()
+  for (const { content } of request.messages) noteProofs(content, departures)
   const body = {
     ...without(request.extensions?.mistral, reserved),
     ...present({
       model: target.upstreamModel,
-      messages: messagesOf(request.messages),
+      messages: messagesOf(request.messages, departures),
       tools,
       tool_choice: tools === undefined ? undefined : toolChoiceOf(request.toolChoice),
       parallel_tool_calls: tools === undefined ? undefined : request.parallelToolCalls,
@@ -25,15 +29,15 @@ export function encodeRequest(request: CanonicalRequest, target: AdapterTarget):
       presence_penalty: sampling.presencePenalty,
       frequency_penalty: sampling.frequencyPenalty,
       n: sampling.n,
-      max_tokens: request.maxOutputTokens,
+      max_tokens: outputLimitOf(request, target, departures),
       stop: request.stop,
-      reasoning_effort: effortOf(request, target),
+      reasoning_effort: effortSaid(request, target, departures),
       metadata: request.metadata,
       prompt_cache_key: request.promptCacheKey,
       stream: request.stream,
     }),
   }
-  return { method: 'POST', path: '/chat/completions', headers: {}, body }
+  return { method: 'POST', path: '/chat/completions', headers: {}, body, ...departures.listed() }
 }
 
 function toolsOf(request: CanonicalRequest): JsonObject[] | undefined {
@@ -86,6 +90,24 @@ function formatOf({ responseFormat }: CanonicalRequest): JsonObject | undefined 
       return { type: 'json_schema', json_schema: present({ name, schema, description, strict }) }
     }
   }
+}
+
+/** A budget, or an effort that the model has no word for, is said as the step that comes closest. */
+function effortSaid(
+  request: CanonicalRequest,
+  target: AdapterTarget,
+  departures: Departures,
+): string | undefined {
+  const effort = effortOf(request, target)
+  const { reasoning } = request
+  const asked = reasoning?.enabled === false ? 'none' : reasoning?.effort
+  const isMeasured = (asked ?? reasoning?.budgetTokens) !== undefined
+  if (isMeasured && target.facts?.reasoning !== false && (effort ?? '') !== asked)
+    departures.change(
+      'reasoning',
+      effort === undefined ? "the model's own default" : `the effort "${effort}"`,
+    )
+  return effort
 }
 
 /**

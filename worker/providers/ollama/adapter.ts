@@ -16,6 +16,7 @@ const features: ReadonlySet<Feature> = new Set([
   'imageBase64',
   'toolResultImages',
   'fileText',
+  'thoughts',
   'jsonMode',
   'jsonSchema',
   'reasoning',

@@ -1,5 +1,8 @@
 import type { CanonicalRequest, JsonObject } from '../../canonical/request.ts'
 import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { Departures, outputLimitOf } from '../departures.ts'
+import { describedSchema } from '../described-schema.ts'
+import { noteProofs } from '../foreign-proof.ts'
 import { objectOf, present, without } from '../json-values.ts'
 import { messagesOf } from './messages.ts'
 
@@ -8,7 +11,9 @@ const reserved: readonly string[] = ['model', 'messages', 'stream', 'options']
 
 /** The call of Ollama's own chat endpoint. */
 export function encodeRequest(request: CanonicalRequest, target: AdapterTarget): UpstreamCall {
-  const options = optionsOf(request)
+  const departures = new Departures()
+  for (const { content } of request.messages) noteProofs(content, departures)
+  const options = optionsOf(request, outputLimitOf(request, target, departures))
   const body = {
     ...without(request.extensions?.ollama, reserved),
     ...present({
@@ -16,17 +21,20 @@ export function encodeRequest(request: CanonicalRequest, target: AdapterTarget):
       messages: messagesOf(request.messages),
       tools: toolsOf(request),
       format: formatOf(request),
-      think: thinkOf(request, target),
+      think: thinkSaid(request, target, departures),
       logprobs: request.sampling.logprobs,
       top_logprobs: request.sampling.topLogprobs,
       options: Object.keys(options).length === 0 ? undefined : options,
       stream: request.stream,
     }),
   }
-  return { method: 'POST', path: '/api/chat', headers: {}, body }
+  return { method: 'POST', path: '/api/chat', headers: {}, body, ...departures.listed() }
 }
 
-function optionsOf({ sampling, stop, maxOutputTokens, extensions }: CanonicalRequest): JsonObject {
+function optionsOf(
+  { sampling, stop, extensions }: CanonicalRequest,
+  limit: number | undefined,
+): JsonObject {
   return {
     ...without(objectOf(extensions?.ollama?.['options']), ['num_predict']),
     ...present({
@@ -38,7 +46,7 @@ function optionsOf({ sampling, stop, maxOutputTokens, extensions }: CanonicalReq
       repeat_penalty: sampling.repetitionPenalty,
       presence_penalty: sampling.presencePenalty,
       frequency_penalty: sampling.frequencyPenalty,
-      num_predict: maxOutputTokens,
+      num_predict: limit,
       stop,
     }),
   }
@@ -70,8 +78,22 @@ function formatOf({ responseFormat }: CanonicalRequest): unknown {
     case 'json':
       return 'json'
     case 'jsonSchema':
-      return responseFormat.schema
+      return describedSchema(responseFormat)
   }
+}
+
+function thinkSaid(
+  request: CanonicalRequest,
+  target: AdapterTarget,
+  departures: Departures,
+): unknown {
+  const think = thinkOf(request, target)
+  const { effort, budgetTokens } = request.reasoning ?? {}
+  if (think === true && (effort ?? budgetTokens) !== undefined)
+    departures.change('reasoning', 'thinking without a measure')
+  if (typeof think === 'string' && think !== effort)
+    departures.change('reasoning', `the effort "${think}"`)
+  return think
 }
 
 /** Yes or no; gpt-oss takes a level instead and cannot stop (https://docs.ollama.com/capabilities/thinking, 2026-11-20). */

@@ -5,6 +5,7 @@ import type {
   ToolResultBlock,
 } from '../../canonical/blocks.ts'
 import type { JsonObject, Message } from '../../canonical/request.ts'
+import { noteProofs } from '../foreign-proof.ts'
 import { contentOf, type PartOptions } from './encode-parts.ts'
 import type { OpenAiQuirks } from './quirks.ts'
 import { encodeReasoningDetails } from './reasoning-details.ts'
@@ -35,7 +36,7 @@ function encodeOther(message: Message, context: MessageContext): JsonObject[] {
   const rest = message.content.filter((block) => block.type !== 'toolResult')
   const role =
     message.role === 'developer' && context.quirks.developerRole !== true ? 'system' : message.role
-  const name = message.name === undefined ? {} : { name: message.name }
+  const name = nameField(message, context)
   const encoded = encodeResults(results, context)
   if (rest.length > 0 || results.length === 0)
     encoded.push({ role, content: contentOf(rest, context), ...name })
@@ -56,7 +57,7 @@ function encodeResults(results: readonly ToolResultBlock[], context: MessageCont
     messages.push({
       role: 'tool',
       tool_call_id: result.toolCallId,
-      content: contentOf(markLast(inline, result), context),
+      content: contentOf(markLast(inline, result, context), context),
     })
     if (media.length > 0)
       attachments.push(
@@ -79,9 +80,17 @@ function isMedia(block: Block): boolean {
 }
 
 /** A mark on the result is a mark on its last text: only parts can carry one. */
-function markLast(blocks: readonly Block[], result: ToolResultBlock): readonly Block[] {
+function markLast(
+  blocks: readonly Block[],
+  result: ToolResultBlock,
+  context: MessageContext,
+): readonly Block[] {
   const last = blocks.at(-1)
-  if (result.cache === undefined || last?.type !== 'text' || last.cache !== undefined) return blocks
+  if (result.cache === undefined) return blocks
+  if (last?.type !== 'text' || last.cache !== undefined) {
+    context.departures.leave('cacheMarks')
+    return blocks
+  }
   return [...blocks.slice(0, -1), { ...last, cache: result.cache }]
 }
 
@@ -95,12 +104,16 @@ function encodeAssistant(message: Message, context: MessageContext): JsonObject 
     role: 'assistant',
     content: spoken.length === 0 || onlyRefused ? null : contentOf(spoken, context),
     ...(onlyRefused ? { refusal: refusals.map((block) => block.text).join('') } : {}),
-    ...(message.name === undefined ? {} : { name: message.name }),
+    ...nameField(message, context),
     ...thinkingFields(message.content, context),
-    ...audioField(message.content),
+    ...audioField(message.content, context),
     ...imagesField(message.content, context),
-    ...(calls.length === 0 ? {} : { tool_calls: calls.map((call) => encodeCall(call)) }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls.map((call) => encodeCall(call, context)) }),
   }
+}
+
+function nameField({ name }: Message, { quirks }: MessageContext): JsonObject {
+  return name === undefined || !quirks.features.has('participantNames') ? {} : { name }
 }
 
 function isSpoken(block: Block): boolean {
@@ -125,8 +138,11 @@ function messageFields(blocks: readonly Block[]): JsonObject {
 }
 
 /** Arguments are JSON text on this wire; a call without any still needs an object. */
-function encodeCall(call: ToolCallBlock): JsonObject {
+function encodeCall(call: ToolCallBlock, { departures }: MessageContext): JsonObject {
   const { id, name } = call
+  // Marks belong on content, and the proof of a thought behind a call is Gemini's.
+  if (call.cache !== undefined) departures.leave('cacheMarks')
+  if (call.signature !== undefined) departures.leave('thoughts')
   return call.custom === true
     ? { id, type: 'custom', custom: { name, input: call.arguments } }
     : {
@@ -144,12 +160,14 @@ function thinkingFields(blocks: readonly Block[], context: MessageContext): Json
     const details = encodeReasoningDetails(thoughts)
     return details.length === 0 ? {} : { reasoning_details: details }
   }
+  noteProofs(thoughts, context.departures)
   const text = thoughts.map((thought) => thought.text).join('')
   return text === '' ? {} : { [reasoningEcho]: text }
 }
 
 /** OpenAI takes its own audio back by id only. */
-function audioField(blocks: readonly Block[]): JsonObject {
+function audioField(blocks: readonly Block[], { quirks }: MessageContext): JsonObject {
+  if (!quirks.features.has('audioHistory')) return {}
   const audio = blocks.find((block) => block.type === 'media' && block.kind === 'audio')
   return audio?.type === 'media' && audio.id !== undefined ? { audio: { id: audio.id } } : {}
 }

@@ -7,12 +7,14 @@ import type {
   MediaSource,
 } from '../../canonical/blocks.ts'
 import type { JsonObject } from '../../canonical/request.ts'
+import type { Departures } from '../departures.ts'
 import type { CacheMarkStyle } from './quirks.ts'
 import { objectOf } from './wire.ts'
 
 /** How cache marks are written; absent where they are not. */
 export interface PartOptions {
   readonly cacheMarks?: CacheMarkStyle
+  readonly departures: Departures
 }
 
 /**
@@ -36,18 +38,24 @@ function partOf(block: Block, options: PartOptions): JsonObject[] {
     case 'image':
       return [{ ...imagePart(block), ...cacheMark(block.cache, options) }]
     case 'audio':
-      return [audioPart(block)]
+      return [{ ...audioPart(block), ...cacheMark(block.cache, options) }]
     case 'video':
-      return [{ type: 'video_url', video_url: { url: urlOf(block.source, 'video/mp4') } }]
+      return [
+        {
+          type: 'video_url',
+          video_url: { url: urlOf(block.source, 'video/mp4') },
+          ...cacheMark(block.cache, options),
+        },
+      ]
     case 'file':
-      return [{ ...filePart(block), ...cacheMark(block.cache, options) }]
+      return [{ ...filePart(block, options), ...cacheMark(block.cache, options) }]
     case 'opaque': {
       const part = objectOf<JsonObject & { type?: unknown }>(block.raw.value)
       const isPart = block.raw.wire === 'openai-chat' && typeof part?.type === 'string'
       return part !== null && isPart ? [part] : []
     }
     case 'refusal':
-      return [{ type: 'refusal', refusal: block.text }]
+      return [{ type: 'refusal', refusal: block.text, ...cacheMark(block.cache, options) }]
     case 'reasoning':
     case 'toolCall':
     case 'toolResult':
@@ -58,9 +66,16 @@ function partOf(block: Block, options: PartOptions): JsonObject[] {
 
 /** OpenAI's breakpoints have no lifetime of their own: the request has one for all. */
 export function cacheMark(mark: CacheMark | undefined, options: PartOptions): JsonObject {
-  if (mark === undefined || options.cacheMarks === undefined) return {}
-  if (options.cacheMarks === 'prompt_cache_breakpoint')
+  if (mark === undefined) return {}
+  if (options.cacheMarks === undefined) {
+    options.departures.leave('cacheMarks')
+    return {}
+  }
+  options.departures.sent('cacheMarks', true)
+  if (options.cacheMarks === 'prompt_cache_breakpoint') {
+    if (mark.ttl !== undefined) options.departures.change('cacheMarks', 'marks without a lifetime')
     return { prompt_cache_breakpoint: { mode: 'explicit' } }
+  }
   const ttl = mark.ttl === undefined ? {} : { ttl: mark.ttl }
   return { cache_control: { type: 'ephemeral', ...ttl } }
 }
@@ -91,8 +106,10 @@ function audioFormatOf(mediaType: string): string {
  * A document. OpenAI wants a name beside inline data; a document of plain text
  * has no form of its own and goes as text under its name.
  */
-function filePart(block: FileBlock): JsonObject {
+function filePart(block: FileBlock, { departures }: PartOptions): JsonObject {
   const { source } = block
+  if (block.name !== undefined) departures.sent('documentTitles', source.kind !== 'id')
+  if (block.context !== undefined) departures.sent('documentContext', source.kind === 'text')
   const name = block.name === undefined ? {} : { filename: block.name }
   switch (source.kind) {
     case 'id':

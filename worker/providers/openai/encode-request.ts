@@ -1,10 +1,12 @@
 import type { Feature } from '../../canonical/features.ts'
 import type { CanonicalRequest, JsonObject, ResponseFormat } from '../../canonical/request.ts'
 import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { Departures, outputLimitOf } from '../departures.ts'
 import { encodeMessages } from './encode-messages.ts'
 import type { PartOptions } from './encode-parts.ts'
 import { encodeReasoning } from './encode-reasoning.ts'
 import { encodeTools } from './encode-tools.ts'
+import { gptLacks, gptSamples } from './gpt-models.ts'
 import type { OpenAiQuirks } from './quirks.ts'
 import { objectOf } from './wire.ts'
 
@@ -37,29 +39,45 @@ export function encodeRequest(
   request: CanonicalRequest,
   target: AdapterTarget,
 ): UpstreamCall {
-  const options = partOptions(quirks, target)
+  const departures = new Departures()
+  const options = partOptions(quirks, target, departures)
   const written: JsonObject = {
     model: target.upstreamModel,
     messages: encodeMessages(request.messages, { quirks, ...options }),
     ...streamFields(quirks, request),
-    ...limitField(quirks, request),
-    ...sampling(quirks, request),
+    ...limitField(quirks, outputLimitOf(request, target, departures)),
+    ...sampling(quirks, request, target, departures),
     ...encodeTools(request, quirks, options),
     ...responseFormat(quirks, request.responseFormat),
-    ...(quirks.features.has('reasoning') ? encodeReasoning(request, target, quirks) : {}),
+    ...encodeReasoning(request, target, quirks, departures),
     ...modalities(quirks, request),
     ...accounting(quirks, request),
     ...(quirks.usageInclude === true && request.includeCost ? { usage: { include: true } } : {}),
   }
   const body = { ...extensionsOf(request, written), ...written }
-  return { method: 'POST', path: quirks.path ?? '/chat/completions', headers: {}, body }
+  const path = quirks.path ?? '/chat/completions'
+  return { method: 'POST', path, headers: {}, body, ...departures.listed() }
 }
 
-function partOptions(quirks: OpenAiQuirks, target: AdapterTarget): PartOptions {
+function partOptions(
+  quirks: OpenAiQuirks,
+  target: AdapterTarget,
+  departures: Departures,
+): PartOptions {
   const { cacheMarks } = quirks
   return cacheMarks?.models.test(target.upstreamModel) === true
-    ? { cacheMarks: cacheMarks.style }
-    : {}
+    ? { cacheMarks: cacheMarks.style, departures }
+    : { departures }
+}
+
+/** What the vendor's wire has a word for and this model refuses. */
+export function lacksOf(quirks: OpenAiQuirks, { upstreamModel }: AdapterTarget): Feature[] {
+  const { cacheMarks, servesGpt, modelLacks = [] } = quirks
+  return [
+    ...(cacheMarks?.models.test(upstreamModel) === false ? (['cacheMarks'] as const) : []),
+    ...(servesGpt === true ? gptLacks(upstreamModel) : []),
+    ...modelLacks.flatMap(({ models, lacks }) => (models.test(upstreamModel) ? lacks : [])),
+  ]
 }
 
 /** Usage is always asked for: without it an answer cannot be billed. */
@@ -71,29 +89,44 @@ function streamFields(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObje
   return { stream: true, stream_options: { ...asked, include_usage: true } }
 }
 
-function limitField(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObject {
-  return request.maxOutputTokens === undefined
-    ? {}
-    : { [quirks.maxTokensField ?? 'max_tokens']: request.maxOutputTokens }
+function limitField(quirks: OpenAiQuirks, limit: number | undefined): JsonObject {
+  return limit === undefined ? {} : { [quirks.maxTokensField ?? 'max_tokens']: limit }
 }
 
-function sampling(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObject {
+function sampling(
+  quirks: OpenAiQuirks,
+  request: CanonicalRequest,
+  target: AdapterTarget,
+  departures: Departures,
+): JsonObject {
   const { sampling } = request
-  return known(quirks, [
-    ['temperature', 'temperature', sampling.temperature],
-    ['topP', 'top_p', sampling.topP],
-    ['topK', 'top_k', sampling.topK],
-    ['minP', 'min_p', sampling.minP],
-    ['frequencyPenalty', 'frequency_penalty', sampling.frequencyPenalty],
-    ['presencePenalty', 'presence_penalty', sampling.presencePenalty],
-    ['repetitionPenalty', 'repetition_penalty', sampling.repetitionPenalty],
-    ['seed', 'seed', sampling.seed],
-    ['logitBias', 'logit_bias', sampling.logitBias],
-    ['logprobs', 'logprobs', sampling.logprobs],
-    ['logprobs', 'top_logprobs', sampling.topLogprobs],
-    ['n', 'n', sampling.n],
-    ['stop', 'stop', request.stop],
-  ])
+  const lacks = lacksOf(quirks, target)
+  const isFree = quirks.servesGpt !== true || gptSamples(target.upstreamModel, request)
+  // 1 is the default of both, and the one value that every model takes: leaving it out changes nothing.
+  const whereFree = (feature: Feature, value: number | undefined) => {
+    if (isFree) return value
+    if (value !== undefined && value !== 1) departures.leave(feature)
+    return undefined
+  }
+  return known(
+    quirks,
+    [
+      ['temperature', 'temperature', whereFree('temperature', sampling.temperature)],
+      ['topP', 'top_p', whereFree('topP', sampling.topP)],
+      ['topK', 'top_k', sampling.topK],
+      ['minP', 'min_p', sampling.minP],
+      ['frequencyPenalty', 'frequency_penalty', sampling.frequencyPenalty],
+      ['presencePenalty', 'presence_penalty', sampling.presencePenalty],
+      ['repetitionPenalty', 'repetition_penalty', sampling.repetitionPenalty],
+      ['seed', 'seed', sampling.seed],
+      ['logitBias', 'logit_bias', sampling.logitBias],
+      ['logprobs', 'logprobs', sampling.logprobs],
+      ['logprobs', 'top_logprobs', sampling.topLogprobs],
+      ['n', 'n', sampling.n],
+      ['stop', 'stop', request.stop],
+    ],
+    lacks,
+  )
 }
 
 function responseFormat(quirks: OpenAiQuirks, format: ResponseFormat | undefined): JsonObject {
@@ -133,23 +166,28 @@ function modalities(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObject
 }
 
 function accounting(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObject {
+  const { serviceTier } = request
+  const tier = serviceTier === 'standard_only' ? (quirks.standardTier ?? 'default') : serviceTier
   return known(quirks, [
     ['userId', 'user', request.userId],
     ['metadata', 'metadata', request.metadata],
-    ['serviceTier', 'service_tier', request.serviceTier],
+    ['serviceTier', 'service_tier', tier],
     ['promptCacheKey', 'prompt_cache_key', request.promptCacheKey],
     ['verbosity', 'verbosity', request.verbosity],
   ])
 }
 
-/** The fields that are given and that the vendor knows. */
+/** The fields that are given and that the vendor, and the model, knows. */
 function known(
   quirks: OpenAiQuirks,
   fields: readonly (readonly [feature: Feature, name: string, value: unknown])[],
+  lacks: readonly Feature[] = [],
 ): JsonObject {
   return Object.fromEntries(
     fields.flatMap(([feature, name, value]) =>
-      value === undefined || !quirks.features.has(feature) ? [] : [[name, value]],
+      value === undefined || !quirks.features.has(feature) || lacks.includes(feature)
+        ? []
+        : [[name, value]],
     ),
   )
 }

@@ -27,13 +27,15 @@ export function encodeTools(
 function encodeTool(tool: Tool, options: PartOptions): JsonObject[] {
   if (tool.kind === 'native')
     return tool.raw.wire === 'openai-chat' ? [tool.raw.value as JsonObject] : []
+  // OpenAI marks content only; gateways take Anthropic's mark on a tool too.
+  const isMarked = options.cacheMarks === 'cache_control'
+  if (tool.cache !== undefined && !isMarked) options.departures.leave('cacheMarks')
   const extensions =
     tool.extensions?.wire === 'openai-chat' ? (tool.extensions.value as object) : {}
   return [
     {
       ...extensions,
-      // OpenAI marks content only; gateways take Anthropic's mark on a tool too.
-      ...(options.cacheMarks === 'cache_control' ? cacheMark(tool.cache, options) : {}),
+      ...(isMarked ? cacheMark(tool.cache, options) : {}),
       type: 'function',
       function: {
         name: tool.name,

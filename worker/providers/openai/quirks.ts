@@ -39,6 +39,14 @@ export interface OpenAiQuirks {
   readonly toolCallsOverStop?: boolean
   /** The caller's wish for the cost is passed on as OpenRouter's `usage: {include: true}`. */
   readonly usageInclude?: boolean
+  /** OpenAI's own models, under OpenAI's names: each refuses what it refuses at OpenAI. */
+  readonly servesGpt?: boolean
+  /** Models that refuse what the wire has words for. */
+  readonly modelLacks?: readonly { readonly models: RegExp; readonly lacks: readonly Feature[] }[]
+  /** How many stop sequences the vendor's page allows. */
+  readonly maxStopSequences?: number
+  /** The vendor's word for Anthropic's `standard_only`; `default` is OpenAI's. */
+  readonly standardTier?: string
   /** What the vendor says a call cost is the price (`Usage.providerCostUsd`). */
   readonly statesCost?: boolean
   /** The vendor's own error codes, over the common table. */

@@ -3,6 +3,7 @@ import type { Feature } from '../../canonical/features.ts'
 /** What nearly every OpenAI-shaped vendor takes; text documents go as text, tool images as a message of their own. */
 const common: readonly Feature[] = [
   'tools',
+  'strictTools',
   'toolChoiceNone',
   'toolChoiceRequired',
   'toolChoiceNamed',
@@ -10,8 +11,13 @@ const common: readonly Feature[] = [
   'toolChoiceAllowed',
   'imageUrl',
   'imageBase64',
+  'imageDetail',
   'toolResultImages',
   'fileText',
+  // In the heading of the text, or as a file's name.
+  'documentTitles',
+  'documentContext',
+  'participantNames',
   'jsonMode',
   'jsonSchema',
   'reasoning',
@@ -38,6 +44,9 @@ const openAi: readonly Feature[] = [
   'n',
   'logprobs',
   'audioOutput',
+  'audioHistory',
+  // Chat Completions never shows a thought.
+  'hiddenReasoning',
   'logitBias',
   'userId',
   'metadata',

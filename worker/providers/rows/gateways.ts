@@ -32,6 +32,7 @@ export const gateways: readonly OpenAiQuirks[] = [
       ],
     ),
     developerRole: true,
+    servesGpt: true,
     reasoning: 'object',
     reasoningEcho: 'reasoning_details',
     cacheMarks: { style: 'cache_control', models: /^~?anthropic\// },
@@ -49,6 +50,7 @@ export const gateways: readonly OpenAiQuirks[] = [
       [common, sampling],
       ['fileBase64', 'imageOutput', 'cacheMarks', 'userId', 'singleToolCall'],
     ),
+    servesGpt: true,
     reasoning: 'object',
     reasoningEcho: 'reasoning_details',
     cacheMarks: { style: 'cache_control', models: /^~?anthropic\// },
@@ -69,6 +71,7 @@ export const gateways: readonly OpenAiQuirks[] = [
     verified: 'unverified',
     baseUrl: 'https://models.github.ai/inference',
     features: features([common, sampling], ['reasoning'], ['toolResultImages']),
+    servesGpt: true,
     reasoning: 'effort',
   },
 ]

@@ -13,7 +13,12 @@ export const hosts: readonly OpenAiQuirks[] = [
     readOn,
     verified: 'recorded',
     baseUrl: 'https://api.groq.com/openai/v1',
-    features: features([common], ['seed', 'singleToolCall', 'userId', 'serviceTier']),
+    features: features(
+      [common],
+      ['seed', 'singleToolCall', 'userId', 'serviceTier'],
+      ['participantNames'],
+    ),
+    standardTier: 'on_demand',
     maxTokensField: 'max_completion_tokens',
     reasoning: 'effort',
     reasoningEcho: 'reasoning',

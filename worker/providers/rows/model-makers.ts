@@ -18,6 +18,9 @@ export const modelMakers: readonly OpenAiQuirks[] = [
     developerRole: true,
     allowedTools: true,
     reasoning: 'effort',
+    servesGpt: true,
+    // "Up to 4 sequences" (`stop` in the vendor's OpenAPI document 2.3.0).
+    maxStopSequences: 4,
     // "gpt-5.6 and later" (prompt_cache_options in the vendor's OpenAPI document); older ones cache by themselves.
     cacheMarks: { style: 'prompt_cache_breakpoint', models: /^gpt-(?:5\.[6-9]|[6-9])/ },
   },
@@ -33,6 +36,8 @@ export const modelMakers: readonly OpenAiQuirks[] = [
       ['logprobs', 'frequencyPenalty', 'presencePenalty'],
       ['imageUrl', 'imageBase64', 'toolResultImages', 'jsonSchema'],
     ),
+    // "Up to 16 sequences" (`stop` on the page, read 2026-11-26).
+    maxStopSequences: 16,
     reasoning: 'thinking',
     // A thinking turn that called tools is refused without its thinking.
     reasoningEcho: 'reasoning_content',
@@ -45,6 +50,13 @@ export const modelMakers: readonly OpenAiQuirks[] = [
     baseUrl: 'https://api.x.ai/v1',
     features: features([common, sampling], ['singleToolCall', 'n', 'logprobs', 'userId']),
     maxTokensField: 'max_completion_tokens',
+    // "Adding them in the request would result in an error" (docs.x.ai/docs/guides/reasoning, read 2026-11-26).
+    modelLacks: [
+      {
+        models: /^grok-(?!.*non-reasoning)(?:3-mini|4|[5-9]|code)/,
+        lacks: ['presencePenalty', 'frequencyPenalty', 'stop'],
+      },
+    ],
     reasoning: 'effort',
     reasoningEcho: 'reasoning_content',
     statesCost: true,
@@ -60,7 +72,10 @@ export const modelMakers: readonly OpenAiQuirks[] = [
         [
           'imageUrl',
           'imageBase64',
+          'imageDetail',
           'fileText',
+          'documentTitles',
+          'documentContext',
           'jsonSchema',
           'reasoning',
           'temperature',
@@ -102,6 +117,8 @@ export const modelMakers: readonly OpenAiQuirks[] = [
     baseUrl: 'https://api.z.ai/api/paas/v4',
     // `tool_choice` is documented with `auto` alone; a named one was accepted on record (corpus zai/chat/json-tool-call-*).
     features: features([common], ['videoInput'], ['toolChoiceRequired', 'toolChoiceNone']),
+    // "Currently, only one stop word is supported" (`stop` on the page, read 2026-11-26).
+    maxStopSequences: 1,
     reasoning: 'thinking',
     reasoningEcho: 'reasoning_content',
     // https://docs.z.ai/api-reference/api-code

@@ -2,16 +2,17 @@ import type { CanonicalRequest, JsonObject } from '../../canonical/request.ts'
 import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
 import { objectsOf, present, without } from '../json-values.ts'
 import { encodeRequest as encodeOpenAiRequest } from '../openai/encode-request.ts'
+import { describedSchema } from '../described-schema.ts'
 import { workersAiQuirks } from './quirks.ts'
 
 /** The call of `/ai/run/{model}`; the body is also what the binding's `run(model, body)` takes. */
 export function encodeRequest(request: CanonicalRequest, target: AdapterTarget): UpstreamCall {
-  const { body } = encodeOpenAiRequest(workersAiQuirks, request, target)
+  const call = encodeOpenAiRequest(workersAiQuirks, request, target)
+  const { body } = call
   const own = without(request.extensions?.['workers-ai'], Object.keys(body))
   return {
-    method: 'POST',
+    ...call,
     path: `/ai/run/${pathOf(target.upstreamModel)}`,
-    headers: {},
     body: present({
       ...own,
       ...without(body, ['model']),
@@ -39,6 +40,6 @@ function withContent(message: JsonObject): JsonObject {
 /** The schema stands directly under `json_schema` (developers.cloudflare.com/workers-ai/features/json-mode/, 2026-11-20). */
 function formatOf(request: CanonicalRequest, written: unknown): unknown {
   return request.responseFormat?.type === 'jsonSchema'
-    ? { type: 'json_schema', json_schema: request.responseFormat.schema }
+    ? { type: 'json_schema', json_schema: describedSchema(request.responseFormat) }
     : written
 }

@@ -120,7 +120,7 @@ describe('parse() of anthropic-messages', () => {
       ]),
     ).toEqual([
       { type: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'A' } },
-      { type: 'image', source: { kind: 'id', id: 'f' } },
+      { type: 'image', source: { kind: 'id', id: 'f', wire: 'anthropic-messages' } },
       {
         type: 'file',
         source: { kind: 'text', mediaType: 'text/plain', text: 'd' },
@@ -159,11 +159,30 @@ describe('parse() of anthropic-messages', () => {
     )
   })
 
+  it.each([
+    { tool_choice: { type: 'any' } },
+    { tool_choice: { type: 'tool', name: 'f' }, tools: [] },
+    { tool_choice: { type: 'tool', name: 'f' }, tools: [{ name: 'g', input_schema: {} }] },
+  ])('refuses a choice that no tool can meet: %j', (more) => {
+    expect(
+      anthropicMessages.parse({ model: 'm', max_tokens: 5, messages: [user], ...more }),
+    ).toMatchObject({ ok: false, error: { status: 400, param: 'tool_choice' } })
+  })
+
+  it('lets the tools of a server be chosen, which only it knows', () => {
+    const mcp_servers = [{ type: 'url', name: 's', url: 'https://a.example' }]
+    const tool_choice = { type: 'tool', name: 'f' }
+    expect(parsed({ tool_choice, mcp_servers }).toolChoice).toEqual({ type: 'tool', name: 'f' })
+    const tools = [{ type: 'mcp_toolset', mcp_server_name: 's' }]
+    expect(parsed({ tool_choice, tools }).toolChoice).toEqual({ type: 'tool', name: 'f' })
+  })
+
   it('reads system text, system blocks and later system messages', () => {
     const cache_control = { type: 'ephemeral', ttl: '5m' }
     expect(parsed({ system: 's' }).messages[0]).toEqual({
       role: 'system',
       content: [{ type: 'text', text: 's' }],
+      field: 'system',
     })
     const request = parsed({
       system: [{ type: 'text', text: 's', cache_control }],

@@ -165,7 +165,7 @@ describe('parse() of openai-chat', () => {
         name: 'a.pdf',
         cache: {},
       },
-      { type: 'file', source: { kind: 'id', id: 'file-1' } },
+      { type: 'file', source: { kind: 'id', id: 'file-1', wire: 'openai-chat' } },
       { type: 'video', source: { kind: 'url', url: 'https://a.example/a.mp4' } },
     ])
   })
@@ -247,10 +247,40 @@ describe('parse() of openai-chat', () => {
   })
 
   it('reads allowed_tools', () => {
-    const allowed = { mode: 'required', tools: [{ type: 'function', function: { name: 'f' } }] }
+    const tools = [{ type: 'function', function: { name: 'f' } }]
+    const allowed = { mode: 'required', tools }
     expect(
-      parsed({ tool_choice: { type: 'allowed_tools', allowed_tools: allowed } }),
+      parsed({ tools, tool_choice: { type: 'allowed_tools', allowed_tools: allowed } }),
     ).toMatchObject({ toolChoice: { type: 'allowed', mode: 'required', names: ['f'] } })
+  })
+
+  it('reads an empty list of providers as no wish', () => {
+    const provider = { order: [], only: [], ignore: [], zdr: false }
+    expect(parsed({ provider }).provider).toEqual({ zdr: false })
+    expect(parsed({ provider: { only: ['openai'] } }).provider).toEqual({ only: ['openai'] })
+  })
+
+  it.each([
+    ['tool_choice', { tool_choice: 'required' }],
+    ['tool_choice', { tool_choice: 'required', tools: [] }],
+    ['tool_choice', { tool_choice: { type: 'function', function: { name: 'f' } } }],
+    [
+      'tool_choice',
+      {
+        tools: [{ type: 'function', function: { name: 'g' } }],
+        tool_choice: { type: 'function', function: { name: 'f' } },
+      },
+    ],
+    ['function_call', { function_call: { name: 'f' } }],
+  ])('refuses a choice that no tool can meet, and names %s: %j', (param, more) => {
+    const read = openAiChat.parse({ model: 'm', messages: [user], ...more })
+    expect(read).toMatchObject({ ok: false, error: { status: 400, param } })
+    expect(read.ok ? '' : read.error.message).toMatch(new RegExp(`^${param} (?:asks|names)`))
+  })
+
+  it('lets a choice pass that asks for no tool', () => {
+    for (const tool_choice of ['auto', 'none'])
+      expect(parsed({ tool_choice }).toolChoice).toEqual({ type: tool_choice })
   })
 
   it('reads every way of asking for thinking', () => {

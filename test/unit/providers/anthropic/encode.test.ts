@@ -419,7 +419,7 @@ describe('encodeRequest()', () => {
     ).toBeUndefined()
     expect(call({ sampling: { temperature: 1.7 } })).toMatchObject({
       body: { temperature: 1 },
-      unhonoured: ['temperature'],
+      changed: [{ field: 'temperature', sentAs: '1' }],
     })
   })
 
@@ -460,7 +460,10 @@ describe('encodeRequest()', () => {
       stop_sequences: ['END'],
       service_tier: 'standard_only',
     })
-    expect(encoded.unhonoured).toEqual(['stop'])
+    expect(encoded.changed).toEqual([
+      { field: 'stop', sentAs: 'those that are more than whitespace' },
+    ])
+    expect(call({ stop: ['\n'] }).unhonoured).toEqual(['stop'])
     expect(call({ serviceTier: 'flex' }).unhonoured).toEqual(['serviceTier'])
   })
 })

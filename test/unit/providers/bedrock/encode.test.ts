@@ -330,7 +330,7 @@ describe('encodeRequest()', () => {
       serviceTier: { type: 'flex' },
       requestMetadata: { team: 'a' },
     })
-    expect(encoded.unhonoured).toEqual(['temperature'])
+    expect(encoded.changed).toEqual([{ field: 'temperature', sentAs: '1' }])
   })
 
   test('passes guardrails on and joins the caller’s model fields with ours', () => {
