@@ -24,9 +24,9 @@ export const policyMutants: readonly Mutant[] = [
     id: 'plan-draws-once-more',
     invariant: 'S9 explanation',
     file: 'worker/policy/rank.ts',
-    find: 'if (total === 0 || candidates.length === 1) return 0',
-    replace: 'if (total === 0) return 0',
-    killedBy: replay,
+    find: 'if (candidates.length === 1) return 0',
+    replace: '',
+    killedBy: [...replay, ...health],
     why: 'A record of an earlier version has fewer numbers than the plan now draws.',
   },
   {

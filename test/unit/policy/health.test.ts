@@ -127,6 +127,14 @@ describe('rank() with health', () => {
     expect(share(split(0.1))).toBe(474)
   })
 
+  it('draws nothing where there is nothing to choose', () => {
+    const never = () => {
+      throw new Error('a number was drawn')
+    }
+    const alone = [candidate('a@x', { notBeforeMs: 9000 }), candidate('b@y', { tier: 1 })]
+    expect(order(alone, never)).toEqual(['b@y', 'a@x'])
+  })
+
   it('keeps every candidate exactly once, whatever their health', () => {
     const health = fc.record({
       state: fc.constantFrom('closed' as const, 'probe' as const, 'barred' as const),
