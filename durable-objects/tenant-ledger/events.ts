@@ -18,12 +18,12 @@ export type LedgerEvent =
   | { readonly kind: 'revive'; readonly scope: ScopeId }
   /**
    * The state is that of an earlier moment. `epoch` was never used before: take the time of the restore. `journal`:
-   * what a copy elsewhere says was written since, oldest first.
+   * what a copy elsewhere says was written since, whole transactions, oldest first.
    */
   | {
       readonly kind: 'restored'
       readonly epoch: number
-      readonly journal: readonly RowChange[]
+      readonly journal: readonly (readonly RowChange[])[]
       /** Nothing that was acknowledged is missing from the journal. */
       readonly isComplete: boolean
     }
@@ -56,6 +56,8 @@ export type AlertCode =
   /** A lease of this epoch that was never granted. */
   | 'foreign_lease'
   | 'bounded_refund'
+  /** Spent while the ledger was out of reach, and counted in a hard budget. */
+  | 'booked_beyond_budget'
   | 'malformed'
 
 export type LedgerEffect =

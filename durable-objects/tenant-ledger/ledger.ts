@@ -84,8 +84,8 @@ function takeExchange(turn: Turn, exchange: Exchange): ExchangeReply {
     .slice(0, settings.maxAsks)
     .map((ask) => answerAsk(turn, exchange.holder, ask))
   const { epoch, killVersion } = metaOf(turn.state)
-  const voided = statements.flatMap((said) => (said.kind === 'void' ? [said.askId] : []))
-  return { epoch, killVersion, acknowledgements, voided, answers }
+  const noted = statements.flatMap((said) => ('askId' in said ? [said.askId] : []))
+  return { epoch, killVersion, acknowledgements, noted, answers }
 }
 
 /** Asks to be woken when the next lease is due, if that is earlier than what was asked for. */

@@ -85,6 +85,13 @@ export type Statement =
   | ({ readonly kind: 'close'; readonly usedUnits?: Units } & AboutLease)
   /** A hold is settled: it cost what the line says. */
   | { readonly kind: 'post'; readonly leaseId: LeaseId; readonly line: AttemptLine }
+  /** An attempt that was made while the ledger was out of reach, as far as its soft budgets allow that. */
+  | {
+      readonly kind: 'book'
+      readonly askId: string
+      readonly scopes: readonly ScopeId[]
+      readonly line: AttemptLine
+    }
   /** Whatever was asked for under this id was never used: no call went out, and none will. */
   | { readonly kind: 'void'; readonly askId: string }
 
@@ -170,7 +177,7 @@ export interface Granted extends Standing {
   readonly validForMs: number
   /** What the limits allow; null where there is no limit of the kind. */
   readonly units: { readonly [K in keyof Units]: number | null }
-  /** What an isolate may spend, and book later, while it cannot reach the ledger. Zero when any budget is hard. */
+  /** What an isolate may spend, and book later, while it cannot reach the ledger; zero when any budget is hard. */
   readonly failOpenNanoUsd: NanoUsd
 }
 
@@ -184,7 +191,7 @@ export type DenyReason =
   | 'rate_limited'
   | 'revoked'
   | 'frozen'
-  /** After a restore, until what was granted before it can no longer be spent. */
+  /** After a restore, until what was granted before it can no longer be spent, and is accounted for. */
   | 'restoring'
   /** Too little is left to hand out slices. */
   | 'use_holds'
@@ -209,8 +216,8 @@ export interface ExchangeReply {
   /** Higher after a revocation, a freeze, or a change of what has a budget: older leases are sealed at once. */
   readonly killVersion: number
   readonly acknowledgements: readonly Acknowledgement[]
-  /** Asks that were voided and need not be again. */
-  readonly voided: readonly string[]
+  /** Of voids and bookings: they are stored and need not be said again. */
+  readonly noted: readonly string[]
   readonly answers: readonly Answer[]
 }
 

@@ -71,8 +71,8 @@ export interface AccountRow {
   readonly phantomNanoUsd: NanoUsd
   /** Part of what is charged beyond what was granted. */
   readonly overrunNanoUsd: NanoUsd
-  /** What may have been granted before a restore and is not known here. */
-  readonly unknownNanoUsd: NanoUsd
+  /** A restore has lost what was granted since a backup, and nobody has accounted for it: nothing more is granted. */
+  readonly isUncertain: boolean
   /** Given back by the bounded policy. */
   readonly refundedNanoUsd: NanoUsd
   /** Thresholds that were told, basis points. */

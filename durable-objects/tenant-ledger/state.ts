@@ -16,7 +16,7 @@ type Kept = { readonly [Name in TableName]: Map<string, Tables[Name]> }
 interface Index {
   /** Leases that are active or sealed. */
   readonly open: Map<LeaseId, LeaseRow>
-  /** Closed and lost ones, by when they ended. */
+  /** Closed and lost ones, in the order in which they last changed. */
   readonly ended: Map<LeaseId, LeaseRow>
   readonly budgets: Map<ScopeId, BudgetRow[]>
   readonly limits: Map<ScopeId, LimitRow[]>
@@ -69,7 +69,10 @@ export function emptyLedger(settings: LedgerSettings): LedgerState {
   }
 }
 
-/** The state that these rows are: what was stored, or what a copy says was stored since. */
+/**
+ * The state that these rows are: what was stored, or what a copy says was stored since. Asks come in the order of
+ * `atMs` and leases in that of `endedAtMs`, so that forgetting finds the oldest first.
+ */
 export function loadLedger(settings: LedgerSettings, rows: Iterable<RowChange>): LedgerState {
   const state = emptyLedger(settings)
   for (const change of rows) applyChange(state, change)
@@ -97,29 +100,40 @@ export function setRow<Name extends TableName>(
   id: string,
   row: Tables[Name] | null,
 ): void {
+  const { index } = state
   const rows = state.tables[table] as unknown as Map<string, Tables[Name]>
+  const before = rows.get(id) ?? null
   if (row === null) rows.delete(id)
   else rows.set(id, row)
-  if (table === 'leases') indexLease(state.index, id as LeaseId, row as LeaseRow | null)
-  else if (table === 'budgets') rebuildIndex(state.index.budgets, state.tables.budgets.values())
-  else if (table === 'limits') rebuildIndex(state.index.limits, state.tables.limits.values())
+  if (table === 'leases') indexLease(index, id as LeaseId, row as LeaseRow | null)
+  else if (table === 'budgets')
+    indexScope(index.budgets, before as BudgetRow | null, row as BudgetRow | null)
+  else if (table === 'limits')
+    indexScope(index.limits, before as LimitRow | null, row as LimitRow | null)
 }
 
 function indexLease({ open, ended }: Index, id: LeaseId, row: LeaseRow | null): void {
   open.delete(id)
   if (row !== null && row.endedAtMs === null) open.set(id, row)
-  if (row === null || row.endedAtMs === null) ended.delete(id)
-  else ended.set(id, row)
+  ended.delete(id)
+  if (row !== null && row.endedAtMs !== null) ended.set(id, row)
 }
 
-function rebuildIndex<Row extends { readonly scope: ScopeId }>(
+/** In the order of ids, so that it does not matter in what order the rows came. */
+function indexScope<Row extends { readonly id: string; readonly scope: ScopeId }>(
   index: Map<ScopeId, Row[]>,
-  rows: Iterable<Row>,
+  before: Row | null,
+  after: Row | null,
 ): void {
-  index.clear()
-  for (const row of rows) {
-    const same = index.get(row.scope)
-    if (same === undefined) index.set(row.scope, [row])
-    else same.push(row)
+  if (before !== null) {
+    const rest = (index.get(before.scope) ?? []).filter(({ id }) => id !== before.id)
+    if (rest.length === 0) index.delete(before.scope)
+    else index.set(before.scope, rest)
   }
+  if (after === null) return
+  const same = [...(index.get(after.scope) ?? []), after]
+  index.set(
+    after.scope,
+    same.sort((a, b) => (a.id < b.id ? -1 : 1)),
+  )
 }

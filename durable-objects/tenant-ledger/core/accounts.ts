@@ -3,7 +3,6 @@ import {
   minusOrZero,
   mostOf,
   type NanoUsd,
-  plus,
   shareDown,
   shareUp,
   zeroNanoUsd,
@@ -50,7 +49,7 @@ export function accountIdOf(budgetId: string, startsAtMs: number): string {
   return `${budgetId}@${startsAtMs}`
 }
 
-/** An account that may have been there before a restore is charged in full until somebody knows better. */
+/** An account that may have been there before a restore, which lost it, is uncertain. */
 export function newAccount(
   state: LedgerState,
   budget: BudgetRow,
@@ -68,7 +67,7 @@ export function newAccount(
     postedNanoUsd: zeroNanoUsd,
     phantomNanoUsd: zeroNanoUsd,
     overrunNanoUsd: zeroNanoUsd,
-    unknownNanoUsd: mayHaveBeen && budget.mode === 'hard' ? budget.capNanoUsd : zeroNanoUsd,
+    isUncertain: mayHaveBeen && budget.mode === 'hard',
     refundedNanoUsd: zeroNanoUsd,
     fired: [],
   }
@@ -85,8 +84,9 @@ export function marginOf({ settings }: LedgerState, { budget, account }: Funds):
 
 /** What may still be granted. */
 export function roomOf(state: LedgerState, funds: Funds): NanoUsd {
-  const { chargedNanoUsd, unknownNanoUsd } = funds.account
-  const free = minusOrZero(funds.budget.capNanoUsd, plus(chargedNanoUsd, unknownNanoUsd))
+  const { chargedNanoUsd, isUncertain } = funds.account
+  if (isUncertain) return zeroNanoUsd
+  const free = minusOrZero(funds.budget.capNanoUsd, chargedNanoUsd)
   return minusOrZero(free, marginOf(state, funds))
 }
 

@@ -1,10 +1,9 @@
 import type { LedgerEvent } from '../events.ts'
-import { isNanoUsd, minusOrZero, zeroNanoUsd } from '../money.ts'
+import { isNanoUsd } from '../money.ts'
 import type { BudgetRow, LimitRow, RowChange } from '../rows.ts'
-import { closed, isEnded } from '../rules/lease.ts'
+import { closed } from '../rules/lease.ts'
 import { isZone } from '../rules/zone.ts'
 import { metaOf, type LedgerState } from '../state.ts'
-import { giveBack } from './limits.ts'
 import { moveLease } from './move.ts'
 import { put, putMeta, remove, type Turn } from './turn.ts'
 
@@ -66,8 +65,10 @@ function replace<Row extends { readonly id: string }>(
   rows: readonly Row[],
 ): void {
   const ids = new Set(rows.map(({ id }) => id))
-  for (const id of [...before.keys()]) if (!ids.has(id)) remove(turn, table, id)
-  for (const row of rows) put(turn, table, row as unknown as BudgetRow & LimitRow)
+  for (const id of before.keys()) if (!ids.has(id)) remove(turn, table, id)
+  for (const row of rows)
+    if (JSON.stringify(before.get(row.id)) !== JSON.stringify(row))
+      put(turn, table, row as unknown as BudgetRow & LimitRow)
 }
 
 function shapeOf(budgets: Iterable<BudgetRow>, limits: Iterable<LimitRow>): string {
@@ -103,22 +104,22 @@ export function reconcile(turn: Turn, event: Of<'reconcile'>): string | null {
   if (lease.state !== 'lost') return `the lease is ${lease.state}, not lost`
   if (!isNanoUsd(event.finalNanoUsd) || event.finalNanoUsd > lease.limitNanoUsd)
     return 'more than it is charged'
-  const next = moveLease(turn, lease, closed(lease, event.finalNanoUsd, turn.nowMs))
-  if (!isEnded(lease)) giveBack(turn, next, next.units)
+  moveLease(turn, lease, closed(lease, event.finalNanoUsd, turn.nowMs))
   audit(turn, 'reconcile', event.actor, event.leaseId)
   return null
 }
 
 /**
- * After a restore: what the journal knows is written again; what may have been granted beyond it counts as charged,
- * and nothing is granted until it can no longer be spent.
+ * After a restore: what the journal knows is written again. When more may have been granted, nobody can say how much
+ * (a cap may have been raised and lowered since): nothing is granted while it can still be spent, and nothing from the
+ * accounts of that time until their holders' words are in and somebody has accounted for the rest.
  */
 export function restored(turn: Turn, event: Of<'restored'>): string | null {
   const { state, nowMs } = turn
   const { epoch } = metaOf(state)
   if (!Number.isSafeInteger(event.epoch) || event.epoch <= epoch)
     return `an epoch is never used twice: ${event.epoch} after ${epoch}`
-  for (const change of event.journal) replay(turn, change)
+  for (const change of event.journal.flat()) replay(turn, change)
   const before = metaOf(state)
   put(turn, 'epochs', { id: String(before.epoch), lastNumber: before.lastNumber })
   const { leaseTtlMs, longestStreamMs } = state.settings
@@ -129,32 +130,30 @@ export function restored(turn: Turn, event: Of<'restored'>): string | null {
     frozenUntilMs: event.isComplete ? before.frozenUntilMs : nowMs + leaseTtlMs + longestStreamMs,
     restoredAtMs: event.isComplete ? before.restoredAtMs : nowMs,
   })
-  if (!event.isComplete) chargeUnknown(turn)
+  if (!event.isComplete) markUncertain(turn)
   audit(turn, 'restored', '', `epoch ${event.epoch}`)
   return null
 }
 
 function replay(turn: Turn, change: RowChange): void {
-  if (change.table === 'lines') return
-  if (change.row === null) remove(turn, change.table, change.id)
+  if (change.table === 'lines') turn.lines.push(change.row)
+  else if (change.row === null) remove(turn, change.table, change.id)
   else put(turn, change.table, change.row)
 }
 
-function chargeUnknown(turn: Turn): void {
+function markUncertain(turn: Turn): void {
   const { budgets, accounts } = turn.state.tables
-  for (const account of [...accounts.values()]) {
+  for (const account of accounts.values()) {
     const budget = budgets.get(account.budgetId)
     if (budget?.mode !== 'hard') continue
-    const unknownNanoUsd = minusOrZero(budget.capNanoUsd, account.chargedNanoUsd)
-    put(turn, 'accounts', { ...account, unknownNanoUsd })
+    put(turn, 'accounts', { ...account, isUncertain: true })
   }
 }
 
-/** Somebody has accounted for everything: what was charged because nobody knew comes back. */
+/** Somebody has accounted for everything that was granted before the last restore. */
 export function release(turn: Turn, { actor }: Of<'release'>): void {
-  for (const account of [...turn.state.tables.accounts.values()])
-    if (account.unknownNanoUsd > 0)
-      put(turn, 'accounts', { ...account, unknownNanoUsd: zeroNanoUsd })
+  for (const account of turn.state.tables.accounts.values())
+    if (account.isUncertain) put(turn, 'accounts', { ...account, isUncertain: false })
   putMeta(turn, { restoredAtMs: null })
   audit(turn, 'release', actor, 'restored')
 }

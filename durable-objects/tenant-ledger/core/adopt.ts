@@ -1,16 +1,18 @@
-import { zeroNanoUsd } from '../money.ts'
 import type { LeaseId, Statement } from '../protocol.ts'
 import type { LeaseRow } from '../rows.ts'
-import { chargeOf } from '../rules/lease.ts'
+import { newLease } from '../rules/lease.ts'
 import { type LedgerState, metaOf } from '../state.ts'
-import { accountNamed, putAccount } from './accounts.ts'
 import { noUnits } from './limits.ts'
-import { lessUnknown, moveLease } from './move.ts'
+import { moveLease } from './move.ts'
 import { alert, type Turn } from './turn.ts'
 
 function readLeaseId(id: LeaseId): { readonly epoch: number; readonly number: number } {
   const [epoch, number] = id.split('.')
   return { epoch: Number(epoch), number: Number(number) }
+}
+
+export function isOfEarlierLife(state: LedgerState, id: LeaseId): boolean {
+  return readLeaseId(id).epoch !== metaOf(state).epoch
 }
 
 /** It was granted here, ended, and is no longer remembered: nothing about it can change any more. */
@@ -29,7 +31,7 @@ export function isForgotten(state: LedgerState, id: LeaseId): boolean {
 export function adopt(
   turn: Turn,
   holder: string,
-  said: Exclude<Statement, { readonly kind: 'void' | 'post' }>,
+  said: Exclude<Statement, { readonly kind: 'void' | 'post' | 'book' }>,
 ): LeaseRow | null {
   const { state, nowMs } = turn
   const { leaseId, adopt: facts } = said
@@ -41,34 +43,19 @@ export function adopt(
     return null
   }
   if (facts === undefined) return null
-  const lease: LeaseRow = {
+  const lease = newLease({
     id: leaseId,
     kind: 'lease',
     askId: `adopted ${leaseId}`,
     holder,
     scopes: facts.scopes,
     accounts: facts.accounts,
-    state: 'active',
     grantNanoUsd: facts.grantNanoUsd,
-    limitNanoUsd: facts.grantNanoUsd,
-    netNanoUsd: zeroNanoUsd,
-    overNanoUsd: zeroNanoUsd,
-    phantomNanoUsd: zeroNanoUsd,
-    lineCount: 0,
-    reportedNanoUsd: null,
-    sequence: 0,
-    finalNanoUsd: null,
-    refundedNanoUsd: zeroNanoUsd,
     expiresAtMs: nowMs + state.settings.longestStreamMs,
-    endedAtMs: null,
     limits: [],
     units: noUnits,
     unitsAtMs: nowMs,
-  }
-  for (const id of facts.accounts) {
-    const account = accountNamed(turn, id)
-    if (account !== null) putAccount(turn, lessUnknown(account, chargeOf(lease)))
-  }
+  })
   alert(turn, 'lease_adopted', leaseId, facts.grantNanoUsd)
   return moveLease(turn, null, lease)
 }

@@ -12,6 +12,7 @@ import {
 } from '../money.ts'
 import type { Answer, Ask, Denied, DenyReason, Granted, LeaseId, Mode, Units } from '../protocol.ts'
 import type { LeaseRow, LimitRow } from '../rows.ts'
+import { newLease } from '../rules/lease.ts'
 import { isReadableAsk } from '../rules/readable.ts'
 import { metaOf } from '../state.ts'
 import { actionsOf, fairShare, type Funds, fundsOf, marginOf, roomOf } from './accounts.ts'
@@ -51,13 +52,21 @@ function again(one: Case, leaseId: LeaseId | null): Answer {
 }
 
 function forbidden(one: Case): Denied | null {
-  const { turn, ask, funds } = one
+  const { turn, ask, funds, hard } = one
   for (const scope of ask.scopes) {
     const kill = turn.state.tables.kills.get(scope)
     if (kill !== undefined) return deny(one, kill.reason, null, scope)
   }
   const { frozenUntilMs } = metaOf(turn.state)
   if (turn.nowMs < frozenUntilMs) return deny(one, 'restoring', frozenUntilMs - turn.nowMs, null)
+  const uncertain = hard.filter(({ account }) => account.isUncertain)
+  if (uncertain.length > 0)
+    return deny(
+      one,
+      'restoring',
+      longest(one, uncertain.map(endOf)),
+      uncertain[0]?.budget.id ?? null,
+    )
   const blocking = funds.filter((each) => actionsOf([each]).has('block'))
   const [first] = blocking
   if (first === undefined) return null
@@ -138,31 +147,20 @@ function open(one: Case, kind: LeaseRow['kind'], grantNanoUsd: NanoUsd, units: U
   putMeta(turn, { lastNumber: lastNumber + 1 })
   const lifeMs =
     kind === 'lease' ? settings.leaseTtlMs : settings.leaseValidMs + settings.longestStreamMs
-  const accounts = funds.map(({ account }) => account.id)
-  const lease = moveLease(turn, null, {
+  const fresh = newLease({
     id,
     kind,
     askId: ask.askId,
     holder,
     scopes: budgetedScopes(one),
-    accounts,
-    state: 'active',
+    accounts: funds.map(({ account }) => account.id),
     grantNanoUsd,
-    limitNanoUsd: grantNanoUsd,
-    netNanoUsd: zeroNanoUsd,
-    overNanoUsd: zeroNanoUsd,
-    phantomNanoUsd: zeroNanoUsd,
-    lineCount: 0,
-    reportedNanoUsd: null,
-    sequence: 0,
-    finalNanoUsd: null,
-    refundedNanoUsd: zeroNanoUsd,
     expiresAtMs: turn.nowMs + lifeMs,
-    endedAtMs: null,
     limits: limits.map((limit) => limit.id),
     units,
     unitsAtMs: turn.nowMs,
   })
+  const lease = moveLease(turn, null, fresh)
   put(turn, 'asks', { id: ask.askId, leaseId: id, atMs: turn.nowMs })
   takeUnits(turn, limits, units)
   // The accounts as they are with this lease in them, for what is left.
@@ -188,7 +186,8 @@ function granted(one: Case, lease: LeaseRow): Granted {
   const { turn, funds, hard, limits } = one
   const { settings } = turn.state
   const has = (kind: LimitRow['kind']): boolean => limits.some((limit) => limit.kind === kind)
-  const ends = funds.map(({ account }) => (account.endsAtMs ?? Infinity) - turn.nowMs)
+  // From when it was granted: a holder that asks again counts from when it asked first.
+  const ends = funds.map(({ account }) => (account.endsAtMs ?? Infinity) - lease.unitsAtMs)
   const left = Math.max(settings.leaseValidMinMs, Math.min(Infinity, ...ends))
   const { requests, tokens, slots } = lease.units
   return {
@@ -198,7 +197,7 @@ function granted(one: Case, lease: LeaseRow): Granted {
     grantNanoUsd: lease.grantNanoUsd,
     scopes: lease.scopes,
     accounts: lease.accounts,
-    validForMs: Math.min(settings.leaseValidMs, left, unitsValidMs(turn, limits)),
+    validForMs: Math.min(settings.leaseValidMs, left, unitsValidMs(turn, limits, lease.unitsAtMs)),
     units: {
       requests: has('requests') ? requests : null,
       tokens: has('tokens') ? tokens : null,
@@ -215,8 +214,8 @@ function short(one: Case, needNanoUsd: NanoUsd): Denied {
   const { settings } = turn.state
   const empty = hard.filter((funds) => roomOf(turn.state, funds) < needNanoUsd)
   const isSpent = (funds: Funds): boolean => {
-    const { postedNanoUsd, phantomNanoUsd, unknownNanoUsd } = funds.account
-    const gone = plus(plus(postedNanoUsd, phantomNanoUsd), unknownNanoUsd)
+    const { postedNanoUsd, phantomNanoUsd } = funds.account
+    const gone = plus(postedNanoUsd, phantomNanoUsd)
     const usable = minusOrZero(funds.budget.capNanoUsd, marginOf(turn.state, funds))
     return minusOrZero(usable, gone) < needNanoUsd
   }

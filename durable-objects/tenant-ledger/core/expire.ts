@@ -26,7 +26,7 @@ export function expire(turn: Turn): void {
 function refundBounded(turn: Turn): void {
   const { settings, index } = turn.state
   if (settings.lostPolicy === 'strict') return
-  for (const lease of [...index.ended.values()]) {
+  for (const lease of index.ended.values()) {
     if (lease.state !== 'lost' || lease.refundedNanoUsd > 0) continue
     if ((lease.endedAtMs ?? 0) + settings.longestStreamMs > turn.nowMs) continue
     const next = refunded(lease, mayRefund(turn, lease, settings.lostPolicy.boundedBasisPoints))
@@ -58,10 +58,15 @@ function mayRefund({ state }: Turn, lease: LeaseRow, basisPoints: number) {
 export function sweep(turn: Turn): void {
   const { state, nowMs } = turn
   const { settings, tables, index } = state
-  for (const { id, atMs } of tables.asks.values())
-    if (atMs + settings.rememberMs <= nowMs) remove(turn, 'asks', id)
-  for (const lease of index.ended.values())
+  // Both are in the order of time, oldest first: what is not due ends the search.
+  for (const { id, atMs } of tables.asks.values()) {
+    if (atMs + settings.rememberMs > nowMs) break
+    remove(turn, 'asks', id)
+  }
+  for (const lease of index.ended.values()) {
     if (isForgettable(state, lease, nowMs)) remove(turn, 'leases', lease.id)
+    else if (lease.state === 'closed') break
+  }
   if (nowMs < state.sweptAtMs + settings.sweepEveryMs && nowMs >= state.sweptAtMs) return
   state.sweptAtMs = nowMs
   const used = new Set([...tables.leases.values()].flatMap(({ accounts }) => accounts))
@@ -74,6 +79,7 @@ export function sweep(turn: Turn): void {
 function isForgettable({ settings, tables }: LedgerState, lease: LeaseRow, nowMs: number): boolean {
   const endedAtMs = lease.endedAtMs ?? nowMs
   if (lease.state === 'closed') return endedAtMs + settings.rememberMs <= nowMs
+  if (lease.accounts.length === 0) return endedAtMs + settings.keepEndedMs <= nowMs
   return lease.accounts.every((id) => {
     const ends = tables.accounts.get(id)?.endsAtMs
     if (ends === undefined) return endedAtMs + settings.keepEndedMs <= nowMs

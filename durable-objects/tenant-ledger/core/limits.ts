@@ -85,13 +85,13 @@ export function sliceOf(
 }
 
 /** Units of a window are good in the part in which they were counted: how long that still is, ms. */
-export function unitsValidMs(turn: Turn, limits: readonly LimitRow[]): number {
+export function unitsValidMs(turn: Turn, limits: readonly LimitRow[], fromMs: number): number {
   const { settings } = turn.state
   const lefts = limits
     .filter(({ kind }) => kind !== 'concurrency')
     .map((limit) => {
       const partMs = partMsOf(limit, settings.windowParts)
-      return partMs - (turn.nowMs % partMs)
+      return partMs - (fromMs % partMs)
     })
   return Math.min(Infinity, ...lefts)
 }

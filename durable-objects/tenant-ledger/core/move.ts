@@ -1,4 +1,4 @@
-import { exchange, minus, type NanoUsd, zeroNanoUsd, leastOf } from '../money.ts'
+import { exchange, minus, type NanoUsd, zeroNanoUsd } from '../money.ts'
 import type { AttemptLine } from '../protocol.ts'
 import type { AccountRow, LeaseRow, LineRow } from '../rows.ts'
 import { chargeOf, overrunOf, phantomOf, postedOf } from '../rules/lease.ts'
@@ -39,15 +39,6 @@ function moved(account: AccountRow, before: LeaseRow | null, after: LeaseRow): A
     overrunNanoUsd: follow(account.overrunNanoUsd, overrunOf),
     refundedNanoUsd: follow(account.refundedNanoUsd, (lease) => lease.refundedNanoUsd),
   }
-}
-
-/** Takes what is now known of a lease out of what was not known after a restore. */
-export function lessUnknown(account: AccountRow, knownNanoUsd: NanoUsd): AccountRow {
-  const unknownNanoUsd = minus(
-    account.unknownNanoUsd,
-    leastOf(account.unknownNanoUsd, knownNanoUsd),
-  )
-  return { ...account, unknownNanoUsd }
 }
 
 function appendAttempt(turn: Turn, lease: LeaseRow, attempt: AttemptLine): void {

@@ -1,14 +1,15 @@
-import { leastOf, minus, nanoUsd, plus, zeroNanoUsd } from '../money.ts'
+import { leastOf, nanoUsd, plus, zeroNanoUsd } from '../money.ts'
 import type { Acknowledgement, AttemptLine, LeaseId, Statement, Units } from '../protocol.ts'
 import type { LeaseRow } from '../rows.ts'
 import { closed, isEnded, phantomOf, sealed, withLine } from '../rules/lease.ts'
 import { isReadableStatement, isReadableUnits } from '../rules/readable.ts'
-import { adopt, isForgotten } from './adopt.ts'
+import { adopt, isForgotten, isOfEarlierLife } from './adopt.ts'
+import { book } from './book.ts'
 import { giveBack, noUnits } from './limits.ts'
 import { moveLease } from './move.ts'
 import { alert, put, type Turn } from './turn.ts'
 
-type AboutLease = Exclude<Statement, { readonly kind: 'void' | 'post' }>
+type AboutLease = Exclude<Statement, { readonly kind: 'void' | 'post' | 'book' }>
 
 /** Takes one statement in. Said twice, late, or in another order it comes to the same. */
 export function takeStatement(turn: Turn, holder: string, said: Statement): Acknowledgement | null {
@@ -18,6 +19,10 @@ export function takeStatement(turn: Turn, holder: string, said: Statement): Ackn
   }
   if (said.kind === 'void') {
     voidAsk(turn, said.askId)
+    return null
+  }
+  if (said.kind === 'book') {
+    book(turn, holder, said)
     return null
   }
   if (said.kind === 'post') return takeAbout(turn, holder, closeOfPost(said.leaseId, said.line))
@@ -82,10 +87,15 @@ function takeLines(
       alert(turn, 'line_after_close', lease.id, line.amountNanoUsd, line.attemptId)
       break
     }
-    next = withLine(next, line)
+    next = withLine(next, lease.state === 'closed' ? asHeld(line) : line)
     taken.push(line)
   }
   return { lease: next, taken }
+}
+
+/** In a closed lease a line takes the place of money that is charged already, so none of it is an overrun. */
+function asHeld(line: AttemptLine): AttemptLine {
+  return { ...line, worstNanoUsd: line.amountNanoUsd }
 }
 
 function reported(lease: LeaseRow, said: AboutLease): LeaseRow {
@@ -133,13 +143,8 @@ function voidAsk(turn: Turn, askId: string): void {
   }
   const lease = asked.leaseId === null ? undefined : turn.state.tables.leases.get(asked.leaseId)
   if (lease === undefined || lease.state === 'closed') return
-  // Somebody has settled something under it: it was used, whatever this says.
-  if (lease.sequence > 0 || lease.lineCount > 0) return
+  // Somebody has settled something under it: it was used, whatever this says. A restore may have forgotten that.
+  if (lease.sequence > 0 || lease.lineCount > 0 || isOfEarlierLife(turn.state, lease.id)) return
   const next = moveLease(turn, lease, closed(lease, zeroNanoUsd, turn.nowMs))
   if (!isEnded(lease)) giveBack(turn, next, noUnits)
-}
-
-/** What is set aside for a lease and not yet accounted for. */
-export function reservedOf(lease: LeaseRow): number {
-  return minus(lease.limitNanoUsd, leastOf(lease.limitNanoUsd, lease.netNanoUsd))
 }

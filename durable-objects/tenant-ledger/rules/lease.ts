@@ -7,6 +7,39 @@ import { leastOf, minus, minusOrZero, mostOf, type NanoUsd, plus, zeroNanoUsd } 
 import type { AttemptLine } from '../protocol.ts'
 import type { LeaseRow } from '../rows.ts'
 
+type Fresh = Pick<
+  LeaseRow,
+  | 'id'
+  | 'kind'
+  | 'askId'
+  | 'holder'
+  | 'scopes'
+  | 'accounts'
+  | 'grantNanoUsd'
+  | 'expiresAtMs'
+  | 'limits'
+  | 'units'
+  | 'unitsAtMs'
+>
+
+/** A lease that nothing was said about: charged in full. */
+export function newLease(fresh: Fresh): LeaseRow {
+  return {
+    ...fresh,
+    state: 'active',
+    limitNanoUsd: fresh.grantNanoUsd,
+    netNanoUsd: zeroNanoUsd,
+    overNanoUsd: zeroNanoUsd,
+    phantomNanoUsd: zeroNanoUsd,
+    lineCount: 0,
+    reportedNanoUsd: null,
+    sequence: 0,
+    finalNanoUsd: null,
+    refundedNanoUsd: zeroNanoUsd,
+    endedAtMs: null,
+  }
+}
+
 /** What a lease counts for in its accounts: the provider has billed no more under it. */
 export function chargeOf({ limitNanoUsd, netNanoUsd, overNanoUsd }: LeaseRow): NanoUsd {
   return plus(mostOf(limitNanoUsd, netNanoUsd), overNanoUsd)

@@ -1,5 +1,6 @@
 import type { PeriodKind } from '../rows.ts'
-import { type LocalDate, localDate, startOfDayMs } from './zone.ts'
+import { dateOf, daysOf, type LocalDate } from './calendar.ts'
+import { localDate, startOfDayMs } from './zone.ts'
 
 export interface Period {
   /** Included. */
@@ -38,8 +39,9 @@ function firstDayOf(kind: DayPeriod, date: LocalDate): LocalDate {
     case 'day':
       return date
     case 'week': {
-      const weekday = new Date(Date.UTC(date.year, date.month - 1, date.day)).getUTCDay()
-      return plusDays(date, -((weekday + 6) % 7))
+      // 1970-01-01 was a Thursday, the fourth day of its week.
+      const days = daysOf(date)
+      return dateOf(days - ((((days + 3) % 7) + 7) % 7))
     }
     case 'month':
       return { ...date, day: 1 }
@@ -49,23 +51,12 @@ function firstDayOf(kind: DayPeriod, date: LocalDate): LocalDate {
 function moved(kind: DayPeriod, date: LocalDate, count: 1 | -1): LocalDate {
   switch (kind) {
     case 'day':
-      return plusDays(date, count)
+      return dateOf(daysOf(date) + count)
     case 'week':
-      return plusDays(date, 7 * count)
-    case 'month':
-      return dateOf(Date.UTC(date.year, date.month - 1 + count, 1))
-  }
-}
-
-function plusDays({ year, month, day }: LocalDate, days: number): LocalDate {
-  return dateOf(Date.UTC(year, month - 1, day + days))
-}
-
-function dateOf(utcMs: number): LocalDate {
-  const date = new Date(utcMs)
-  return {
-    year: date.getUTCFullYear(),
-    month: date.getUTCMonth() + 1,
-    day: date.getUTCDate(),
+      return dateOf(daysOf(date) + 7 * count)
+    case 'month': {
+      const months = date.year * 12 + date.month - 1 + count
+      return { year: Math.floor(months / 12), month: (months % 12) + 1, day: 1 }
+    }
   }
 }

@@ -23,6 +23,10 @@ export function isReadableStatement(statement: Statement): boolean {
   switch (statement.kind) {
     case 'void':
       return isName(statement.askId)
+    case 'book':
+      return (
+        isName(statement.askId) && statement.scopes.every(isName) && isReadableLine(statement.line)
+      )
     case 'post':
       return isName(statement.leaseId) && isReadableLine(statement.line)
     case 'report':

@@ -1,10 +1,4 @@
-/** The zone's clock at one moment. */
-export interface LocalDate {
-  readonly year: number
-  /** 1 to 12. */
-  readonly month: number
-  readonly day: number
-}
+import { dateOf, dayMs, daysOf, type LocalDate } from './calendar.ts'
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 
@@ -44,31 +38,26 @@ function shownMs(epochMs: number, zone: string): number {
   const fields: Record<string, number> = {}
   for (const { type, value } of formatOf(zone).formatToParts(epochMs)) fields[type] = Number(value)
   const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = fields
-  const shown = Date.UTC(year, month - 1, day, hour, minute, second)
+  const clockMs = ((hour * 60 + minute) * 60 + second) * 1000
+  const shown = daysOf({ year, month, day }) * dayMs + clockMs
   return shown + (((epochMs % 1000) + 1000) % 1000)
 }
 
 export function localDate(epochMs: number, zone: string): LocalDate {
-  const shown = new Date(shownMs(epochMs, zone))
-  return {
-    year: shown.getUTCFullYear(),
-    month: shown.getUTCMonth() + 1,
-    day: shown.getUTCDate(),
-  }
+  return dateOf(Math.floor(shownMs(epochMs, zone) / dayMs))
 }
 
 /**
  * When a day begins in a zone: the first moment that its clock shows midnight; where the clock leaps over midnight,
  * the moment of the leap.
  */
-export function startOfDayMs({ year, month, day }: LocalDate, zone: string): number {
-  const midnight = Date.UTC(year, month - 1, day)
+export function startOfDayMs(date: LocalDate, zone: string): number {
+  const midnight = daysOf(date) * dayMs
   if (zone === 'UTC') return midnight
-  const halfDay = 43_200_000
   const offsetAt = (epochMs: number): number => shownMs(epochMs, zone) - epochMs
   // The offsets before and after any change near that midnight.
-  const before = midnight - offsetAt(midnight - 2 * halfDay)
-  const after = midnight - offsetAt(midnight + 2 * halfDay)
+  const before = midnight - offsetAt(midnight - dayMs)
+  const after = midnight - offsetAt(midnight + dayMs)
   const exact = [before, after].filter((start) => shownMs(start, zone) === midnight)
   return exact.length > 0 ? Math.min(...exact) : Math.max(before, after)
 }

@@ -1,0 +1,37 @@
+import type { NanoUsd } from '../../../durable-objects/tenant-ledger/money.ts'
+import type { Ask, Units } from '../../../durable-objects/tenant-ledger/protocol.ts'
+import type { HolderState, PendingAsk, Want } from './holder-state.ts'
+
+/** An ask of a new id, written down until it is answered. */
+export function askFor(
+  state: HolderState,
+  kind: PendingAsk['kind'],
+  setKey: string,
+  want: Want,
+  wantNanoUsd: NanoUsd,
+  units: Units,
+): { readonly askId: string; readonly ask: Ask } {
+  state.askCount += 1
+  const askId = `${state.holder}-${state.askCount}`
+  const { nowMs } = state
+  const pending: PendingAsk = {
+    askId,
+    kind,
+    setKey,
+    want,
+    wantNanoUsd,
+    units,
+    firstSentAtMs: nowMs,
+    sentAtMs: nowMs,
+  }
+  state.pending.set(askId, pending)
+  return { askId, ask: askOf(pending) }
+}
+
+/** Word for word the same each time it is sent. */
+export function askOf({ askId, kind, want, wantNanoUsd, units }: PendingAsk): Ask {
+  const { scopes, worstNanoUsd, leastNanoUsd, tokens } = want
+  return kind === 'hold'
+    ? { kind, askId, scopes, worstNanoUsd, leastNanoUsd, tokens }
+    : { kind, askId, scopes, wantNanoUsd, leastNanoUsd, units }
+}

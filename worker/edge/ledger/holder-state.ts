@@ -1,0 +1,241 @@
+import {
+  minus,
+  type NanoUsd,
+  plus,
+  zeroNanoUsd,
+} from '../../../durable-objects/tenant-ledger/money.ts'
+import {
+  type AttemptLine,
+  type Denied,
+  type Granted,
+  type LeaseId,
+  type LimitStanding,
+  type ScopeId,
+  scopeSetKey,
+  type Statement,
+  type Units,
+} from '../../../durable-objects/tenant-ledger/protocol.ts'
+import type { HolderSettings } from './holder-settings.ts'
+
+/** What one attempt needs before it may be sent. */
+export interface Want {
+  /** All that the request counts in. */
+  readonly scopes: readonly ScopeId[]
+  readonly worstNanoUsd: NanoUsd
+  /** With the shortest answer that is of use; the same as the worst case where nothing can be shortened. */
+  readonly leastNanoUsd: NanoUsd
+  /** Input and output at their largest. */
+  readonly tokens: number
+}
+
+/** Leave to make one call that costs at most `worstNanoUsd`. It ends exactly once, in `settle`. */
+export interface Ticket {
+  readonly id: string
+  readonly leaseId: LeaseId
+  readonly setKey: string
+  readonly worstNanoUsd: NanoUsd
+  readonly tokens: number
+}
+
+/** A lease, or a hold (a lease for one attempt), in this isolate. */
+export interface HeldLease {
+  readonly id: LeaseId
+  readonly kind: 'lease' | 'hold'
+  readonly setKey: string
+  readonly scopes: readonly ScopeId[]
+  readonly accounts: readonly string[]
+  readonly epoch: number
+  readonly killVersion: number
+  readonly grantNanoUsd: NanoUsd
+  /** Nothing is admitted from then on, on this isolate's clock, epoch ms. */
+  readonly deadlineMs: number
+  readonly validForMs: number
+  readonly grantedUnits: Granted['units']
+  spentNanoUsd: NanoUsd
+  heldNanoUsd: NanoUsd
+  usedUnits: Units
+  isSealed: boolean
+  /** Tickets that have not ended, by id. */
+  readonly tickets: Map<string, Ticket>
+  /** Made and not acknowledged. */
+  lines: AttemptLine[]
+  lineCount: number
+  sequence: number
+  /** What the ledger said last. */
+  knownState: 'active' | 'sealed' | 'closed' | 'lost' | 'unknown'
+  hasNews: boolean
+  toldAtMs: number
+}
+
+/** An ask that was sent and not answered. */
+export interface PendingAsk {
+  readonly askId: string
+  readonly kind: 'grant' | 'hold'
+  readonly setKey: string
+  readonly want: Want
+  readonly wantNanoUsd: NanoUsd
+  readonly units: Units
+  /** When it was sent first: its lease is valid from there. */
+  readonly firstSentAtMs: number
+  sentAtMs: number
+}
+
+/** Requests that count in the same budgets share leases. */
+export interface ScopeSet {
+  readonly key: string
+  readonly scopes: readonly ScopeId[]
+  /** Decayed sums: settled cost, and requests. */
+  burnedNanoUsd: number
+  requests: number
+  averagedAtMs: number
+  readonly bornAtMs: number
+  usedAtMs: number
+  /** Worst cases of the last requests, a ring. */
+  readonly worsts: NanoUsd[]
+  worstAt: number
+  tokens: number
+  /** Until then the ledger wants holds, epoch ms. */
+  syncUntilMs: number
+  failOpenNanoUsd: NanoUsd
+  /** Spent while the ledger was out of reach, and not yet booked. */
+  awayNanoUsd: NanoUsd
+  remainingNanoUsd: NanoUsd | null
+  actions: readonly ('degrade' | 'clamp')[]
+  limits: readonly LimitStanding[]
+}
+
+type Booking = Extract<Statement, { readonly kind: 'book' }>
+
+/** Plain data of one isolate and one tenant, changed in place. Nothing in it is shared with another isolate. */
+export interface HolderState {
+  readonly settings: HolderSettings
+  /** Drawn when the isolate starts; ids of asks begin with it, so it must never come twice. */
+  readonly holder: string
+  askCount: number
+  ticketCount: number
+  epoch: number | null
+  killVersion: number
+  /** When that was last said to be the latest, epoch ms. */
+  confirmedAtMs: number
+  /** The latest time seen: a clock that goes back does not give a deadline more time. */
+  nowMs: number
+  /** By all scopes of a request: the set of those that have budgets. Learned from grants. */
+  readonly setOf: Map<string, string>
+  readonly sets: Map<string, ScopeSet>
+  readonly leases: Map<LeaseId, HeldLease>
+  readonly pending: Map<string, PendingAsk>
+  /** Answers to holds, until their request takes them. */
+  readonly answers: Map<string, Ticket | Denied>
+  /** Asks whose answer nobody will use, and when the ledger was told so. */
+  readonly voids: Map<string, number>
+  /** The last asks that were denied or given up: only what is in here may be called unused when a lease comes of it. */
+  readonly unused: Set<string>
+  readonly bookings: Map<string, { readonly booking: Booking; toldAtMs: number }>
+  saidAtMs: number
+}
+
+export function newHolder(settings: HolderSettings, holder: string): HolderState {
+  return {
+    settings,
+    holder,
+    askCount: 0,
+    ticketCount: 0,
+    epoch: null,
+    killVersion: 0,
+    confirmedAtMs: -Infinity,
+    nowMs: -Infinity,
+    setOf: new Map(),
+    sets: new Map(),
+    leases: new Map(),
+    pending: new Map(),
+    answers: new Map(),
+    voids: new Map(),
+    unused: new Set(),
+    bookings: new Map(),
+    saidAtMs: -Infinity,
+  }
+}
+
+/** The holder's clock: never earlier than it was. */
+export function clock(state: HolderState, nowMs: number): number {
+  if (nowMs > state.nowMs) state.nowMs = nowMs
+  return state.nowMs
+}
+
+/** Nobody will use what comes of this ask. Forgetting that is safe: what may have been used stays charged. */
+export function markUnused({ unused, settings }: HolderState, askId: string): void {
+  unused.add(askId)
+  if (unused.size <= settings.maxUnused) return
+  for (const oldest of unused) {
+    unused.delete(oldest)
+    return
+  }
+}
+
+/** Nobody waits for this ask any more: the ledger is told that it is void. */
+export function abandon(state: HolderState, askId: string): void {
+  if (!state.pending.delete(askId)) return
+  markUnused(state, askId)
+  state.voids.set(askId, -Infinity)
+}
+
+/** The set of a request, as far as it is known which of its scopes have budgets. */
+export function setKeyOf(state: HolderState, scopes: readonly ScopeId[]): string {
+  const all = scopeSetKey(scopes)
+  return state.setOf.get(all) ?? all
+}
+
+export function setNamed(state: HolderState, key: string, scopes: readonly ScopeId[]): ScopeSet {
+  const known = state.sets.get(key)
+  if (known !== undefined) return known
+  const fresh: ScopeSet = {
+    key,
+    scopes,
+    burnedNanoUsd: 0,
+    requests: 0,
+    averagedAtMs: state.nowMs,
+    bornAtMs: state.nowMs,
+    usedAtMs: state.nowMs,
+    worsts: [],
+    worstAt: 0,
+    tokens: 0,
+    syncUntilMs: -Infinity,
+    failOpenNanoUsd: zeroNanoUsd,
+    awayNanoUsd: zeroNanoUsd,
+    remainingNanoUsd: null,
+    actions: [],
+    limits: [],
+  }
+  forgetIdleSets(state)
+  state.sets.set(key, fresh)
+  return fresh
+}
+
+/** A tag with a value for each request must not fill the memory. */
+function forgetIdleSets(state: HolderState): void {
+  const { settings, sets, setOf, nowMs } = state
+  if (sets.size < settings.maxSets) return
+  for (const [key, set] of sets)
+    if (set.usedAtMs + settings.idleMs < nowMs && set.awayNanoUsd === 0) sets.delete(key)
+  setOf.clear()
+}
+
+export function freeOf(lease: HeldLease): NanoUsd {
+  return minus(lease.grantNanoUsd, plus(lease.spentNanoUsd, lease.heldNanoUsd))
+}
+
+/** The span that a decayed sum stands for: as long as the average, less while the set is young. */
+export function spanMs({ settings, nowMs }: HolderState, { bornAtMs }: ScopeSet): number {
+  const { averageMs, averageMinMs } = settings
+  return Math.max(averageMinMs, averageMs * (1 - Math.exp((bornAtMs - nowMs) / averageMs)))
+}
+
+/** Lets the averages fade to now. */
+export function fade(state: HolderState, set: ScopeSet): void {
+  const pastMs = state.nowMs - set.averagedAtMs
+  if (pastMs <= 0) return
+  const kept = Math.exp(-pastMs / state.settings.averageMs)
+  set.burnedNanoUsd *= kept
+  set.requests *= kept
+  set.averagedAtMs = state.nowMs
+}
