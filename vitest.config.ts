@@ -23,7 +23,11 @@ export default defineConfig({
           name: 'node',
           // Node reads it as it is; Vite would only complain of its source maps.
           server: { deps: { external: [/itty-durable/] } },
-          include: ['test/unit/**/*.test.ts', 'test/conformance/**/*.test.ts'],
+          include: [
+            'test/unit/**/*.test.ts',
+            'test/conformance/**/*.test.ts',
+            'test/simulation/**/*.test.ts',
+          ],
           environment: 'node',
         },
       },

@@ -13,6 +13,9 @@ export type Invariant =
   | 'keys'
   | 'catalog'
   | 'once'
+  | 'limits'
+  /** Those of the ledger, by their numbers in `docs/ledger.md`. */
+  | `${'A' | 'I'}${number} ${string}`
 
 /** One deliberately broken variant of the code, and the tests that must notice. */
 export interface Mutant {

@@ -4,6 +4,8 @@ import { edgeMutants } from './edge.ts'
 import { engineMutants } from './engine.ts'
 import { healthMutants } from './health.ts'
 import { healthObjectMutants } from './health-object.ts'
+import { healthEdgeMutants } from './health-edge.ts'
+import { ledgerMutants } from './ledger.ts'
 import type { Mutant } from './mutant.ts'
 import { workerdMutants } from './on-workerd.ts'
 import { policyMutants } from './policy.ts'
@@ -21,5 +23,7 @@ export const mutants: readonly Mutant[] = [
   ...engineMutants,
   ...healthMutants,
   ...healthObjectMutants,
+  ...healthEdgeMutants,
+  ...ledgerMutants,
   ...workerdMutants,
 ]

@@ -22,9 +22,13 @@ export interface NotedOutcome {
   readonly credential?: string
 }
 
-interface Row extends NotedOutcome {
+interface Row extends Omit<NotedOutcome, 'retryAfterMs' | 'elapsedMs'> {
   readonly atMs: number
   count: number
+  /** The longest. */
+  retryAfterMs: number | undefined
+  /** The shortest. */
+  elapsedMs: number | undefined
   readonly ttftCounts: Map<number, number>
   readonly costCounts: Map<number, number>
 }
@@ -54,12 +58,18 @@ export class PendingReport {
     const key = keyOf(noted, nowMs)
     let row = this.#rows.get(key)
     if (row === undefined) {
-      row = { ...noted, atMs: nowMs, count: 0, ttftCounts: new Map(), costCounts: new Map() }
+      const { retryAfterMs, elapsedMs } = noted
+      const counts = { count: 0, ttftCounts: new Map(), costCounts: new Map() }
+      row = { ...noted, retryAfterMs, elapsedMs, atMs: nowMs, ...counts }
       this.#rows.set(key, row)
       const [oldest] = this.#rows.keys()
       if (this.#rows.size > this.#maxRows && oldest !== undefined) this.#rows.delete(oldest)
     }
     row.count += 1
+    if (noted.retryAfterMs !== undefined)
+      row.retryAfterMs = Math.max(row.retryAfterMs ?? 0, noted.retryAfterMs)
+    if (noted.elapsedMs !== undefined)
+      row.elapsedMs = Math.min(row.elapsedMs ?? Infinity, noted.elapsedMs)
     if (noted.ttftMs !== undefined) add(row.ttftCounts, ttftBucketOf(noted.ttftMs))
     if (noted.costNanoUsd !== undefined) add(row.costCounts, costBucketOf(noted.costNanoUsd))
   }

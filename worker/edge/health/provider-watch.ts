@@ -239,23 +239,30 @@ export class ProviderWatch {
         const own = decides ? null : this.#local.domain(key, nowMs)
         add(own === null || own.state === 'closed' ? told(key) : own)
       }
-      if (credential !== null) add(this.#worse(`credential:${credential}`, told, nowMs))
+      if (credential !== null) add(this.#lock(`credential:${credential}`, told, nowMs))
     }
-    add(this.#worse('quota:*', told, nowMs))
+    add(this.#lock('quota:*', told, nowMs))
     add(told(`quota:${target}`))
     add(this.#local.domain(`quota:${target}`, nowMs))
     return found
   }
 
-  /** A lock holds from whichever source knows of it; the object's word stands when both do. */
-  #worse(
+  /**
+   * A lock of one's own holds at once; once the object must have heard of it, its
+   * word stands. Without the object the own one stands, and is probed from here.
+   */
+  #lock(
     key: DomainKey,
     told: (key: DomainKey) => DomainSnapshot | null,
     nowMs: number,
   ): DomainSnapshot | null {
     const shared = told(key)
-    if (shared !== null && (shared.state !== 'closed' || this.#decides(nowMs))) return shared
-    return this.#local.domain(key, nowMs)
+    if (shared !== null && shared.state !== 'closed') return shared
+    const own = this.#local.domain(key, nowMs)
+    if (own === null || !this.#decides(nowMs)) return own
+    const newer = own.sinceMs < this.#shared.ageMs(nowMs)
+    const unheard = shared === null && own.sinceMs < this.#settings.reportTimeoutMs
+    return newer || unheard ? own : shared
   }
 
   #fresh(nowMs: number): boolean {
@@ -266,8 +273,11 @@ export class ProviderWatch {
     return this.#shared.ageMs(nowMs) < this.#settings.snapshotTtlMs
   }
 
+  /** Has just failed several times in a row here, and was asked a moment ago. */
   #isSuspect(target: string, nowMs: number): boolean {
-    return this.#setup.observeOnly !== true && this.#suspicion.untilMs(target) > nowMs
+    if (this.#setup.observeOnly === true || this.#suspicion.untilMs(target) <= nowMs) return false
+    const lastMs = this.#loads.get(target)?.lastBegunAtMs ?? -Infinity
+    return nowMs - lastMs < this.#settings.suspectEveryMs
   }
 
   /** Epoch ms before which a rate-limited target gets no further call from here. */

@@ -19,6 +19,8 @@ export interface WatchSettings {
   readonly suspectFailures: number
   readonly suspectWithinMs: number
   readonly suspectForMs: number
+  /** A suspect is still asked so often, ms: evidence that stops would keep the others from knowing. */
+  readonly suspectEveryMs: number
 
   /** Calls of one target on their way at once: where the guard starts, and its bounds. */
   readonly concurrencyStart: number
@@ -45,6 +47,7 @@ export const defaultWatchSettings: WatchSettings = {
   suspectFailures: 3,
   suspectWithinMs: 2000,
   suspectForMs: 2000,
+  suspectEveryMs: 200,
   concurrencyStart: 20,
   concurrencyMin: 4,
   concurrencyMax: 200,
