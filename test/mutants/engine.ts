@@ -176,6 +176,15 @@ export const engineMutants: readonly Mutant[] = [
     why: 'Every request learns anew that the provider is down or out of quota.',
   },
   {
+    id: 'probes-wanted-behind-the-first',
+    invariant: 'S10 liveness',
+    file: 'worker/engine/run-plan.ts',
+    find: 'barred && known !== undefined && (first.barred || tier <= first.tier)',
+    replace: 'barred && known !== undefined',
+    killedBy: ['test/unit/engine/want-probes.test.ts'],
+    why: 'Permits for a second tier go to isolates that never use them, and its circuit stays half-open for good.',
+  },
+  {
     id: 'open-circuits-are-a-502',
     invariant: 'S10 liveness',
     file: 'worker/engine/exchange.ts',

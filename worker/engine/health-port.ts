@@ -9,6 +9,8 @@ export interface HealthPort {
     target: Target,
     promptTokens: number,
   ): { readonly health: TargetHealth | undefined; readonly notBeforeMs: number }
+  /** `target` would have been asked, were it not barred: if it may be tried out, the next request shall have leave to. */
+  want(target: Target): void
   /** Whether a request may try `target` although it is barred, because there is no other. */
   admits(target: Target): boolean
   /** One attempt begins. Whoever begins it ends it, once, on every path. */

@@ -62,6 +62,7 @@ export async function runPlan(
   relayable: (target: Target) => boolean,
   ports: Ports,
 ): Promise<RunResult> {
+  wantProbes(steps, ports)
   const run = new Run(request, limits, relayable, ports)
   let queue: readonly PlannedStep[] = steps
   for (;;) {
@@ -87,6 +88,21 @@ export interface Leg {
 export type FailedResult = Extract<AttemptResult, { kind: 'failed' }>
 
 const nothingLeft = { kind: 'next', next: [] } as const
+
+/**
+ * Asks for leave to try out what would have stood before the first choice. Not
+ * for the tiers behind it: nobody is sent there while it answers, so a permit for
+ * them would only keep the object from trying them itself.
+ */
+export function wantProbes(
+  [first, ...rest]: readonly [PlannedStep, ...PlannedStep[]],
+  { runtime, health }: Pick<Ports, 'runtime' | 'health'>,
+): void {
+  for (const { target, tier, barred } of [first, ...rest]) {
+    const known = runtime.targets.get(target)
+    if (barred && known !== undefined && (first.barred || tier <= first.tier)) health.want(known)
+  }
+}
 
 type StepOutcome =
   | Extract<RunResult, { kind: 'answered' }>

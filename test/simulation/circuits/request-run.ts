@@ -84,9 +84,21 @@ export class RequestRun {
       this.#reached('all targets barred, one asked all the same')
       if (first.health.slow) this.#reached('slow target asked because all others are barred')
     }
+    this.#wantProbes(ordered)
     if (this.#shape.leavesAfterMs !== Infinity)
       this.#later(this.#shape.leavesAfterMs, () => this.#leave())
     this.#next(ordered)
+  }
+
+  /** As `wantProbes` of run-plan.ts. */
+  #wantProbes([first, ...rest]: readonly Candidate[]): void {
+    if (first === undefined) return
+    const all = first.health?.state === 'barred'
+    for (const { target, tier, health } of [first, ...rest]) {
+      const known = this.#world.runtime.targets.get(target)
+      if (health?.state === 'barred' && known !== undefined && (all || tier <= first.tier))
+        this.#health.want(known)
+    }
   }
 
   /** The isolate is gone, and everything in it. */

@@ -38,6 +38,11 @@ export class EdgeHealth implements HealthPort {
     return watch.standing(target.name, sizeClassOf(promptTokens), nowMs)
   }
 
+  want(target: Target): void {
+    const nowMs = this.#host.nowMs()
+    this.#book.watch(target.provider, nowMs).want(target.name, nowMs)
+  }
+
   admits(target: Target): boolean {
     const nowMs = this.#host.nowMs()
     return this.#book.watch(target.provider, nowMs).admits(target.name, nowMs)

@@ -67,6 +67,7 @@ export class ProviderWatch {
   #claimedAtMs = -Infinity
   #nextFlushMs: number
   #urgent = false
+  #failedAtMs = -Infinity
 
   constructor(setup: WatchSetup, nowMs: number, random: () => number) {
     this.#setup = setup
@@ -83,7 +84,7 @@ export class ProviderWatch {
     this.#nextFlushMs = this.#settings.flushMs
   }
 
-  /** How `target` stands now. A half-open one is asked a permit for, when there is none at hand. */
+  /** How `target` stands now. */
   standing(target: string, size: SizeClass, nowMs: number): Standing {
     const load = this.#loads.get(target)
     const suspect = this.#isSuspect(target, nowMs)
@@ -110,6 +111,14 @@ export class ProviderWatch {
         full,
       },
     }
+  }
+
+  /** A request would have tried `target` out, and had no permit: the next one shall. */
+  want(target: string, nowMs: number): void {
+    const { barred, probes } = combine(this.#domains(target, nowMs), nowMs)
+    if (barred || probes.length === 0 || this.#holdsAll(probes, nowMs)) return
+    this.#wants.add(target)
+    if (!this.#decides(nowMs)) this.#local.want(target, this.#setup.credential, nowMs)
   }
 
   /** The permits that a call of `target` would carry now, taken. */
@@ -145,14 +154,14 @@ export class ProviderWatch {
     for (const probe of probes) this.#pending.noteProbe(probe)
     this.#suspicion.note(noted.target, noted.outcome, nowMs)
     if (noted.outcome === 'ok') this.#throttle(noted.target).accepted(nowMs)
-    else if (noted.outcome !== 'cancelled' && noted.outcome !== 'priced') this.#urgent = true
+    else if (noted.outcome !== 'cancelled' && noted.outcome !== 'priced') this.#failed(nowMs)
     this.#local.note(noted, probes, nowMs)
     if (probes.length > 0) this.#urgent = true
   }
 
   /**
    * In how many ms a report should leave, Infinity when there is no hurry: after
-   * a failure at once (five a second at most), with news once a second or as the
+   * a failure at once (five a second at most) and for a while again, with news once a second or as the
    * object paces it, and without any when what the object said has grown old.
    */
   dueInMs(nowMs: number): number {
@@ -160,6 +169,8 @@ export class ProviderWatch {
     const inMs = (afterMs: number) => Math.max(0, this.#sentAtMs + afterMs - nowMs)
     if (this.#urgent || this.#wants.size > 0 || this.#pending.rowCount >= flushRows)
       return inMs(urgentFlushMs)
+    if (nowMs - this.#failedAtMs < this.#settings.anxiousForMs)
+      return inMs(this.#settings.anxiousFlushMs)
     const waitMs = inMs(this.#pending.empty ? snapshotTtlMs : this.#nextFlushMs)
     // Somebody comes by when it is time: news that can wait need nobody who waits with them.
     return waitMs === 0 ? 0 : Infinity
@@ -203,6 +214,11 @@ export class ProviderWatch {
     this.#shared.received(reply, nowMs)
   }
 
+  #failed(nowMs: number): void {
+    this.#urgent = true
+    this.#failedAtMs = nowMs
+  }
+
   #loadMs(target: string, size: SizeClass): number | null {
     const elsewhereMs = this.#shared.speed(target)?.ttftP50Ms[size] ?? null
     return this.#loads.get(target)?.loadMs(size, elsewhereMs) ?? elsewhereMs
@@ -211,10 +227,7 @@ export class ProviderWatch {
   #stateOf(target: string, { barred, probes }: Combined, nowMs: number): TargetHealth['state'] {
     if (barred) return 'barred'
     if (probes.length === 0) return 'closed'
-    if (this.#holdsAll(probes, nowMs)) return 'probe'
-    this.#wants.add(target)
-    if (!this.#decides(nowMs)) this.#local.want(target, this.#setup.credential, nowMs)
-    return 'barred'
+    return this.#holdsAll(probes, nowMs) ? 'probe' : 'barred'
   }
 
   #holdsAll(keys: readonly DomainKey[], nowMs: number): boolean {

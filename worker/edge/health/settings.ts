@@ -10,6 +10,9 @@ export interface WatchSettings {
   readonly flushMs: number
   /** Between two reports that a failure has made urgent, ms. */
   readonly urgentFlushMs: number
+  /** After a failure the object is asked so often, ms, and for so long: it may have heard from others by then. */
+  readonly anxiousFlushMs: number
+  readonly anxiousForMs: number
   /** A report without a reply is given up, ms; what it said may be lost, never counted twice. */
   readonly reportTimeoutMs: number
   /** Rows that wait for a report, at most: the oldest go first. */
@@ -42,6 +45,8 @@ export const defaultWatchSettings: WatchSettings = {
   flushRows: 50,
   flushMs: 1000,
   urgentFlushMs: 200,
+  anxiousFlushMs: 400,
+  anxiousForMs: 3000,
   reportTimeoutMs: 5000,
   maxPendingRows: 200,
   suspectFailures: 3,

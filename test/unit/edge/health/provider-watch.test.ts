@@ -161,7 +161,7 @@ describe('ProviderWatch permits', () => {
   it('asks for a permit for a half-open target, and probes when it has come', () => {
     const world = new WatchWorld().told(halfOpenDomain(key))
     expect(world.state()).toBe('barred')
-    expect(world.dueInMs()).toBe(0)
+    expect(world.want().dueInMs()).toBe(0)
     expect(world.report().wants).toEqual([a])
     world.later(50).replied(reply([], { permits: [permit(key)] }))
     expect(world.state()).toBe('probe')
@@ -191,7 +191,7 @@ describe('ProviderWatch permits', () => {
     const world = new WatchWorld().fail(5)
     world.later(world.standing().notBeforeMs - startMs)
     expect(world.state()).toBe('barred')
-    expect(world.state()).toBe('probe')
+    expect(world.want().state()).toBe('probe')
     expect(world.watch.takePermits(a, world.nowMs)).toHaveLength(1)
   })
 
@@ -208,6 +208,14 @@ describe('ProviderWatch.dueInMs()', () => {
     world.report()
     return world.told()
   }
+
+  it('asks again for three seconds after a failure, because others may have told the object by then', () => {
+    const world = settled().later(1000).note('server_error')
+    world.report()
+    expect(world.told().later(100).dueInMs()).toBe(300)
+    expect(world.later(300).dueInMs()).toBe(0)
+    expect(world.later(2600).dueInMs()).toBe(Infinity)
+  })
 
   it('lets a failure leave at once, and the next 200 ms later', () => {
     const world = settled().later(1000)
@@ -285,13 +293,20 @@ describe('ProviderWatch.report()', () => {
     })
   })
 
-  it('asks for a permit once, and again when the target is looked at again', () => {
+  it('asks for a permit when a request would have used one, once for each time', () => {
     const world = new WatchWorld().told(halfOpenDomain(key))
     world.standing()
-    expect(world.report().wants).toEqual([a])
     expect(world.report().wants).toEqual([])
-    world.standing()
-    expect(world.report().wants).toEqual([a])
+    expect(world.want().report().wants).toEqual([a])
+    expect(world.report().wants).toEqual([])
+    expect(world.want().report().wants).toEqual([a])
+  })
+
+  it('asks for none for a target that is closed, or open for a while yet', () => {
+    expect(new WatchWorld().told(domain(key)).want().report().wants).toEqual([])
+    const open = openDomain(key, { openForMs: 5000 })
+    expect(new WatchWorld().told(open).want().report().wants).toEqual([])
+    expect(new WatchWorld().told(open).later(5000).want().report().wants).toEqual([a])
   })
 
   it('says nothing of a credential where there is none', () => {

@@ -144,6 +144,12 @@ export class WatchWorld {
     return this.standing(target).health?.state ?? 'closed'
   }
 
+  /** A request would have tried `target` out. */
+  want(target = a): this {
+    this.watch.want(target, this.nowMs)
+    return this
+  }
+
   dueInMs(): number {
     return this.watch.dueInMs(this.nowMs)
   }
