@@ -91,10 +91,8 @@ export class ProviderWatch {
     const full = load?.full === true && this.#setup.observeOnly !== true
     if (this.#shared.quiet && this.#local.quiet && !suspect && !full) {
       const loadMs = this.#loadMs(target, size)
-      return {
-        health: loadMs === null ? undefined : { ...nothingWrong, loadMs },
-        notBeforeMs: 0,
-      }
+      if (loadMs === null) return allWell
+      return { health: { ...nothingWrong, loadMs }, notBeforeMs: 0 }
     }
     const combined = combine(this.#domains(target, nowMs), nowMs)
     const notBeforeMs = Math.max(combined.notBeforeMs, this.#paceMs(target, nowMs))
@@ -122,7 +120,8 @@ export class ProviderWatch {
   }
 
   /** The permits that a call of `target` would carry now, taken. */
-  takePermits(target: string, nowMs: number): Permit[] {
+  takePermits(target: string, nowMs: number): readonly Permit[] {
+    if (this.#shared.quiet && this.#local.quiet) return noPermits
     const { probes } = combine(this.#domains(target, nowMs), nowMs)
     if (!this.#holdsAll(probes, nowMs)) return []
     return probes.flatMap((key) => {
@@ -308,6 +307,11 @@ export class ProviderWatch {
     return throttle
   }
 }
+
+const noPermits: readonly Permit[] = []
+
+/** While nothing is wrong every standing without a measured load is this one. */
+const allWell: Standing = { health: undefined, notBeforeMs: 0 }
 
 const nothingWrong: Omit<TargetHealth, 'loadMs'> = {
   state: 'closed',

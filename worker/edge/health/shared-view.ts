@@ -13,6 +13,8 @@ export class SharedView implements HealthSource {
   readonly #permits = new PermitPurse()
   #activeIsolates = 1
   #quiet = true
+  /** By target: looked at by every request, so without a key to be put together. */
+  readonly #speeds = new Map<string, Speed>()
   #receivedAtMs = -Infinity
   #boot = ''
   #version = 0
@@ -42,12 +44,13 @@ export class SharedView implements HealthSource {
     if (reply.boot !== this.#boot) {
       this.#domains = new Map()
       this.#permits.clear()
+      this.#speeds.clear()
     }
     // Ages of what did not change go on counting from when they were told.
     const passedMs = nowMs - this.#receivedAtMs
     if (this.#receivedAtMs !== -Infinity)
       for (const [key, domain] of this.#domains) this.#domains.set(key, aged(domain, passedMs))
-    for (const domain of reply.domains) this.#domains.set(domain.key, domain)
+    for (const domain of reply.domains) this.#take(domain)
     this.#permits.add(reply.permits, nowMs)
     this.#activeIsolates = Math.max(1, reply.activeIsolates)
     this.#quiet = [...this.#domains.values()].every(isPlain)
@@ -61,9 +64,14 @@ export class SharedView implements HealthSource {
     return domain === undefined ? null : aged(domain, nowMs - this.#receivedAtMs)
   }
 
+  #take(domain: DomainSnapshot): void {
+    this.#domains.set(domain.key, domain)
+    if (domain.speed !== null) this.#speeds.set(domain.key.slice('target:'.length), domain.speed)
+  }
+
   /** The speed of a target does not age. */
   speed(target: string): Speed | null {
-    return this.#domains.get(`target:${target}`)?.speed ?? null
+    return this.#speeds.get(target) ?? null
   }
 
   hasPermit(key: DomainKey, nowMs: number): boolean {

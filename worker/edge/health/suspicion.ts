@@ -43,6 +43,6 @@ export class Suspicion {
 
   /** Epoch ms until which `target` is suspect; 0 when it is not. */
   untilMs(target: string): number {
-    return this.#untilMs.get(target) ?? 0
+    return this.#untilMs.size === 0 ? 0 : (this.#untilMs.get(target) ?? 0)
   }
 }
