@@ -194,6 +194,8 @@ export class ProviderWatch {
     this.#wants.clear()
     this.#urgent = false
     this.#sentAtMs = nowMs
+    // The errand lives as long as its last report may be answered.
+    if (this.#claimedAtMs !== -Infinity) this.#claimedAtMs = nowMs
     this.#sequence += 1
     return {
       isolate,

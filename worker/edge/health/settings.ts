@@ -47,7 +47,7 @@ export const defaultWatchSettings: WatchSettings = {
   urgentFlushMs: 200,
   anxiousFlushMs: 400,
   anxiousForMs: 3000,
-  reportTimeoutMs: 5000,
+  reportTimeoutMs: 1500,
   maxPendingRows: 200,
   suspectFailures: 3,
   suspectWithinMs: 2000,

@@ -41,6 +41,9 @@ export class SharedView implements HealthSource {
   }
 
   received(reply: HealthReply, nowMs: number): void {
+    // One that was overtaken brings permits, and nothing else that is not known better.
+    if (reply.boot === this.#boot && reply.version < this.#version)
+      return this.#permits.add(reply.permits, nowMs)
     if (reply.boot !== this.#boot) {
       this.#domains = new Map()
       this.#permits.clear()
