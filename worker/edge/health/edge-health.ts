@@ -96,7 +96,9 @@ export class EdgeHealth implements HealthPort {
         const inMs = watch.dueInMs(this.#host.nowMs())
         if (inMs === Infinity) return
         if (inMs > 0) await this.#pause(inMs)
-        watch.received(await send(provider, watch.report(this.#host.nowMs())), this.#host.nowMs())
+        const report = watch.report(this.#host.nowMs())
+        const reply = await send(provider, report)
+        watch.received(reply, this.#host.nowMs(), report.sequence)
       }
     } catch {
       // No reply: the isolate goes on with what it has.

@@ -63,6 +63,7 @@ export class ProviderWatch {
   readonly #throttles = new Map<string, AdaptiveThrottle>()
   readonly #wants = new Set<string>()
   #sequence = 0
+  #answered = 0
   #sentAtMs = -Infinity
   #claimedAtMs = -Infinity
   #nextFlushMs: number
@@ -210,7 +211,10 @@ export class ProviderWatch {
     }
   }
 
-  received(reply: HealthReply, nowMs: number): void {
+  /** `sequence`: of the report that it answers. Replies may overtake each other, also those of two lives of the object. */
+  received(reply: HealthReply, nowMs: number, sequence = this.#sequence): void {
+    if (sequence < this.#answered) return this.#shared.overtaken(reply, nowMs)
+    this.#answered = sequence
     this.#nextFlushMs = Math.max(this.#settings.urgentFlushMs, reply.nextFlushMs)
     this.#shared.received(reply, nowMs)
   }

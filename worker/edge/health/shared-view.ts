@@ -41,9 +41,6 @@ export class SharedView implements HealthSource {
   }
 
   received(reply: HealthReply, nowMs: number): void {
-    // One that was overtaken brings permits, and nothing else that is not known better.
-    if (reply.boot === this.#boot && reply.version < this.#version)
-      return this.#permits.add(reply.permits, nowMs)
     if (reply.boot !== this.#boot) {
       this.#domains = new Map()
       this.#permits.clear()
@@ -65,6 +62,11 @@ export class SharedView implements HealthSource {
   domain(key: DomainKey, nowMs: number): DomainSnapshot | null {
     const domain = this.#domains.get(key)
     return domain === undefined ? null : aged(domain, nowMs - this.#receivedAtMs)
+  }
+
+  /** A reply that a later one has overtaken: all that it says is known better, its permits are good all the same. */
+  overtaken(reply: HealthReply, nowMs: number): void {
+    if (reply.boot === this.#boot) this.#permits.add(reply.permits, nowMs)
   }
 
   #take(domain: DomainSnapshot): void {

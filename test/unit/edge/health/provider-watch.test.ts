@@ -314,6 +314,24 @@ describe('ProviderWatch.report()', () => {
   })
 })
 
+describe('ProviderWatch.received()', () => {
+  it('lets a reply that was overtaken change nothing, of whatever life of the object, and keeps its permits', () => {
+    const world = new WatchWorld()
+    const [early, late] = [world.report(), world.report()]
+    world.watch.received(
+      reply([halfOpenDomain(key)], { boot: 'life-2' }),
+      world.nowMs,
+      late.sequence,
+    )
+    const older = reply([domain(key)], { boot: 'life-1', version: 9 })
+    world.watch.received(older, world.nowMs, early.sequence)
+    expect(world.state()).toBe('barred')
+    const same = reply([domain(key)], { boot: 'life-2', permits: [permit(key)] })
+    world.watch.received(same, world.nowMs, early.sequence)
+    expect(world.state()).toBe('probe')
+  })
+})
+
 describe('ProviderWatch.claim()', () => {
   it('gives the errand to one at a time, until it is given back or seems to be lost', () => {
     const { watch } = new WatchWorld()
