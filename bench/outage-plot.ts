@@ -11,7 +11,7 @@ export function outagePlot(runs: readonly Run[]): string {
   const panels = runs.map((run, index) => panel(run, top + index * (panelHeight + 34)))
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="12">
 <rect width="${width}" height="${height}" fill="#ffffff"/>
-<text x="${left}" y="18" font-size="14" fill="#1f2933">Time to first token of every request while the first provider is away</text>
+<text x="${left}" y="11" font-size="13" font-weight="600" fill="#1f2933">Time to first token of every request while the first provider is away</text>
 ${panels.join('\n')}
 <circle cx="${left}" cy="${height - 16}" r="3" fill="#0b7a75"/><text x="${left + 8}" y="${height - 12}" fill="#52606d">answered by the first provider</text>
 <circle cx="${left + 210}" cy="${height - 16}" r="3" fill="#c2672d"/><text x="${left + 218}" y="${height - 12}" fill="#52606d">answered by the second</text>
