@@ -2,7 +2,7 @@ import { isTokenCount, type Usage } from '../canonical/usage.ts'
 import type { Prices, TokenPrices } from './schema.ts'
 
 /** Pico-USD in one nano-USD; prices of tokens are pico-USD per token. */
-const picoPerNano = 1_000n
+const picoPerNano = 1_000
 const nanoPerUsd = 1_000_000_000
 
 /**
@@ -22,11 +22,22 @@ export function costNanoUsd(usage: Usage, prices: Prices): number | null {
   const { inputTokens, outputTokens } = usage
   if (!isTokenCount(inputTokens) || !isTokenCount(outputTokens)) return null
   const pieces = piecesOf(usage, prices)
-  const input = inputParts(usage, tierFor(prices, inputTokens))
-  const output = outputParts(usage, tierFor(prices, inputTokens))
+  const tier = tierFor(prices, inputTokens)
+  const input = inputParts(usage, tier)
+  const output = outputParts(usage, tier)
   if (pieces === null || input === null || output === null) return null
   const pico = sumOf(input, inputTokens) + sumOf(output, outputTokens)
-  const nano = (pico + picoPerNano - 1n) / picoPerNano + BigInt(pieces)
+  // Exact in numbers while the sum is a safe integer, which bills of a request nearly always are.
+  if (pico > Number.MAX_SAFE_INTEGER)
+    return bigCost(bigSumOf(input, inputTokens) + bigSumOf(output, outputTokens), pieces)
+  const rest = pico % picoPerNano
+  const nano = (pico - rest) / picoPerNano + (rest > 0 ? 1 : 0) + pieces
+  return Math.min(nano, Number.MAX_SAFE_INTEGER)
+}
+
+function bigCost(pico: bigint, pieces: number): number {
+  const perNano = BigInt(picoPerNano)
+  const nano = (pico + perNano - 1n) / perNano + BigInt(pieces)
   return nano > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(nano)
 }
 
@@ -87,16 +98,15 @@ function partsOf(rest: number, parts: Parts['parts']): Parts | null {
   return parts.every(([tokens]) => isTokenCount(tokens)) ? { rest, parts } : null
 }
 
-/** Exact: in numbers while every sum is a safe integer, which bills of a request nearly always are, else in big ones. */
-function sumOf({ rest, parts }: Parts, tokens: number): bigint {
+/** Sums of whole numbers are exact up to the safe integers, and a larger one never rounds to below them. */
+function sumOf({ rest, parts }: Parts, tokens: number): number {
   let left = tokens
   let sum = 0
   for (const [count, price] of parts) {
     sum += count * price
     left -= count
   }
-  if (left > 0) sum += left * rest
-  return sum <= Number.MAX_SAFE_INTEGER ? BigInt(sum) : bigSumOf({ rest, parts }, tokens)
+  return left > 0 ? sum + left * rest : sum
 }
 
 function bigSumOf({ rest, parts }: Parts, tokens: number): bigint {

@@ -54,6 +54,11 @@ export class Exchange {
   #warnings: string[] = []
   #shortened = false
   #settled = false
+  #cost: {
+    readonly target: Target
+    readonly usage: Usage
+    readonly nanoUsd: number | null
+  } | null = null
 
   constructor(
     requestId: string,
@@ -123,7 +128,7 @@ export class Exchange {
       includeCost: request?.includeCost ?? false,
       ...(request?.legacyFunctions === true ? { legacyFunctions: true } : {}),
       costUsd: (usage) => {
-        const nano = costOf(target, usage)
+        const nano = this.costNanoUsd(target, usage)
         return nano === null ? null : nano / 1e9
       },
     }
@@ -136,7 +141,11 @@ export class Exchange {
 
   /** Nano-USD; null when the model has no price or the counts are missing. */
   costNanoUsd(target: Target, usage: Usage | undefined): number | null {
-    return usage === undefined ? null : costOf(target, usage)
+    if (usage === undefined) return null
+    // Asked for by the answer, by health and by the record.
+    if (this.#cost?.target !== target || this.#cost.usage !== usage)
+      this.#cost = { target, usage, nanoUsd: costOf(target, usage) }
+    return this.#cost.nanoUsd
   }
 
   /** The answer to a request that ends before anything was asked of a provider. */
@@ -251,8 +260,7 @@ export class Exchange {
     const attempts =
       outcome.attempt === undefined ? known : [...known.slice(0, -1), outcome.attempt]
     const firstTokenMs = called?.firstTokenMs ?? null
-    const cost =
-      target === undefined || outcome.usage === undefined ? null : costOf(target, outcome.usage)
+    const cost = target === undefined ? null : this.costNanoUsd(target, outcome.usage)
     return {
       requestId: this.requestId,
       tenant: this.#caller.tenant,
