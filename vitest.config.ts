@@ -65,6 +65,11 @@ export default defineConfig({
                   { className: binding.class_name, useSQLite: true },
                 ]),
               ),
+              // Repeats a random run (`LEDGER_SEED`), or makes it longer.
+              bindings: {
+                LEDGER_SEED: process.env['LEDGER_SEED'] ?? '',
+                LEDGER_RUNS: process.env['LEDGER_RUNS'] ?? '',
+              },
               outboundService: async (request) => {
                 const { status, headers, body } = await recordAlert(request)
                 return new Response(status === 204 ? null : body, { status, headers })

@@ -46,6 +46,8 @@ export interface AttemptLine {
   readonly isImpossible?: true
   /** On the isolate's clock. */
   readonly atMs: number
+  /** Whose call it was: the id of the caller's key, for chargeback. */
+  readonly keyId?: string
   readonly tags?: Readonly<Record<string, string>>
 }
 

@@ -1,3 +1,4 @@
+import { accessTables } from './access/tables.ts'
 import type { LineRow, RowChange, TableName, Tables } from './rows.ts'
 
 /** One step of the database's form. Numbered from 1, only ever appended to: a deployed one is never edited. */
@@ -42,6 +43,7 @@ export const migrations: readonly Migration[] = [
       `CREATE INDEX lines_by_lease ON lines (lease_id)`,
     ],
   },
+  { number: 2, statements: accessTables },
 ]
 
 /** How a field is written: as it is, as JSON, or as 0 and 1. */
@@ -158,7 +160,10 @@ function written(value: unknown, form: Form): SqlValue {
   return value as string | number
 }
 
-/** Reads all rows of a table in the order in which `loadLedger` wants them. */
+/**
+ * Reads all rows of a table in the order in which `loadLedger` wants them: that in which they were last written, as
+ * they lie in memory. Not that of their times, which is another when a clock went back.
+ */
 export const selections: readonly { readonly table: TableName; readonly sql: string }[] = [
   { table: 'meta', sql: 'SELECT * FROM meta' },
   { table: 'epochs', sql: 'SELECT * FROM epochs' },
@@ -167,8 +172,8 @@ export const selections: readonly { readonly table: TableName; readonly sql: str
   { table: 'kills', sql: 'SELECT * FROM kills' },
   { table: 'usage', sql: 'SELECT * FROM "usage"' },
   { table: 'accounts', sql: 'SELECT * FROM accounts' },
-  { table: 'leases', sql: 'SELECT * FROM leases ORDER BY ended_at_ms, rowid' },
-  { table: 'asks', sql: 'SELECT * FROM asks ORDER BY at_ms, rowid' },
+  { table: 'leases', sql: 'SELECT * FROM leases ORDER BY rowid' },
+  { table: 'asks', sql: 'SELECT * FROM asks ORDER BY rowid' },
 ]
 
 /** The row that a record of the database is. */

@@ -16,8 +16,9 @@ type Kept = { readonly [Name in TableName]: Map<string, Tables[Name]> }
 interface Index {
   /** Leases that are active or sealed. */
   readonly open: Map<LeaseId, LeaseRow>
-  /** Closed and lost ones, in the order in which they last changed. */
-  readonly ended: Map<LeaseId, LeaseRow>
+  /** In the order in which they last changed. */
+  readonly closed: Map<LeaseId, LeaseRow>
+  readonly lost: Map<LeaseId, LeaseRow>
   readonly budgets: Map<ScopeId, BudgetRow[]>
   readonly limits: Map<ScopeId, LimitRow[]>
   /** The account of each budget that was used last: nearly always the one of now. */
@@ -59,7 +60,8 @@ export function emptyLedger(settings: LedgerSettings): LedgerState {
     },
     index: {
       open: new Map(),
-      ended: new Map(),
+      closed: new Map(),
+      lost: new Map(),
       budgets: new Map(),
       limits: new Map(),
       current: new Map(),
@@ -70,8 +72,8 @@ export function emptyLedger(settings: LedgerSettings): LedgerState {
 }
 
 /**
- * The state that these rows are: what was stored, or what a copy says was stored since. Asks come in the order of
- * `atMs` and leases in that of `endedAtMs`, so that forgetting finds the oldest first.
+ * The state that these rows are: what was stored, or what a copy says was stored since. Asks and leases come in the
+ * order in which they were last written, as they lie in memory: an eviction does not change what is forgotten first.
  */
 export function loadLedger(settings: LedgerSettings, rows: Iterable<RowChange>): LedgerState {
   const state = emptyLedger(settings)
@@ -112,11 +114,12 @@ export function setRow<Name extends TableName>(
     indexScope(index.limits, before as LimitRow | null, row as LimitRow | null)
 }
 
-function indexLease({ open, ended }: Index, id: LeaseId, row: LeaseRow | null): void {
-  open.delete(id)
-  if (row !== null && row.endedAtMs === null) open.set(id, row)
-  ended.delete(id)
-  if (row !== null && row.endedAtMs !== null) ended.set(id, row)
+function indexLease({ open, closed, lost }: Index, id: LeaseId, row: LeaseRow | null): void {
+  for (const leases of [open, closed, lost]) leases.delete(id)
+  if (row === null) return
+  if (row.endedAtMs === null) open.set(id, row)
+  else if (row.state === 'closed') closed.set(id, row)
+  else lost.set(id, row)
 }
 
 /** In the order of ids, so that it does not matter in what order the rows came. */

@@ -1,3 +1,4 @@
+import { accessMutants } from './access.ts'
 import { catalogMutants } from './catalog.ts'
 import { dialectMutants } from './dialects.ts'
 import { edgeMutants } from './edge.ts'
@@ -6,6 +7,7 @@ import { healthMutants } from './health.ts'
 import { healthObjectMutants } from './health-object.ts'
 import { healthEdgeMutants } from './health-edge.ts'
 import { ledgerMutants } from './ledger.ts'
+import { ledgerObjectMutants } from './ledger-object.ts'
 import type { Mutant } from './mutant.ts'
 import { workerdMutants } from './on-workerd.ts'
 import { policyMutants } from './policy.ts'
@@ -25,5 +27,7 @@ export const mutants: readonly Mutant[] = [
   ...healthObjectMutants,
   ...healthEdgeMutants,
   ...ledgerMutants,
+  ...ledgerObjectMutants,
+  ...accessMutants,
   ...workerdMutants,
 ]

@@ -1,4 +1,6 @@
 import { providerHealthClass } from '../../durable-objects/provider-health/provider-health.ts'
+import { tenantLedgerClass } from '../../durable-objects/tenant-ledger/tenant-ledger.ts'
+import { ledgerComposition } from './tenant-ledger-world.ts'
 import { testComposition, world } from './world.ts'
 
 /** The real object, with the clock and the providers of `world.ts`; what it writes is counted. */
@@ -13,3 +15,6 @@ export class ProviderHealth extends providerHealthClass(testComposition) {
     return super.setAlarm(atMs)
   }
 }
+
+/** The real object, with the clock and the settings of `tenant-ledger-world.ts`. */
+export class TenantLedger extends tenantLedgerClass(ledgerComposition) {}

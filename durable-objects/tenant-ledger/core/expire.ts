@@ -26,8 +26,8 @@ export function expire(turn: Turn): void {
 function refundBounded(turn: Turn): void {
   const { settings, index } = turn.state
   if (settings.lostPolicy === 'strict') return
-  for (const lease of index.ended.values()) {
-    if (lease.state !== 'lost' || lease.refundedNanoUsd > 0) continue
+  for (const lease of index.lost.values()) {
+    if (lease.refundedNanoUsd > 0) continue
     if ((lease.endedAtMs ?? 0) + settings.longestStreamMs > turn.nowMs) continue
     const next = refunded(lease, mayRefund(turn, lease, settings.lostPolicy.boundedBasisPoints))
     if (next.limitNanoUsd === lease.limitNanoUsd) continue
@@ -63,28 +63,24 @@ export function sweep(turn: Turn): void {
     if (atMs + settings.rememberMs > nowMs) break
     remove(turn, 'asks', id)
   }
-  for (const lease of index.ended.values()) {
-    if (isForgettable(state, lease, nowMs)) remove(turn, 'leases', lease.id)
-    else if (lease.state === 'closed') break
+  for (const { id, endedAtMs } of index.closed.values()) {
+    if ((endedAtMs ?? nowMs) + settings.rememberMs > nowMs) break
+    remove(turn, 'leases', id)
   }
   if (nowMs < state.sweptAtMs + settings.sweepEveryMs && nowMs >= state.sweptAtMs) return
   state.sweptAtMs = nowMs
+  for (const lease of index.lost.values())
+    if (isForgettable(state, lease, nowMs)) remove(turn, 'leases', lease.id)
   const used = new Set([...tables.leases.values()].flatMap(({ accounts }) => accounts))
   for (const { id, endsAtMs } of tables.accounts.values())
     if (endsAtMs !== null && endsAtMs + settings.keepEndedMs <= nowMs && !used.has(id))
       remove(turn, 'accounts', id)
 }
 
-/** A lost lease may be closed as long as its period is of interest. */
+/** A lost lease may be closed as long as its period is of interest; in one that never ends, as long as any other. */
 function isForgettable({ settings, tables }: LedgerState, lease: LeaseRow, nowMs: number): boolean {
-  const endedAtMs = lease.endedAtMs ?? nowMs
-  if (lease.state === 'closed') return endedAtMs + settings.rememberMs <= nowMs
-  if (lease.accounts.length === 0) return endedAtMs + settings.keepEndedMs <= nowMs
-  return lease.accounts.every((id) => {
-    const ends = tables.accounts.get(id)?.endsAtMs
-    if (ends === undefined) return endedAtMs + settings.keepEndedMs <= nowMs
-    return ends !== null && ends + settings.keepEndedMs <= nowMs
-  })
+  const ends = lease.accounts.map((id) => tables.accounts.get(id)?.endsAtMs ?? lease.endedAtMs ?? 0)
+  return Math.max(lease.endedAtMs ?? 0, ...ends) + settings.keepEndedMs <= nowMs
 }
 
 /** When the next lease is lost if nothing is heard of it, or the memory of asks ends. */
@@ -93,8 +89,8 @@ export function nextWakeMs({ index, tables, settings }: LedgerState): number {
   for (const { expiresAtMs } of index.open.values()) next = Math.min(next, expiresAtMs)
   const [firstAsk] = tables.asks.values()
   if (firstAsk !== undefined) next = Math.min(next, firstAsk.atMs + settings.rememberMs)
-  const [firstEnded] = index.ended.values()
-  if (firstEnded !== undefined && firstEnded.state === 'closed')
-    next = Math.min(next, (firstEnded.endedAtMs ?? 0) + settings.rememberMs)
+  const [firstClosed] = index.closed.values()
+  if (firstClosed !== undefined)
+    next = Math.min(next, (firstClosed.endedAtMs ?? 0) + settings.rememberMs)
   return next
 }

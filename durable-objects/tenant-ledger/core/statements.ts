@@ -51,6 +51,11 @@ function takeAbout(turn: Turn, holder: string, said: AboutLease): Acknowledgemen
     const lineCount = isOver ? (lines.at(-1)?.number ?? 0) : 0
     return { leaseId, state: isOver ? 'closed' : 'unknown', lineCount }
   }
+  // A charge falls by its holder's own word only. Ids are used twice when a rollback was not told of in time.
+  if (lease.holder !== holder) {
+    alert(turn, 'foreign_lease', leaseId, zeroNanoUsd, holder)
+    return { leaseId, state: 'unknown', lineCount: 0 }
+  }
   const { lease: counted, taken } = takeLines(turn, lease, lines)
   const next = phase(turn, reported(counted, said), said)
   const stored = next === lease ? lease : moveLease(turn, lease, next, taken)

@@ -16,7 +16,7 @@ export interface Turn {
   readonly nowMs: number
   readonly effects: LedgerEffect[]
   readonly lines: LineRow[]
-  /** Rows that changed, with what they were before the step. */
+  /** Rows that changed, in the order of their last change, with what they were before the step. */
   readonly touched: Map<string, Touched>
 }
 
@@ -40,7 +40,9 @@ function write<Name extends TableName>(
 ): void {
   const key = `${table} ${id}`
   const before = turn.state.tables[table].get(id) ?? null
-  if (!turn.touched.has(key)) turn.touched.set(key, { table, id, before })
+  const first = turn.touched.get(key) ?? { table, id, before }
+  turn.touched.delete(key)
+  turn.touched.set(key, first)
   setRow(turn.state, table, id, row)
 }
 

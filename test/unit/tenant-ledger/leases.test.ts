@@ -283,6 +283,14 @@ describe('what is not of this ledger', () => {
     expect(ledger.alerts()).toEqual(['foreign_lease'])
   })
 
+  it('is not moved by another than its holder, who may hold a lease of the same id', () => {
+    const { ledger, id } = leased()
+    const reply = ledger.exchange([statement('close', id, 0)], [], 'i2')
+    expect(reply.acknowledgements).toEqual([{ leaseId: id, state: 'unknown', lineCount: 0 }])
+    expect(ledger.alerts()).toEqual(['foreign_lease'])
+    expect(ledger.account().chargedNanoUsd).toBe(100)
+  })
+
   it('is acknowledged as over when it was forgotten', () => {
     const ledger = new Ledger()
     const { leaseId } = granted(ledger.hold(1))
@@ -300,5 +308,29 @@ describe('what is not of this ledger', () => {
     ledger.exchange([statement('close', id, 1, 1)])
     expect(ledger.alerts()).toEqual(['malformed'])
     expect(ledger.row(id).state).toBe('active')
+  })
+})
+
+describe('what nobody can ask about any more', () => {
+  it('is forgotten when it was closed, also behind a lease that is lost', () => {
+    const { ledger } = leased()
+    ledger.tick(60_000)
+    const { leaseId } = granted(ledger.hold(10))
+    ledger.after(30_000)
+    ledger.post(leaseId, 10)
+    ledger.tick(570_000)
+    expect(ledger.effects).toContainEqual({ kind: 'wake', atMs: ledger.nowMs + 30_000 })
+    ledger.tick(30_000)
+    expect([...ledger.state.tables.leases.values()].map(({ state }) => state)).toEqual(['lost'])
+  })
+
+  it('is forgotten when it was lost long ago, also of a budget that never ends, and stays charged', () => {
+    const { ledger } = leased()
+    ledger.tick(60_000)
+    ledger.tick(39 * 86_400_000)
+    expect(ledger.state.tables.leases.size).toBe(1)
+    ledger.tick(86_400_000)
+    expect(ledger.state.tables.leases.size).toBe(0)
+    expect(ledger.account()).toMatchObject({ chargedNanoUsd: 100, phantomNanoUsd: 100 })
   })
 })

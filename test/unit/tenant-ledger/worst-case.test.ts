@@ -108,24 +108,73 @@ describe('worstCase()', () => {
     })
   })
 
-  it('counts an image at the most that its provider documents', () => {
-    const asked = request(
-      '',
-      user([{ type: 'image', source: { kind: 'url', url: 'https://a.example' } }]),
+  const picture = { type: 'image', source: { kind: 'url', url: 'https://a.example' } } as const
+
+  it.each([
+    // Patches of 32 px, times a factor.
+    ['openai', 'gpt-6.1-sol', 36_000],
+    ['openai', 'gpt-5.6', 36_000],
+    ['openai', 'gpt-5.5-pro', 12_000],
+    ['openai', 'gpt-5.4-2026-03-05', 12_000],
+    ['openai', 'gpt-5.4-nano', 3779],
+    ['openai', 'gpt-4.1-mini-2025-04-14', 3779],
+    // Tiles of 512 px.
+    ['openai', 'gpt-4o', 1445],
+    ['openai', 'gpt-4o-mini-2024-07-18', 48_169],
+    // Patches of 28 px.
+    ['anthropic', 'claude-opus-4-6', 1600],
+    ['anthropic', 'claude-haiku-4-5-20251001', 1600],
+    ['anthropic', 'claude-opus-4-7', 4784],
+    ['anthropic', 'claude-sonnet-5-5', 4784],
+    ['bedrock', 'eu.anthropic.claude-opus-5', 4784],
+    ['bedrock', 'anthropic.claude-sonnet-4-5-20250929-v1:0', 1600],
+    ['gemini', 'gemini-2.5-flash', 4386],
+    ['gemini', 'gemini-3.8-flash', 2240],
+    ['mistral', 'pixtral-12b', 4160],
+  ])('counts an image for %s %s at the most that is documented', (provider, model, tokens) => {
+    expect(bounded(request('', user([picture])), target({ provider, model })).inputTokens).toBe(
+      16 + tokens + 16,
     )
-    expect(bounded(asked).inputTokens).toBe(16 + 3779)
-    expect(bounded(asked, target({ provider: 'anthropic' })).inputTokens).toBe(16 + 3279)
-    expect(bounded(asked, target({ model: 'gpt-4o-mini-2024' })).inputTokens).toBe(16 + 48_169)
+  })
+
+  it('counts fewer tokens for an image whose detail is limited, where that is documented', () => {
+    const tokens = (model: string, detail: string) =>
+      bounded(request('', user([{ ...picture, detail }])), target({ model })).inputTokens - 32
+    expect(tokens('gpt-5.6', 'high')).toBe(3000)
+    expect(tokens('gpt-5.6', 'low')).toBe(308)
+    expect(tokens('gpt-5.6', 'auto')).toBe(36_000)
+    expect(tokens('gpt-5.6', 'original')).toBe(36_000)
+    expect(tokens('gpt-4o', 'low')).toBe(85)
+    expect(tokens('gpt-4o', 'high')).toBe(1445)
+  })
+
+  it.each([
+    ['openai', 'chat-latest'],
+    ['openai', 'gpt-5.1'],
+    ['openai', 'gpt-7'],
+    ['azure-openai', 'gpt-4o'],
+    ['gemini', 'gemini-4-argon'],
+    ['gemini', 'gemini-flash-latest'],
+    ['mistral', 'mistral-large-4'],
+    ['bedrock', 'amazon.nova-pro-v1:0'],
+    ['bedrock', 'amazon.nova-2-lite-v1:0'],
+    ['constructor', 'gpt-4o'],
+  ])('refuses an image for %s %s, which nobody documents, when it is strict', (provider, model) => {
+    const asked = request('', user([picture]))
+    expect(worstCase(asked, target({ provider, model }), defaultWorstCaseRules)).toMatchObject({
+      reason: 'unbounded_input',
+      param: 'messages[0].content',
+    })
   })
 
   it.each([
     [
       'an image of a provider without a documented size',
       { type: 'image', source: { kind: 'url', url: 'u' } },
-      'gemini',
+      'together',
     ],
     [
-      'an image that is not scaled down',
+      'an image at a detail that its model does not document',
       { type: 'image', source: { kind: 'url', url: 'u' }, detail: 'original' },
       'openai',
     ],

@@ -1,5 +1,6 @@
 import type { Block } from '../../canonical/blocks.ts'
 import type { CanonicalRequest, NativeTool, Tool } from '../../canonical/request.ts'
+import { imageBound, imageTokens } from './image-bound.ts'
 
 /** How many input tokens a request can cost at most, and what of it nobody can say. */
 export interface InputBound {
@@ -13,37 +14,11 @@ export interface InputBound {
   readonly serverTools: readonly { readonly name: string; readonly maxUses: number | null }[]
 }
 
-/** Roles and separators around each message (`reliability.md` 3.3). */
+/** Roles and separators around each message (`reliability.md` 3.3), and what marks an image. */
 const tokensPerMessage = 16
 
 /** What providers put before a prompt that has tools. Anthropic's longest is 804 (docs.claude.com tool use, pricing). */
 const toolPromptTokens = 1024
-
-interface ImageRow {
-  readonly tokens: number
-  readonly source: string
-  readonly readOn: string
-}
-
-/**
- * The most that one image costs, by provider. OpenAI: 1,536 patches at 2.46 each is more than 85 + 8 tiles of 170.
- * Anthropic: width x height / 750, at most 1,568 pixels a side. A provider without a row has no documented bound.
- */
-const largestImage: Readonly<Record<string, ImageRow>> = {
-  openai: {
-    tokens: 3779,
-    source: 'https://platform.openai.com/docs/guides/images',
-    readOn: '2026-11-26',
-  },
-  anthropic: {
-    tokens: 3279,
-    source: 'https://docs.anthropic.com/en/docs/build-with-claude/vision',
-    readOn: '2026-11-26',
-  },
-}
-
-/** It counts images 33 times: 2,833 and 8 tiles of 5,667 (the same page). */
-const miniImageTokens = 48_169
 
 const encoder = new TextEncoder()
 
@@ -57,10 +32,12 @@ class Sum {
   unbounded: string | null = null
   hasAudio = false
   hasImages = false
-  readonly #imageTokens: number | null
+  readonly #provider: string
+  readonly #model: string
 
-  constructor(imageTokens: number | null) {
-    this.#imageTokens = imageTokens
+  constructor(provider: string, model: string) {
+    this.#provider = provider
+    this.#model = model
   }
 
   text(text: string): void {
@@ -73,9 +50,9 @@ class Sum {
 
   image(param: string, detail: string | undefined): void {
     this.hasImages = true
-    // `original` is not scaled down, so it has no largest size.
-    if (this.#imageTokens === null || detail === 'original') this.unbounded ??= param
-    else this.tokens += this.#imageTokens
+    const most = imageTokens(imageBound(this.#provider, this.#model), detail)
+    if (most === null) this.unbounded ??= param
+    else this.tokens += most + tokensPerMessage
   }
 
   unknown(param: string): void {
@@ -84,7 +61,7 @@ class Sum {
 }
 
 export function inputBound(request: CanonicalRequest, provider: string, model: string): InputBound {
-  const sum = new Sum(imageTokensOf(provider, model))
+  const sum = new Sum(provider, model)
   for (const [index, { content, name }] of request.messages.entries()) {
     sum.tokens += tokensPerMessage
     sum.text(name ?? '')
@@ -95,11 +72,6 @@ export function inputBound(request: CanonicalRequest, provider: string, model: s
   if (request.tools !== undefined && request.tools.length > 0) sum.tokens += toolPromptTokens
   const { tokens, unbounded, hasAudio, hasImages } = sum
   return { tokens, unbounded, hasAudio, hasImages, serverTools }
-}
-
-function imageTokensOf(provider: string, model: string): number | null {
-  if (provider === 'openai' && model.startsWith('gpt-4o-mini')) return miniImageTokens
-  return Object.hasOwn(largestImage, provider) ? (largestImage[provider]?.tokens ?? null) : null
 }
 
 function addBlock(sum: Sum, block: Block, param: string): void {
@@ -134,6 +106,8 @@ function addBlock(sum: Sum, block: Block, param: string): void {
       sum.text(block.context ?? '')
       return
     case 'audio':
+      // Billed by the second (OpenAI 10 tokens, Gemini 32; developers.openai.com/api/docs/guides/realtime-costs,
+      // ai.google.dev/gemini-api/docs/tokens, both 2026-11-26), and no number of bytes says how many those are at most.
       sum.hasAudio = true
       sum.unknown(param)
       return

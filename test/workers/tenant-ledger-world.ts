@@ -1,0 +1,48 @@
+import type {
+  LedgerComposition,
+  LedgerLogEntry,
+  LedgerObjectSettings,
+} from '../../durable-objects/tenant-ledger/composition.ts'
+import { nanoUsd } from '../../durable-objects/tenant-ledger/money.ts'
+import { defaultLedgerSettings } from '../../durable-objects/tenant-ledger/settings.ts'
+
+/** Noon of a Friday in the middle of a month, far ahead of the platform's clock: no alarm rings by itself. */
+export const beginningMs = Date.UTC(2040, 5, 15, 12)
+
+export const dayMs = 86_400_000
+
+const plainSettings: LedgerObjectSettings = {
+  ledger: { ...defaultLedgerSettings, marginMinNanoUsd: nanoUsd(5) },
+  keepLinesMs: 400 * dayMs,
+  alerts: null,
+}
+
+/** What the ledgers of these tests take from outside; tests and objects run in one isolate and share this module. */
+export class LedgerWorld {
+  nowMs = beginningMs
+  settings = plainSettings
+  readonly log: LedgerLogEntry[] = []
+
+  reset(): void {
+    this.nowMs = beginningMs
+    this.settings = plainSettings
+    this.log.length = 0
+  }
+
+  pass(ms: number): void {
+    this.nowMs += ms
+  }
+
+  /** Codes of what was alerted of. */
+  codes(): readonly string[] {
+    return this.log.flatMap((entry) => (entry.event === 'ledger_alert' ? [entry.code] : []))
+  }
+}
+
+export const ledgerWorld = new LedgerWorld()
+
+export const ledgerComposition: LedgerComposition = {
+  settingsOf: () => ledgerWorld.settings,
+  log: (_tenantId, entry) => void ledgerWorld.log.push(entry),
+  clock: { nowMs: () => ledgerWorld.nowMs },
+}

@@ -1,0 +1,1 @@
+export { scopesOf } from '../../../durable-objects/tenant-ledger/access/scopes.ts'
