@@ -75,6 +75,8 @@ export function writeRoutes(file: string, upstreamPort: number, models: readonly
   ])
   const merged = {
     ...own,
+    // What money costs is measured by itself, so that the path under it can be compared.
+    ledger: { mode: 'off' },
     providers: { ...own.providers, openai: moved('openai'), anthropic: moved('anthropic') },
     targets: { ...own.targets, ...Object.fromEntries(targets) },
     routes: { ...own.routes, ...Object.fromEntries(routes) },

@@ -3,6 +3,7 @@ import { readConfig } from '../../worker/edge/config.ts'
 import { EdgeHealth, type SendReport } from '../../worker/edge/health/edge-health.ts'
 import { HealthBook } from '../../worker/edge/health/health-book.ts'
 import { createRuntime, type Runtime, type Target } from '../../worker/edge/runtime.ts'
+import { type Billing, type MoneyPort, unmetered } from '../../worker/engine/money-port.ts'
 import type { IsolateMemory, Ports } from '../../worker/engine/ports.ts'
 import type { RequestRecord } from '../../worker/engine/record.ts'
 import type { PlannedStep } from '../../worker/policy/plan.ts'
@@ -72,6 +73,13 @@ export class FakeClock {
     this.nowMs = Math.max(this.nowMs, timer.atMs)
     timer.ring()
   }
+}
+
+/** Who pays in a test. */
+export const billing: Billing = {
+  requestId: 'req_1',
+  caller: { tenant: 'demo', keyId: 'k' },
+  route: null,
 }
 
 /** The body of an answer that a test writes piece by piece. */
@@ -185,13 +193,19 @@ export class FakeHost {
   readonly background: Promise<unknown>[] = []
   readonly memory: IsolateMemory = { retryBudgets: new Map() }
   readonly health: EdgeHealth
+  readonly money: MoneyPort
   readonly ports: Ports
   random = 0
   readonly #answers = new Map<string, Answer>()
   readonly #client = new AbortController()
 
-  constructor(runtime: Runtime = fakeRuntime(), send: SendReport = null) {
+  constructor(
+    runtime: Runtime = fakeRuntime(),
+    send: SendReport = null,
+    money: MoneyPort = unmetered,
+  ) {
     const { clock } = this
+    this.money = money
     const book = new HealthBook({
       isolate: 'isolate-1',
       observeOnly: runtime.config.health.mode === 'observe',
@@ -219,6 +233,7 @@ export class FakeHost {
       runtime,
       memory: this.memory,
       health: this.health,
+      money: this.money,
     }
   }
 

@@ -14,6 +14,8 @@ export interface GatewayOptions {
    * decide another's first choice.
    */
   readonly circuits?: boolean
+  /** Default false: nothing is budgeted, and targets need no price. */
+  readonly ledger?: boolean
   /** Default true. Providers without their secrets are played by it. */
   readonly simulator?: boolean
   /** Pace of the simulated providers, ms; default 0. */
@@ -42,7 +44,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   const routes = join(state, 'routes.json')
   const shipped = () => JSON.parse(readFileSync(join(root, 'routes.json'), 'utf8')) as object
   const mode = options.circuits === true ? 'enforce' : 'observe'
-  writeFileSync(routes, JSON.stringify({ ...(options.routes ?? shipped()), health: { mode } }))
+  const ledger = { mode: options.ledger === true ? 'enforce' : 'off' }
+  const settings = { health: { mode }, ledger }
+  writeFileSync(routes, JSON.stringify({ ...(options.routes ?? shipped()), ...settings }))
   checkRoutes(routes)
   const logs = new GatewayLogs()
   const release = listen(logs)

@@ -9,6 +9,7 @@ export interface TestRoutes {
   tenants: Record<string, object>
   limits?: object
   health?: object
+  ledger?: object
 }
 
 /** Limits that keep a test short; every fault has to show itself within them, ms. */
@@ -29,11 +30,12 @@ export const patientTimeouts = {
 
 /**
  * A routes.json without providers, targets and routes, to be filled by a test. Circuits are watched and keep
- * nobody away, so that one test's faults do not decide another's first choice.
+ * nobody away, so that one test's faults do not decide another's first choice; nothing is budgeted.
  */
 export function emptyRoutes(): TestRoutes {
   const health = { mode: 'observe' }
-  return { health, providers: {}, targets: {}, routes: {}, tenants: { demo: {} } }
+  const ledger = { mode: 'off' }
+  return { health, ledger, providers: {}, targets: {}, routes: {}, tenants: { demo: {} } }
 }
 
 /** A provider of the repository's own routes.json: without its secrets the simulator plays it. */

@@ -54,6 +54,7 @@ function app(change: object = {}) {
     adminKeys: new KeyRing([stored(adminKey)], pepper),
     memory: { retryBudgets: new Map() },
     health: new HealthBook({ isolate: 'isolate-1', observeOnly: false, random: Math.random }),
+    ledger: null,
   }
   return createApp(() => isolate)
 }

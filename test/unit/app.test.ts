@@ -23,6 +23,7 @@ function isolateOf(runtime: Runtime = fakeRuntime()): Isolate {
     adminKeys: ringOf(adminKey),
     memory: { retryBudgets: new Map() },
     health: new HealthBook({ isolate: 'isolate-1', observeOnly: false, random: Math.random }),
+    ledger: null,
   }
 }
 

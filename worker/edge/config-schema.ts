@@ -227,6 +227,15 @@ export const healthSchema = z.strictObject({
     ),
 })
 
+export const ledgerSchema = z.strictObject({
+  mode: z
+    .enum(['enforce', 'off'])
+    .default('enforce')
+    .describe(
+      '`off`: nothing is budgeted, limited or written down, and models without a price are called all the same.',
+    ),
+})
+
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
   limits: limitsSchema.prefault({}),
@@ -239,6 +248,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   health: healthSchema.prefault({}),
+  ledger: ledgerSchema.prefault({}),
   alerts: alertsSchema
     .optional()
     .describe('A signed webhook for circuits, credentials, quotas and standby targets.'),

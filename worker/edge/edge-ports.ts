@@ -2,7 +2,10 @@ import { logRequest } from './log.ts'
 import type { Isolate } from './isolate.ts'
 import { EdgeHealth } from './health/edge-health.ts'
 import { sendReportFor } from './health/send-report.ts'
+import { EdgeLedger } from './ledger/edge-ledger.ts'
+import { sendExchangeFor } from './ledger/send-exchange.ts'
 import type { Runtime } from './runtime.ts'
+import { type MoneyPort, unmetered } from '../engine/money-port.ts'
 import type { Departure, IsolateMemory, Ports } from '../engine/ports.ts'
 import type { RequestRecord } from '../engine/record.ts'
 
@@ -19,6 +22,7 @@ export class EdgePorts implements Ports {
   readonly runtime: Runtime
   readonly memory: IsolateMemory
   readonly health: EdgeHealth
+  readonly money: MoneyPort
   readonly #bindings: EdgeRequest['bindings']
   readonly #context: EdgeRequest['context']
 
@@ -31,6 +35,15 @@ export class EdgePorts implements Ports {
       waitUntil: (work) => context.waitUntil(work),
       send: sendReportFor(request, bindings),
     })
+    this.money =
+      isolate.ledger === null
+        ? unmetered
+        : new EdgeLedger(isolate.ledger, {
+            nowMs: Date.now,
+            after: (delayMs, then) => this.after(delayMs, then),
+            waitUntil: (work) => context.waitUntil(work),
+            send: sendExchangeFor(request, bindings),
+          })
     this.#bindings = bindings
     this.#context = context
     const { signal } = request

@@ -1,5 +1,6 @@
 import routes from '../../routes.json'
 import { HealthBook } from './health/health-book.ts'
+import { LedgerBook } from './ledger/ledger-book.ts'
 import { ConfigurationError, describeProblems, readConfig } from './config.ts'
 import { KeyRing, parseStoredKeys } from './keys.ts'
 import type { IsolateMemory } from '../engine/ports.ts'
@@ -13,6 +14,8 @@ export interface Isolate {
   readonly adminKeys: KeyRing
   readonly memory: IsolateMemory
   readonly health: HealthBook
+  /** Null: the configuration turned the ledger off. */
+  readonly ledger: LedgerBook | null
 }
 
 /**
@@ -43,6 +46,7 @@ export function createIsolate(variables: Variables): Isolate {
       observeOnly: read.config.health.mode === 'observe',
       random: Math.random,
     }),
+    ledger: read.config.ledger.mode === 'off' ? null : new LedgerBook(crypto.randomUUID()),
   }
 }
 

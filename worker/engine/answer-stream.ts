@@ -1,12 +1,15 @@
 import type { GatewayError } from '../canonical/errors.ts'
 import { failure } from '../canonical/failure.ts'
 import { encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
+import type { OpenStream } from './attempt.ts'
+import { servedModelOf } from './call-seen.ts'
 import { carryRelayed } from './carry-relay.ts'
 import { carryTranslated } from './carry-translate.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { Exchange } from './exchange.ts'
 import type { Attendance } from './health-port.ts'
+import type { CallSeen } from './money-port.ts'
 import type { RouteSettings } from './plan-request.ts'
 import type { RunResult } from './run-plan.ts'
 
@@ -86,7 +89,7 @@ async function carry(
   deadlineAtMs: number,
   writable: WritableStream<Uint8Array>,
 ): Promise<void> {
-  const { answer, target, step, sentAtMs, firstTokenMs, attendance } = result
+  const { answer, target, step, sentAtMs, firstTokenMs, attendance, account } = result
   if (answer.kind !== 'stream') throw new Error('a streamed request was answered whole')
   const { stream } = answer
   const context: CarryContext = {
@@ -99,7 +102,7 @@ async function carry(
     ports: exchange.ports,
   }
   const { source } = stream
-  let ending: CarryEnding = { kind: 'client_gone' }
+  let ending: CarryEnding = { kind: 'client_gone', receivedBytes: Infinity }
   try {
     ending =
       source.kind === 'relay'
@@ -108,6 +111,7 @@ async function carry(
   } finally {
     const elapsedMs = exchange.ports.nowMs() - sentAtMs
     attend(attendance, ending, elapsedMs, exchange.costNanoUsd(target, ending.usage))
+    account.settle(seenOfStream(ending, stream))
   }
   const durationMs = exchange.ports.nowMs() - sentAtMs
   const error =
@@ -145,6 +149,14 @@ function attend(
       : failure('cancelled', 'the client has gone'),
     durationMs,
   )
+}
+
+/** A stream that broke off by itself may have been made, and be billed, to its end. */
+function seenOfStream(ending: CarryEnding, { events }: OpenStream): CallSeen {
+  const { kind, usage, receivedBytes, failure: broken } = ending
+  const isOurs = kind === 'client_gone' || broken?.class === 'timeout'
+  const endingOfCall = kind === 'finished' ? 'complete' : isOurs ? 'aborted' : 'unknown'
+  return { ending: endingOfCall, usage, receivedBytes, servedModel: servedModelOf(events) }
 }
 
 function outcomeOf(ending: CarryEnding): 'ok' | NonNullable<CarryEnding['failure']>['class'] {

@@ -1,8 +1,9 @@
 import { collect } from '../canonical/response.ts'
 import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { CanonicalEvent, ChoiceFinish } from '../canonical/events.ts'
-import { mergeUsage, type Usage } from '../canonical/usage.ts'
+import type { Usage } from '../canonical/usage.ts'
 import type { Target } from '../edge/runtime.ts'
+import { generatedBytes, servedModelOf, usageOf } from './call-seen.ts'
 import type { Exchange } from './exchange.ts'
 import { OutputCheck } from './output-check.ts'
 import type { RunResult } from './run-plan.ts'
@@ -18,7 +19,7 @@ export function answerWhole(
   if (result.answer.kind !== 'whole')
     throw new Error('an unstreamed request was answered with a stream')
   const { events, body, text } = result.answer
-  const usage = usageIn(events)
+  const usage = usageOf(events)
   const finish = events.at(-1)
   const answer = native(result.target, request, exchange)
     ? nativeBody(body, text, result.target, usage, exchange, request.includeCost)
@@ -27,6 +28,12 @@ export function answerWhole(
   result.attendance.finished({
     broken: isBroken(request, events, choices ?? []),
     costNanoUsd: exchange.costNanoUsd(result.target, usage),
+  })
+  result.account.settle({
+    ending: 'complete',
+    usage,
+    receivedBytes: usage === undefined ? generatedBytes(events) : 0,
+    servedModel: servedModelOf(events),
   })
   exchange.settle({ ending: 'finished', status: 200, plumbing: 'json', usage, choices })
   return exchange.json(answer)
@@ -77,10 +84,4 @@ function isBroken(
   if (check === null) return false
   for (const event of events) check.see(event)
   return check.broken(choices)
-}
-
-function usageIn(events: readonly CanonicalEvent[]): Usage | undefined {
-  let usage: Usage | undefined
-  for (const event of events) if (event.type === 'usage') usage = mergeUsage(usage, event.usage)
-  return usage
 }

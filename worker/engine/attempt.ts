@@ -1,12 +1,14 @@
 import { isMeaningful, type CanonicalEvent } from '../canonical/events.ts'
 import { failure, type Failure } from '../canonical/failure.ts'
 import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
+import type { Usage } from '../canonical/usage.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { Changed, Feature, ProviderAdapter, UpstreamCall } from '../providers/adapter.ts'
 import type { EventDecoder } from '../streams/event-decoder.ts'
 import { StreamDecoder } from '../streams/stream-decoder.ts'
 import { AttemptControl } from './attempt-control.ts'
 import { BodyReader } from './body-reader.ts'
+import { usageOf } from './call-seen.ts'
 import { peekJson } from './peek.ts'
 import type { Ports } from './ports.ts'
 import { headerMap, readText, send } from './upstream.ts'
@@ -42,7 +44,13 @@ export type StreamSource =
     }
 
 type TriedAttempt =
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly status: number | null }
+  | {
+      readonly kind: 'failed'
+      readonly failure: Failure
+      readonly status: number | null
+      /** What the provider said the call had cost all the same. */
+      readonly usage?: Usage | undefined
+    }
   /** A whole answer. `body` is the provider's own JSON. */
   | {
       readonly kind: 'whole'
@@ -195,7 +203,8 @@ async function wholeAnswer(
   if (body === null) return malformed('the provider answered with something that is no JSON object')
   const events = adapter.decodeResponse(Array.isArray(body) ? [...body] : body)
   const last = events.at(-1)
-  if (last?.type === 'failure') return { kind: 'failed', failure: last.failure, status }
+  if (last?.type === 'failure')
+    return { kind: 'failed', failure: last.failure, status, usage: usageOf(events) }
   if (last?.type !== 'finish') return malformed('the provider answered without an answer')
   if (!request.stream) return { kind: 'whole', events, body: body as JsonObject, text: read.text }
   const decoder = new StreamDecoder(adapter.framing, adapter.createDecoder())
@@ -246,7 +255,8 @@ async function openStream(
     const last = fresh.at(-1)
     const meaningful = fresh.some(isMeaningful)
     if (last?.type === 'failure' && !meaningful && !events.some(isMeaningful)) {
-      return { kind: 'failed', failure: control.failure(last.failure), status }
+      const usage = usageOf(events)
+      return { kind: 'failed', failure: control.failure(last.failure), status, usage }
     }
     if (meaningful || last?.type === 'finish' || last?.type === 'failure') {
       control.disarm()

@@ -4,6 +4,7 @@ import { mergeUsage, type Usage } from '../canonical/usage.ts'
 import type { StreamRenderer } from '../dialects/dialect.ts'
 import type { OpenStream } from './attempt.ts'
 import type { BodyReader } from './body-reader.ts'
+import { generatedBytes } from './call-seen.ts'
 import { encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
 import { SilenceWatch } from './watch.ts'
 
@@ -79,6 +80,7 @@ class EventMeter {
   readonly #renderer: StreamRenderer
   readonly #context: CarryContext
   #usage: Usage | undefined
+  #receivedBytes = 0
   #choices: readonly ChoiceFinish[] | undefined
   #failure: Failure | undefined
 
@@ -90,6 +92,7 @@ class EventMeter {
   /** The text to send for `events`. */
   take(events: readonly CanonicalEvent[]): string {
     let text = ''
+    this.#receivedBytes += generatedBytes(events)
     const { check } = this.#context
     for (const event of events) {
       check?.see(event)
@@ -111,6 +114,7 @@ class EventMeter {
   ending(kind: 'finished' | 'client_gone'): CarryEnding {
     return {
       kind: kind === 'finished' && this.#failure !== undefined ? 'failed' : kind,
+      receivedBytes: this.#receivedBytes,
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
       ...(this.#usage === undefined ? {} : { usage: this.#usage }),
       ...(this.#choices === undefined ? {} : { choices: this.#choices }),

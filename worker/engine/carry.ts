@@ -14,6 +14,8 @@ export interface CarryEnding {
   readonly choices?: readonly ChoiceFinish[]
   /** What a program will parse of it does not parse. */
   readonly broken?: boolean
+  /** UTF-8 bytes of everything generated that came, or more: the bytes on the wire where nobody looked into them. */
+  readonly receivedBytes: number
 }
 
 /** What carrying a stream needs, whichever way it takes. */

@@ -24,7 +24,7 @@ export function departuresOf({ step, ...result }: RunResult, planned: PlannedReq
 export function isShortened(result: RunResult): boolean {
   return (
     result.kind === 'answered' &&
-    result.answer.changed.some(({ field }) => field === 'maxOutputTokens')
+    (result.isShorter || result.answer.changed.some(({ field }) => field === 'maxOutputTokens'))
   )
 }
 

@@ -8,6 +8,7 @@ import { unappliedPreferences } from '../policy/filter.ts'
 import type { PlannedStep } from '../policy/plan.ts'
 import type { Caller } from './caller.ts'
 import { OutputCheck } from './output-check.ts'
+import type { Billing } from './money-port.ts'
 import type { PlannedRequest } from './plan-request.ts'
 import { departuresOf, isShortened } from './departures.ts'
 import type { Ports } from './ports.ts'
@@ -118,6 +119,11 @@ export class Exchange {
     this.#warnings.push(text)
   }
 
+  /** Under what the calls of this request are paid for. */
+  billing(route: string | null): Billing {
+    return { requestId: this.requestId, caller: this.#caller, route }
+  }
+
   renderContext(target: Target): RenderContext {
     const request = this.#planned?.request
     return {
@@ -159,8 +165,9 @@ export class Exchange {
   /** The answer when every attempt failed. */
   fail(result: Extract<RunResult, { kind: 'failed' }>): Response {
     const error = this.errorOf(result)
+    const ending = result.unpaid === null ? 'failed' : 'refused'
     this.settle({
-      ending: error.status === 499 ? 'client_gone' : 'failed',
+      ending: error.status === 499 ? 'client_gone' : ending,
       status: error.status,
       errorCode: error.code,
     })
@@ -168,7 +175,8 @@ export class Exchange {
   }
 
   /** What the caller is told when every attempt failed: that all circuits are open, where they are. */
-  errorOf({ failures, openUntilMs }: Extract<RunResult, { kind: 'failed' }>): GatewayError {
+  errorOf({ failures, unpaid, openUntilMs }: Extract<RunResult, { kind: 'failed' }>): GatewayError {
+    if (unpaid !== null) return unpaid
     const error = errorOfFailures(failures)
     const upstreams = error.code === 'upstream_error' || error.code === 'upstream_timeout'
     if (openUntilMs === null || !upstreams) return error
@@ -220,6 +228,7 @@ export class Exchange {
       headers['x-switchyard-degraded'] = 'shorter'
     if (this.#warnings.length > 0)
       headers['x-switchyard-warning'] = headerText(this.#warnings.join('; '))
+    for (const [name, value] of this.ports.money.headers()) headers[name] = value
     headers['server-timing'] = this.#serverTiming()
     return headers
   }
@@ -248,7 +257,7 @@ export class Exchange {
 
   #serverTiming(): string {
     const firstTokenMs = this.#called?.firstTokenMs ?? null
-    const parts = [`policy;dur=${this.#plannedMs}`, 'admit;dur=0']
+    const parts = [`policy;dur=${this.#plannedMs}`, `admit;dur=${this.ports.money.waitedMs}`]
     if (firstTokenMs !== null) parts.push(`upstream;dur=${firstTokenMs}`)
     return parts.join(', ')
   }

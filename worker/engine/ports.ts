@@ -1,5 +1,6 @@
 import type { Runtime } from '../edge/runtime.ts'
 import type { HealthPort } from './health-port.ts'
+import type { MoneyPort } from './money-port.ts'
 import type { RequestRecord } from './record.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
@@ -32,6 +33,7 @@ export interface Ports {
   readonly runtime: Runtime
   readonly memory: IsolateMemory
   readonly health: HealthPort
+  readonly money: MoneyPort
 }
 
 /** As much of an `AbortSignal` as the engine listens to. */

@@ -1,6 +1,7 @@
 import type { AttemptResult } from './attempt.ts'
 import type { Ports } from './ports.ts'
-import type { Answer, FailedResult, Leg } from './run-plan.ts'
+import type { Leg } from './leg.ts'
+import type { Answer, FailedResult } from './run-plan.ts'
 
 export interface Raced {
   readonly winner: { readonly leg: Leg; readonly result: Answer } | null
@@ -16,7 +17,7 @@ export interface Raced {
  */
 export async function race(
   first: Leg,
-  second: () => Leg | null,
+  second: () => Promise<Leg | null>,
   afterMs: number,
   ports: Ports,
 ): Promise<Raced> {
@@ -26,7 +27,7 @@ export async function race(
   })
   const early = await Promise.race([first.result, silence])
   cancel()
-  const other = early === 'silence' ? second() : null
+  const other = early === 'silence' ? await second() : null
   if (other === null) return alone(first, await first.result)
   const legs = [first, other]
   const done = new Map<Leg, AttemptResult>()

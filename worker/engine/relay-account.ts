@@ -6,6 +6,7 @@ import type { WireMessage } from '../streams/framer.ts'
 import { SseFramer } from '../streams/sse-framer.ts'
 import { StreamDecoder } from '../streams/stream-decoder.ts'
 import type { OpenStream } from './attempt.ts'
+import { generatedBytes } from './call-seen.ts'
 import type { CarryEnding } from './carry.ts'
 
 /** What is kept of the end of a stream: the usage block, the finish and the end mark are in it, bytes. */
@@ -22,15 +23,19 @@ export class RelayAccount {
   #tail: Uint8Array[] = []
   #tailBytes = 0
   #letGo: LetGoEvents | null = null
+  /** Of what was decoded, and of all that was only counted. */
+  #receivedBytes = 0
 
   constructor(stream: OpenStream) {
     this.#stream = stream
+    this.#receivedBytes = generatedBytes(stream.events)
     this.#take(stream.events)
   }
 
   saw(bytes: Uint8Array): void {
     // The buffer is reused: what is kept must be a copy.
     this.#tail.push(bytes.slice())
+    this.#receivedBytes += bytes.byteLength
     this.#tailBytes += bytes.byteLength
     while (this.#tailBytes - (this.#tail[0]?.byteLength ?? 0) >= tailBytes) {
       const gone = this.#tail.shift()
@@ -50,7 +55,10 @@ export class RelayAccount {
   /** The ending that the end mark decides. */
   close(): CarryEnding {
     if (this.#choices === undefined && this.#failure === undefined) this.#readTail()
-    const counts = this.#usage === undefined ? {} : { usage: this.#usage }
+    const counts = {
+      receivedBytes: this.#receivedBytes,
+      ...(this.#usage === undefined ? {} : { usage: this.#usage }),
+    }
     const broken = this.#failure ?? this.#brokenBefore()
     if (this.#choices !== undefined && broken === undefined)
       return { kind: 'finished', choices: this.#choices, ...counts }

@@ -1,24 +1,16 @@
 import { failureTable, quotaWaitMs, rateWaitMs, type Failure } from '../canonical/failure.ts'
+import type { GatewayError } from '../canonical/errors.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { PlannedStep } from '../policy/plan.ts'
-import { attempt, type AttemptResult } from './attempt.ts'
-import { AttemptControl } from './attempt-control.ts'
+import type { AttemptResult } from './attempt.ts'
 import type { Attendance } from './health-port.ts'
+import { endFailed, type Leg, type RunLimits, Sender, type Unpaid } from './leg.ts'
+import type { AttemptAccount } from './money-port.ts'
 import { race } from './race.ts'
 import type { IsolateMemory, Ports } from './ports.ts'
 import type { AttemptRecord } from './record.ts'
 import { RetryBudget } from './retry-budget.ts'
-
-export interface RunLimits {
-  readonly firstTokenTimeoutMs: number
-  readonly answerTimeoutMs: number
-  /** Epoch ms: no attempt runs on after it. */
-  readonly deadlineAtMs: number
-  readonly maxAttempts: number
-  /** Rough size of the prompt: health is kept by size. */
-  readonly promptTokens: number
-}
 
 /** Who answered, or why nobody did. `records` holds one entry for each upstream call that has ended so far. */
 export type RunResult =
@@ -29,6 +21,10 @@ export type RunResult =
       readonly answer: Answer
       /** The attempt as health sees it; whoever carries the answer ends it. */
       readonly attendance: Attendance
+      /** Its money; whoever carries the answer ends that too. */
+      readonly account: AttemptAccount
+      /** The money allowed only a shorter answer than was asked for. */
+      readonly isShorter: boolean
       readonly records: readonly AttemptRecord[]
       /** Epoch ms at which the answering call was sent. */
       readonly sentAtMs: number
@@ -39,6 +35,8 @@ export type RunResult =
   | {
       readonly kind: 'failed'
       readonly failures: readonly [Failure, ...Failure[]]
+      /** Nobody was asked, because nothing could be paid for: what the caller is told. */
+      readonly unpaid: GatewayError | null
       /** Every circuit was open before anybody was asked: when the first of them may be tried, epoch ms; null otherwise. */
       readonly openUntilMs: number | null
       readonly step: PlannedStep
@@ -75,16 +73,6 @@ export async function runPlan(
   return run.failed(steps)
 }
 
-/** One call on its way. */
-export interface Leg {
-  readonly step: PlannedStep
-  readonly target: Target
-  readonly attendance: Attendance
-  readonly control: AttemptControl
-  readonly sentAtMs: number
-  readonly result: Promise<AttemptResult>
-}
-
 export type FailedResult = Extract<AttemptResult, { kind: 'failed' }>
 
 const nothingLeft = { kind: 'next', next: [] } as const
@@ -109,14 +97,16 @@ type StepOutcome =
   | { readonly kind: 'next'; readonly next: readonly PlannedStep[] }
 
 class Run {
-  readonly #request: CanonicalRequest
+  readonly #isStream: boolean
   readonly #limits: RunLimits
-  readonly #relayable: (target: Target) => boolean
+  readonly #sender: Sender
   readonly #ports: Ports
   readonly #records: AttemptRecord[] = []
   readonly #failures: Failure[] = []
+  #unpaid: GatewayError | null = null
   #lastStep: PlannedStep | null = null
   #fallbacks = 0
+  #sent = 0
 
   constructor(
     request: CanonicalRequest,
@@ -124,9 +114,9 @@ class Run {
     relayable: (target: Target) => boolean,
     ports: Ports,
   ) {
-    this.#request = request
+    this.#isStream = request.stream
     this.#limits = limits
-    this.#relayable = relayable
+    this.#sender = new Sender(request, limits, relayable, ports)
     this.#ports = ports
   }
 
@@ -136,8 +126,10 @@ class Run {
     await this.#waitForGate(step, rest.length === 0)
     for (let retries = 0; ; retries++) {
       if (this.#leftWhileWaiting()) return nothingLeft
-      const leg = this.#send(step, rest.length)
+      const sent = this.#send(step, rest.length)
+      const leg = sent instanceof Promise ? await sent : sent
       if (leg === null) return nothingLeft
+      if ('error' in leg) return { kind: 'next', next: this.#afterUnpaid(leg, rest) }
       const next = step.probe && retries === 0 ? rest[0] : undefined
       if (next !== undefined && leg.attendance.fallbackAfterMs !== null)
         return this.#probe(leg, next, rest.slice(1), leg.attendance.fallbackAfterMs)
@@ -172,12 +164,19 @@ class Run {
     return { kind: 'next', next: fallbackSteps(last.leg.step, last.result.failure, left) }
   }
 
-  /** The fallback of a probe, sent; null when no attempt is left for it, or its provider has no room for retries. */
-  #armed(step: PlannedStep, left: number): Leg | null {
+  /** The fallback of a probe, sent; null when no attempt is left for it, its provider has no room for retries, or it cannot be paid for. */
+  async #armed(step: PlannedStep, left: number): Promise<Leg | null> {
     if (this.#attemptsLeft() < 2 || this.#ports.clientGone.aborted) return null
     this.#fallbacks += 1
     if (this.#fallbacks > 1 && !budgetOf(this.#ports.memory, step.provider).take()) return null
-    return this.#send(step, left)
+    const leg = await this.#send(step, left)
+    return leg === null || 'error' in leg ? null : leg
+  }
+
+  /** What is too dear, or has no price, may not be so at another target; what the caller may not spend at all is. */
+  #afterUnpaid({ error, isFinal }: Unpaid, rest: readonly PlannedStep[]): readonly PlannedStep[] {
+    this.#unpaid ??= error
+    return isFinal ? [] : rest
   }
 
   failed(steps: readonly [PlannedStep, ...PlannedStep[]]): RunResult {
@@ -190,6 +189,7 @@ class Run {
         failure ?? { class: 'timeout', message: 'the deadline of the request has passed' },
         ...more,
       ],
+      unpaid: this.#records.length === 0 ? this.#unpaid : null,
       // The plan puts barred steps behind all others: where the first is, all are.
       openUntilMs: first.barred ? this.#soonestMs(steps) : null,
       step,
@@ -210,7 +210,7 @@ class Run {
   }
 
   #answered(leg: Leg, answer: Answer): StepOutcome {
-    const { step, target, attendance, sentAtMs } = leg
+    const { step, target, attendance, account, isShorter, sentAtMs } = leg
     budgetOf(this.#ports.memory, step.provider).succeeded()
     const firstTokenMs = this.#ports.nowMs() - sentAtMs
     if (answer.kind === 'stream') attendance.firstToken(firstTokenMs)
@@ -220,6 +220,8 @@ class Run {
       target,
       answer,
       attendance,
+      account,
+      isShorter,
       records: this.#records,
       sentAtMs,
       firstTokenMs,
@@ -227,29 +229,18 @@ class Run {
     }
   }
 
-  /** Sends one call; null for a target that is not there. */
-  #send(step: PlannedStep, left: number): Leg | null {
-    const target = this.#ports.runtime.targets.get(step.target)
-    if (target === undefined) return null
+  #send(step: PlannedStep, left: number): ReturnType<Sender['send']> {
     this.#lastStep = step
-    const { firstTokenTimeoutMs, answerTimeoutMs, promptTokens } = this.#limits
-    const attendance = this.#ports.health.begin(target, promptTokens)
-    // A slow first choice must leave time for those behind it.
-    const shareMs = this.#remainingMs() / Math.min(left + 1, this.#attemptsLeft())
-    const limits = {
-      firstTokenTimeoutMs: Math.min(firstTokenTimeoutMs, attendance.abortAfterMs, shareMs),
-      answerTimeoutMs: Math.min(answerTimeoutMs, shareMs),
-    }
-    const control = new AttemptControl(this.#ports)
-    const sentAtMs = this.#ports.nowMs()
-    const relay = this.#relayable(target)
-    const result = attempt(this.#request, target, limits, relay, this.#ports, control)
-    return { step, target, attendance, control, sentAtMs, result }
+    this.#sent += 1
+    return this.#sender.send(step, this.#sent, Math.min(left, this.#attemptsLeft() - 1))
   }
 
-  #note({ step, attendance, sentAtMs }: Leg, { failure, status }: FailedResult): void {
-    const durationMs = this.#ports.nowMs() - sentAtMs
-    attendance.failed(failure, durationMs)
+  #note(leg: Leg, result: FailedResult): void {
+    const { step, sentAtMs } = leg
+    const { failure, status } = result
+    const nowMs = this.#ports.nowMs()
+    const durationMs = nowMs - sentAtMs
+    endFailed(leg, result, this.#isStream, nowMs)
     const { quota } = failureTable[failure.class]
     const waitMs = failure.retryAfterMs ?? (quota === 'disable' ? quotaWaitMs : rateWaitMs)
     // A caller is told to wait as long as the gate stays closed, also where the provider said nothing.

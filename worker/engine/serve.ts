@@ -48,6 +48,7 @@ export async function serve(
     deadlineAtMs,
     maxAttempts: limits.maxAttempts,
     promptTokens: plan.facts.promptTokens,
+    billing: exchange.billing(planned.value.route),
   }
 
   const overloaded = shed(plan.steps[0], ports)

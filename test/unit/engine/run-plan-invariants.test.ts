@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { failureTable, type FailureClass } from '../../../worker/canonical/failure.ts'
-import { runPlan, type RunLimits, type RunResult } from '../../../worker/engine/run-plan.ts'
+import type { RunLimits } from '../../../worker/engine/leg.ts'
+import { runPlan, type RunResult } from '../../../worker/engine/run-plan.ts'
 import type { PlannedStep } from '../../../worker/policy/plan.ts'
 import {
   type Answer,
+  billing,
   chatRequest,
   FakeHost,
   json,
@@ -32,6 +34,7 @@ function run(
         deadlineAtMs: host.clock.nowMs + 600_000,
         maxAttempts: 3,
         promptTokens: 1,
+        billing,
         ...limits,
       },
       () => false,

@@ -3,6 +3,7 @@ import type { HealthReport } from '../../../../durable-objects/provider-health/p
 import { runPlan, type RunResult } from '../../../../worker/engine/run-plan.ts'
 import {
   type Answer,
+  billing,
   chatRequest,
   fakeRuntime,
   FakeHost,
@@ -64,6 +65,7 @@ async function race(
         deadlineAtMs: startMs + 600_000,
         maxAttempts,
         promptTokens: 1,
+        billing,
       },
       () => false,
       host.ports,
