@@ -1,6 +1,8 @@
-import { Hono, type Context } from 'hono'
+import { Hono } from 'hono'
+import type { LineRow } from '../durable-objects/tenant-ledger/rows.ts'
+import type { TenantLedgerStub } from '../durable-objects/tenant-ledger/stub.ts'
 import { mountAdmin, type AdminEnvironment } from './admin/mount.ts'
-import { gatewayError, type GatewayError } from './canonical/errors.ts'
+import { gatewayError } from './canonical/errors.ts'
 import type { Dialect } from './dialects/dialect.ts'
 import { openAiChat } from './dialects/openai-chat/index.ts'
 import {
@@ -11,22 +13,27 @@ import {
 import type { Isolate } from './edge/isolate.ts'
 import { allowedOrigin, allowOrigin, preflight } from './edge/cors.ts'
 import { EdgePorts } from './edge/edge-ports.ts'
-import { logFault, logRefusal } from './edge/log.ts'
+import { ledgerOf } from './edge/ledger-of.ts'
+import { logFault } from './edge/log.ts'
+import { viewOfLines, viewOfRecord } from './edge/requests.ts'
 import { listModels } from './edge/models.ts'
 import { unbuiltHeaders } from './edge/unbuilt-headers.ts'
-import type { Caller } from './engine/caller.ts'
+import {
+  type AppContext,
+  coloOf,
+  type Environment,
+  errorDialect,
+  plainHeaders,
+  presentedKey,
+  refuse,
+} from './doors.ts'
+import { nameSpaceOf } from './edge/access/name-space.ts'
+import type { AccessHost } from './edge/access/access.ts'
 import { Exchange } from './engine/exchange.ts'
 import type { RequestRecord } from './engine/record.ts'
 import { serve } from './engine/serve.ts'
 import { serveCountTokens } from './engine/serve-count-tokens.ts'
 import { serveExplain, type BodyReader } from './engine/serve-explain.ts'
-
-interface Environment {
-  Bindings: Readonly<Record<string, unknown>>
-  Variables: { requestId: string; caller: Caller; adminKeyId: string }
-}
-
-type AppContext = Context<Environment>
 
 /** Endpoints of the public face that later versions build. */
 const notBuilt = [
@@ -38,7 +45,6 @@ const notBuilt = [
   '/v1/audio/speech',
   '/v1/audio/transcriptions',
   '/v1/extract',
-  '/v1/requests/:id',
   '/v1/jobs/:id',
 ]
 
@@ -59,6 +65,7 @@ export function createApp(isolateOf: IsolateOf): App {
   authenticate(app, isolateOf)
   chatEndpoints(app, isolateOf)
   modelEndpoints(app, isolateOf)
+  requestEndpoints(app, isolateOf)
   mountAdmin(app as unknown as Hono<AdminEnvironment>, {
     isolateOf,
     answer: (context, body) =>
@@ -101,19 +108,31 @@ function authenticate(app: App, isolateOf: IsolateOf): void {
   app.use('/v1/*', async (context, next) => {
     const isolate = isolateOf(context.env)
     const key = presentedKey(context.req.raw.headers)
-    const stored = key === null ? null : isolate.keys.find(key)
-    if (stored === null) return refuse(context, isolate, unauthorized(key))
-    context.set('caller', { tenant: stored.tenant, keyId: stored.id })
+    const found = isolate.access.identify(key, accessHostOf(context))
+    const identified = found instanceof Promise ? await found : found
+    if (identified.kind === 'refused') return refuse(context, isolate, identified.error)
+    context.set('caller', identified.caller)
     return next()
   })
   app.use('/admin/v1/*', async (context, next) => {
     const isolate = isolateOf(context.env)
     const key = presentedKey(context.req.raw.headers)
     const stored = key === null ? null : isolate.adminKeys.find(key)
-    if (stored === null) return refuse(context, isolate, unauthorized(key))
+    if (stored === null) {
+      const message = 'no admin key that is known: use "Authorization: Bearer KEY"'
+      return refuse(context, isolate, gatewayError('unauthorized', 401, message))
+    }
     context.set('adminKeyId', stored.id)
     return next()
   })
+}
+
+function accessHostOf({ env, req, executionCtx }: AppContext): AccessHost {
+  return {
+    nowMs: Date.now,
+    waitUntil: (work) => executionCtx.waitUntil(work),
+    open: (tenant, key) => ledgerOf(req.raw, env)(tenant).open({ key }),
+  }
 }
 
 function chatEndpoints(app: App, isolateOf: IsolateOf): void {
@@ -182,15 +201,16 @@ function chatEndpoints(app: App, isolateOf: IsolateOf): void {
 function modelEndpoints(app: App, isolateOf: IsolateOf): void {
   app.get('/v1/models', (context) => {
     const isolate = isolateOf(context.env)
-    const data = listModels(isolate.runtime, context.get('caller').tenant)
+    const data = listModels(isolate.runtime, nameSpaceOf(isolate.runtime, context.get('caller')))
     return context.json({ object: 'list', data }, 200, plainHeaders(context, isolate))
   })
   app.get('/v1/models/:id{.+}', (context) => {
     const isolate = isolateOf(context.env)
     const id = context.req.param('id')
-    const entry = listModels(isolate.runtime, context.get('caller').tenant).find(
-      (model) => model.id === id,
-    )
+    const entry = listModels(
+      isolate.runtime,
+      nameSpaceOf(isolate.runtime, context.get('caller')),
+    ).find((model) => model.id === id)
     if (entry !== undefined) return context.json(entry, 200, plainHeaders(context, isolate))
     return refuse(
       context,
@@ -200,6 +220,42 @@ function modelEndpoints(app: App, isolateOf: IsolateOf): void {
       }),
     )
   })
+}
+
+/** What became of a request of the caller's own tenant. */
+function requestEndpoints(app: App, isolateOf: IsolateOf): void {
+  app.get('/v1/requests/:id', async (context) => {
+    const isolate = isolateOf(context.env)
+    const id = context.req.param('id')
+    const { tenant } = context.get('caller')
+    const recent = isolate.recent.find(id, tenant)
+    const ledger = isolate.ledger === null ? null : ledgerOf(context.req.raw, context.env)(tenant)
+    const lines = ledger === null ? [] : await linesOf(id, ledger, recent !== null)
+    const view =
+      recent === null ? viewOfLines(id, lines) : viewOfRecord(recent.record, recent.atMs, lines)
+    if (view !== null) return context.json(view, 200, plainHeaders(context, isolate))
+    return refuse(
+      context,
+      isolate,
+      gatewayError('invalid_request', 404, 'no request of this tenant has this id', {
+        param: 'id',
+      }),
+    )
+  })
+}
+
+/** Where the record is at hand, a ledger that is away only leaves the money out. */
+async function linesOf(
+  requestId: string,
+  ledger: TenantLedgerStub,
+  isKnown: boolean,
+): Promise<readonly LineRow[]> {
+  try {
+    return await ledger.requestLines({ requestId })
+  } catch (fault) {
+    if (isKnown) return []
+    throw fault
+  }
 }
 
 function faults(app: App, isolateOf: IsolateOf): void {
@@ -239,62 +295,4 @@ function bodyReaderOf(path: string): BodyReader | null {
   if (path === '/v1/messages') return anthropicMessages.parse
   if (path === '/v1/messages/count_tokens') return parseCountTokens
   return notBuilt.includes(path) ? 'not-built' : null
-}
-
-/** Errors are told in the dialect of the path, and that of OpenAI elsewhere. */
-function errorDialect(context: AppContext): Dialect {
-  return context.req.path.startsWith('/v1/messages') ? anthropicMessages : openAiChat
-}
-
-function unauthorized(key: string | null): GatewayError {
-  const message =
-    key === null
-      ? 'no key was sent; use "Authorization: Bearer KEY" or "x-api-key: KEY"'
-      : 'this key is not known'
-  return gatewayError('unauthorized', 401, message)
-}
-
-/** `Authorization: Bearer KEY`, or `x-api-key: KEY` as Anthropic's clients send it. */
-function presentedKey(headers: Headers): string | null {
-  const bearer = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]
-  return bearer ?? headers.get('x-api-key')
-}
-
-function refuse(context: AppContext, isolate: Isolate, error: GatewayError): Response {
-  const requestId = context.get('requestId')
-  const caller = context.get('caller') as Caller | undefined
-  logRefusal({
-    requestId,
-    tenant: caller?.tenant ?? null,
-    keyId: caller?.keyId ?? null,
-    method: context.req.method,
-    status: error.status,
-    errorCode: error.code,
-    configVersion: isolate.runtime.version,
-    colo: coloOf(context.req.raw),
-  })
-  return new Response(JSON.stringify(errorDialect(context).renderError(error, requestId)), {
-    status: error.status,
-    headers: {
-      'content-type': 'application/json',
-      ...plainHeaders(context, isolate),
-      // The clients' SDKs try anything from 500 on again unless they are told not to.
-      ...(error.status >= 500 ? { 'x-should-retry': 'false' } : {}),
-    },
-  })
-}
-
-function plainHeaders(context: AppContext, isolate: Isolate): Record<string, string> {
-  return {
-    'x-switchyard-request-id': context.get('requestId'),
-    [errorDialect(context).requestIdHeader]: context.get('requestId'),
-    'x-switchyard-config': isolate.runtime.version,
-    'x-switchyard-attempts': '0',
-    'server-timing': 'policy;dur=0, admit;dur=0',
-  }
-}
-
-function coloOf(request: Request): string | null {
-  const colo = (request as { cf?: { colo?: unknown } }).cf?.colo
-  return typeof colo === 'string' ? colo : null
 }

@@ -613,7 +613,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     id: 'header-injection',
     invariant: 'S7 secrecy',
-    file: 'worker/engine/exchange.ts',
+    file: 'worker/engine/header-text.ts',
     find: "return text.replaceAll(/[^\\x20-\\x7e]/g, '?').slice(0, 1000)",
     replace: 'return text.slice(0, 1000)',
     killedBy: exchange,

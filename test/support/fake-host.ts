@@ -78,8 +78,9 @@ export class FakeClock {
 /** Who pays in a test. */
 export const billing: Billing = {
   requestId: 'req_1',
-  caller: { tenant: 'demo', keyId: 'k' },
+  caller: { tenant: 'demo', keyId: 'k', profile: null },
   route: null,
+  tags: {},
 }
 
 /** The body of an answer that a test writes piece by piece. */
@@ -234,6 +235,7 @@ export class FakeHost {
       memory: this.memory,
       health: this.health,
       money: this.money,
+      once: null,
     }
   }
 

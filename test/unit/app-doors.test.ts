@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createApp } from '../../worker/app.ts'
 import { readConfig } from '../../worker/edge/config.ts'
-import { HealthBook } from '../../worker/edge/health/health-book.ts'
-import type { Isolate } from '../../worker/edge/isolate.ts'
+import { testIsolate } from '../support/test-isolate.ts'
 import { digestKey, formatKey, KeyRing, parseKey } from '../../worker/edge/keys.ts'
 import { createRuntime } from '../../worker/edge/runtime.ts'
 
@@ -48,14 +47,12 @@ const file = {
 function app(change: object = {}) {
   const read = readConfig({ ...file, ...change }, { local: false })
   if (!read.ok) throw new Error(JSON.stringify(read.problems))
-  const isolate: Isolate = {
-    runtime: createRuntime(read.config, read.version, { OPENAI_API_KEY: 'sk-upstream' }),
-    keys: new KeyRing([stored(key)], pepper),
-    adminKeys: new KeyRing([stored(adminKey)], pepper),
-    memory: { retryBudgets: new Map() },
-    health: new HealthBook({ isolate: 'isolate-1', observeOnly: false, random: Math.random }),
-    ledger: null,
-  }
+  const isolate = testIsolate(
+    createRuntime(read.config, read.version, { OPENAI_API_KEY: 'sk-upstream' }),
+    new KeyRing([stored(key)], pepper),
+    new KeyRing([stored(adminKey)], pepper),
+    pepper,
+  )
   return createApp(() => isolate)
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createApp } from '../../worker/app.ts'
 import { createIsolate, type Isolate } from '../../worker/edge/isolate.ts'
-import { HealthBook } from '../../worker/edge/health/health-book.ts'
+import { testIsolate } from '../support/test-isolate.ts'
 import { digestKey, formatKey, KeyRing, parseKey } from '../../worker/edge/keys.ts'
 import type { Runtime } from '../../worker/edge/runtime.ts'
 import { fakeRuntime, settings, wholeAnswer } from '../support/fake-host.ts'
@@ -17,14 +17,7 @@ function ringOf(known: string): KeyRing {
 }
 
 function isolateOf(runtime: Runtime = fakeRuntime()): Isolate {
-  return {
-    runtime,
-    keys: ringOf(key),
-    adminKeys: ringOf(adminKey),
-    memory: { retryBudgets: new Map() },
-    health: new HealthBook({ isolate: 'isolate-1', observeOnly: false, random: Math.random }),
-    ledger: null,
-  }
+  return testIsolate(runtime, ringOf(key), ringOf(adminKey), pepper)
 }
 
 const waiting: Promise<unknown>[] = []
@@ -147,8 +140,9 @@ describe('answers without a provider', () => {
 
   it('are a 500 with the request id and nothing else when the fault is ours', async () => {
     vi.spyOn(console, 'error').mockImplementation(() => undefined)
-    const ill = { ...isolateOf(), keys: new KeyRing([], pepper) }
-    vi.spyOn(ill.keys, 'find').mockImplementation(() => {
+    const ring = new KeyRing([], pepper)
+    const ill = testIsolate(fakeRuntime(), ring, ring, pepper)
+    vi.spyOn(ring, 'find').mockImplementation(() => {
       throw new Error('the pepper is hunter2')
     })
     const response = await ask('GET', '/v1/models', bearer, null, ill)

@@ -4,8 +4,11 @@ import { EdgeHealth } from './health/edge-health.ts'
 import { sendReportFor } from './health/send-report.ts'
 import { EdgeLedger } from './ledger/edge-ledger.ts'
 import { sendExchangeFor } from './ledger/send-exchange.ts'
+import { EdgeOnce } from './access/edge-once.ts'
+import { ledgerOf } from './ledger-of.ts'
 import type { Runtime } from './runtime.ts'
 import { type MoneyPort, unmetered } from '../engine/money-port.ts'
+import type { OncePort } from '../engine/once-port.ts'
 import type { Departure, IsolateMemory, Ports } from '../engine/ports.ts'
 import type { RequestRecord } from '../engine/record.ts'
 
@@ -23,6 +26,8 @@ export class EdgePorts implements Ports {
   readonly memory: IsolateMemory
   readonly health: EdgeHealth
   readonly money: MoneyPort
+  readonly #isolate: Isolate
+  readonly #request: Request
   readonly #bindings: EdgeRequest['bindings']
   readonly #context: EdgeRequest['context']
 
@@ -44,6 +49,8 @@ export class EdgePorts implements Ports {
             waitUntil: (work) => context.waitUntil(work),
             send: sendExchangeFor(request, bindings),
           })
+    this.#isolate = isolate
+    this.#request = request
     this.#bindings = bindings
     this.#context = context
     const { signal } = request
@@ -88,6 +95,13 @@ export class EdgePorts implements Ports {
 
   log(record: RequestRecord): void {
     logRequest(record)
+    this.#isolate.recent.keep(record, Date.now())
+  }
+
+  get once(): OncePort | null {
+    const { ledger, peppers, hmac } = this.#isolate
+    if (ledger === null) return null
+    return new EdgeOnce(peppers, hmac, ledgerOf(this.#request, this.#bindings))
   }
 }
 

@@ -2,7 +2,11 @@ import routes from '../../routes.json'
 import { HealthBook } from './health/health-book.ts'
 import { LedgerBook } from './ledger/ledger-book.ts'
 import { ConfigurationError, describeProblems, readConfig } from './config.ts'
+import { Access } from './access/access.ts'
+import { type Hmac, type PepperSet, readPeppers } from './access/digest.ts'
+import { createHmac } from './access/web-hmac.ts'
 import { KeyRing, parseStoredKeys } from './keys.ts'
+import { RecentRequests } from './requests.ts'
 import type { IsolateMemory } from '../engine/ports.ts'
 import type { Variables } from './provider.ts'
 import { createRuntime, type Runtime } from './runtime.ts'
@@ -10,7 +14,10 @@ import { createRuntime, type Runtime } from './runtime.ts'
 /** What an isolate makes once and keeps: the configuration resolved, the keys, and plain data between requests. */
 export interface Isolate {
   readonly runtime: Runtime
-  readonly keys: KeyRing
+  readonly access: Access
+  readonly peppers: PepperSet
+  readonly hmac: Hmac
+  readonly recent: RecentRequests
   readonly adminKeys: KeyRing
   readonly memory: IsolateMemory
   readonly health: HealthBook
@@ -26,28 +33,31 @@ export function createIsolate(variables: Variables): Isolate {
   const read = readConfig(routes, { local: variables['SWITCHYARD_LOCAL'] === '1' })
   if (!read.ok)
     throw new ConfigurationError(`routes.json is refused:\n${describeProblems(read.problems)}`)
-  const pepper = secret(variables, 'SWITCHYARD_PEPPER')
-  if (pepper.length < 32)
-    throw new ConfigurationError('SWITCHYARD_PEPPER must have at least 32 characters')
+  const peppers = readPeppers(secret(variables, 'SWITCHYARD_PEPPER'), 'SWITCHYARD_PEPPER')
+  const hmac = createHmac()
   if (read.config.alerts !== undefined) secret(variables, read.config.alerts.secret)
+  const hasLedger = read.config.ledger.mode !== 'off'
   return {
     runtime: createRuntime(read.config, read.version, variables),
-    keys: new KeyRing(
-      parseStoredKeys(secret(variables, 'SWITCHYARD_KEYS'), 'SWITCHYARD_KEYS'),
-      pepper,
-    ),
-    adminKeys: new KeyRing(
-      parseStoredKeys(secret(variables, 'SWITCHYARD_ADMIN_KEYS'), 'SWITCHYARD_ADMIN_KEYS'),
-      pepper,
-    ),
+    access: new Access(ringOf('SWITCHYARD_KEYS', variables, peppers), peppers, hmac, hasLedger),
+    peppers,
+    hmac,
+    recent: new RecentRequests(),
+    adminKeys: ringOf('SWITCHYARD_ADMIN_KEYS', variables, peppers),
     memory: { retryBudgets: new Map() },
     health: new HealthBook({
       isolate: crypto.randomUUID(),
       observeOnly: read.config.health.mode === 'observe',
       random: Math.random,
     }),
-    ledger: read.config.ledger.mode === 'off' ? null : new LedgerBook(crypto.randomUUID()),
+    ledger: hasLedger ? new LedgerBook(crypto.randomUUID()) : null,
   }
+}
+
+/** Keys of the deployment itself, proven under any pepper that is still known. */
+function ringOf(name: string, variables: Variables, { current, peppers }: PepperSet): KeyRing {
+  const stored = parseStoredKeys(secret(variables, name), name)
+  return new KeyRing(stored, peppers[current] ?? '', ...Object.values(peppers))
 }
 
 function secret(variables: Variables, name: string): string {

@@ -1,4 +1,5 @@
 import type { Prices } from '../catalog/index.ts'
+import type { NameSpace } from '../policy/resolve.ts'
 import type { Runtime, Target } from './runtime.ts'
 
 /** One entry of `GET /v1/models`: OpenAI's fields, with what the catalog knows beside them. */
@@ -17,11 +18,10 @@ export interface ModelEntry {
 }
 
 /** Routes first, then targets, then bare model ids; only what the tenant may name. */
-export function listModels(runtime: Runtime, tenant: string): ModelEntry[] {
-  const { tenants } = runtime.config
-  const rights = Object.hasOwn(tenants, tenant) ? tenants[tenant] : undefined
-  if (rights === undefined) return []
-  const mayUse = (route: string) => rights.routes.includes('*') || rights.routes.includes(route)
+export function listModels(runtime: Runtime, rights: NameSpace | null): ModelEntry[] {
+  if (rights === null) return []
+  const { allowedRoutes } = rights
+  const mayUse = (route: string) => allowedRoutes.includes('*') || allowedRoutes.includes(route)
   const routes = [...runtime.tiers.keys()].filter(mayUse).map((name) => routeEntry(name, runtime))
   if (!rights.directTargets) return routes
   const targets = [...runtime.targets.values()].map((target) => targetEntry(target.name, target))

@@ -28,6 +28,10 @@ export interface Runtime {
   readonly models: ReadonlyMap<string, readonly string[]>
   /** Tenant -> what its names can mean. */
   readonly spaces: ReadonlyMap<string, NameSpace>
+  /** Everything that can be named. */
+  readonly names: NameSpace
+  /** Of this deployment (`SWITCHYARD_ENVIRONMENT`), such as `production`; null: unnamed. */
+  readonly environment: string | null
 }
 
 export function createRuntime(config: Config, version: string, variables: Variables): Runtime {
@@ -63,7 +67,13 @@ export function createRuntime(config: Config, version: string, variables: Variab
   const tiers = new Map(
     Object.entries(config.routes).map(([name, route]) => [name, tiersOf(route)]),
   )
-  const names = { routes: tiers, targets: new Set(targets.keys()), models }
+  const names = {
+    routes: tiers,
+    targets: new Set(targets.keys()),
+    models,
+    allowedRoutes: ['*'],
+    directTargets: true,
+  }
   const spaces = new Map(
     Object.entries(config.tenants).map(([tenant, rights]) => [
       tenant,
@@ -71,7 +81,18 @@ export function createRuntime(config: Config, version: string, variables: Variab
     ]),
   )
   const routes = new Map(Object.entries(config.routes))
-  return { config, version, targets, models, routes, tiers, spaces }
+  const { SWITCHYARD_ENVIRONMENT: environment } = variables
+  return {
+    config,
+    version,
+    targets,
+    models,
+    routes,
+    tiers,
+    spaces,
+    names,
+    environment: typeof environment === 'string' && environment !== '' ? environment : null,
+  }
 }
 
 /** Adapters whose models the catalog files under another vendor's name. */

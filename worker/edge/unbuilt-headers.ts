@@ -1,4 +1,4 @@
-const unbuilt = ['x-switchyard-tags', 'idempotency-key', 'x-switchyard-resume'] as const
+const unbuilt = ['x-switchyard-resume'] as const
 
 /** Optional request headers of the public face that this version does not honour, for `x-switchyard-warning`. */
 export function unbuiltHeaders(headers: Headers): string[] {

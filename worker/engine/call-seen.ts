@@ -32,6 +32,11 @@ export function seenOfFailure(
   return { ending: endingOfFailure(failure, status, isStream), receivedBytes: 0, usage }
 }
 
+/** Whether a call may have cost something: all but those that a provider declined. */
+export function mayBeBilled({ outcome }: { readonly outcome: 'ok' | FailureClass }): boolean {
+  return outcome === 'ok' || !declined.has(outcome)
+}
+
 function endingOfFailure(
   { class: what }: Failure,
   status: number | null,

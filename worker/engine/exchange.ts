@@ -1,16 +1,19 @@
 import type { ChoiceFinish } from '../canonical/events.ts'
 import { errorOfFailures, gatewayError, type GatewayError } from '../canonical/errors.ts'
 import type { Usage } from '../canonical/usage.ts'
+import type { WholeAnswer } from '../../durable-objects/tenant-ledger/rpc.ts'
 import { costNanoUsd } from '../catalog/index.ts'
 import type { Dialect, RenderContext } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
 import { unappliedPreferences } from '../policy/filter.ts'
 import type { PlannedStep } from '../policy/plan.ts'
+import { mayBeBilled } from './call-seen.ts'
 import type { Caller } from './caller.ts'
 import { OutputCheck } from './output-check.ts'
 import type { Billing } from './money-port.ts'
 import type { PlannedRequest } from './plan-request.ts'
 import { departuresOf, isShortened } from './departures.ts'
+import { headerText } from './header-text.ts'
 import type { Ports } from './ports.ts'
 import type { AttemptRecord, Ending, RequestRecord } from './record.ts'
 import type { RunResult } from './run-plan.ts'
@@ -55,6 +58,8 @@ export class Exchange {
   #warnings: string[] = []
   #shortened = false
   #settled = false
+  #ended: Outcome | null = null
+  #tellEnded: ((outcome: Outcome) => void) | null = null
   #cost: {
     readonly target: Target
     readonly usage: Usage
@@ -120,8 +125,8 @@ export class Exchange {
   }
 
   /** Under what the calls of this request are paid for. */
-  billing(route: string | null): Billing {
-    return { requestId: this.requestId, caller: this.#caller, route }
+  billing({ route, tags }: Pick<PlannedRequest, 'route' | 'tags'>): Billing {
+    return { requestId: this.requestId, caller: this.#caller, route, tags }
   }
 
   renderContext(target: Target): RenderContext {
@@ -238,6 +243,41 @@ export class Exchange {
     if (this.#settled) return
     this.#settled = true
     this.ports.log(this.#record(outcome))
+    this.#ended = outcome
+    this.#tellEnded?.(outcome)
+  }
+
+  /** How the request ended, when it has. */
+  get settled(): Promise<Outcome> {
+    if (this.#ended !== null) return Promise.resolve(this.#ended)
+    return new Promise((resolve) => {
+      const before = this.#tellEnded
+      this.#tellEnded = (outcome) => {
+        before?.(outcome)
+        resolve(outcome)
+      }
+    })
+  }
+
+  /** Whether a call went out, and whether one may have been billed. */
+  get bought(): { readonly wasSent: boolean; readonly isBilled: boolean } {
+    const attempts = this.#called?.attempts ?? []
+    return { wasSent: attempts.length > 0, isBilled: attempts.some(mayBeBilled) }
+  }
+
+  /** The answer that was kept of the first request with this idempotency key. */
+  replay({ status, headers, chunks }: WholeAnswer, ranAs: string): Response {
+    this.warn(`replayed from ${ranAs}: the answer to this idempotency key`)
+    this.settle({ ending: 'finished', status })
+    const body = new Blob(chunks.map((chunk) => new Uint8Array(chunk)))
+    return new Response(body.stream(), {
+      status,
+      headers: {
+        ...this.headers(),
+        ...Object.fromEntries(headers),
+        'idempotency-replayed': 'true',
+      },
+    })
   }
 
   #errorResponse(error: GatewayError, more: Readonly<Record<string, string>>): Response {
@@ -309,9 +349,4 @@ const defaultRetryAfterMs: Readonly<Record<number, number>> = { 429: 1000, 503: 
 function costOf(target: Target, usage: Usage): number | null {
   const prices = target.facts?.prices
   return prices === undefined || prices === null ? null : costNanoUsd(usage, prices)
-}
-
-/** Header values are printable ASCII; models name themselves freely. */
-function headerText(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 1000)
 }

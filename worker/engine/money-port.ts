@@ -9,6 +9,8 @@ export interface Billing {
   readonly requestId: string
   readonly caller: Caller
   readonly route: string | null
+  /** Those of the key over those of the caller. */
+  readonly tags: Readonly<Record<string, string>>
 }
 
 /** What the engine asks and tells of money. */

@@ -1,9 +1,12 @@
 import { gatewayError, invalidRequest, type GatewayError } from '../canonical/errors.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
-import { candidates, nameSpace } from '../edge/runtime.ts'
+import { allowsTarget, authorize, type Authorized } from '../edge/access/authorize.ts'
+import { nameSpaceOf } from '../edge/access/name-space.ts'
+import type { Tags } from '../edge/access/tags.ts'
+import { candidates } from '../edge/runtime.ts'
 import { timeoutsSchema, type RouteConfig } from '../edge/config-schema.ts'
-import type { Exclusion } from '../policy/candidate.ts'
-import { classify } from '../policy/classify.ts'
+import type { Candidate, Exclusion } from '../policy/candidate.ts'
+import { classify, type RequestFacts } from '../policy/classify.ts'
 import { plan, type Plan } from '../policy/plan.ts'
 import { resolve } from '../policy/resolve.ts'
 import type { Caller } from './caller.ts'
@@ -17,7 +20,17 @@ export interface PlannedRequest {
   readonly settings: RouteSettings
   /** The route allows a shorter answer than the caller asked for. */
   readonly shortened: boolean
+  /** Those of the key over those of the caller. */
+  readonly tags: Tags
 }
+
+/** What stands beside the body of a request. */
+export interface Asked {
+  readonly operation: 'chat' | 'count_tokens'
+  readonly tags: Tags
+}
+
+export const plainChat: Asked = { operation: 'chat', tags: {} }
 
 export type RouteSettings = Pick<RouteConfig, 'timeouts' | 'heartbeatAfterMs' | 'limits'>
 
@@ -37,9 +50,10 @@ export function planRequest(
   request: CanonicalRequest,
   caller: Caller,
   ports: Ports,
+  asked: Asked = plainChat,
 ): PlannedOrRefused {
   const { runtime } = ports
-  const space = nameSpace(runtime, caller.tenant)
+  const space = nameSpaceOf(runtime, caller)
   if (space === null)
     return refuse(gatewayError('unauthorized', 401, 'the tenant of this key is not configured'))
   const resolved = resolve([request.model, ...(request.models ?? [])], space)
@@ -58,6 +72,12 @@ export function planRequest(
         param: 'model',
       }),
     )
+  const { profile } = caller
+  const authorized = authorization(request, resolved.route, caller, asked, runtime.environment)
+  if (authorized.kind === 'denied') {
+    const { code, status, message } = authorized
+    return refuse(gatewayError(code, status, message))
+  }
   const settings =
     (resolved.route === null ? undefined : runtime.routes.get(resolved.route)) ?? directSettings
   const { limited, shortened } = limitOutput(request, settings.limits.maxOutputTokens)
@@ -65,12 +85,71 @@ export function planRequest(
   const found = candidates(runtime, resolved.tiers, (target) =>
     ports.health.standing(target, facts.promptTokens),
   )
-  const made = plan(limited, found, ports.nowMs(), ports.random, facts)
+  const made = planAllowed(limited, found, facts, profile, ports)
+  if (made === null) return refuse(forbiddenTargets(request.model))
   if (made.kind === 'none') return refuse(noTarget(request.model, made), made.exclusions)
   return {
     ok: true,
-    value: { request: limited, plan: made, route: resolved.route, settings, shortened },
+    value: {
+      request: limited,
+      plan: made,
+      route: resolved.route,
+      settings,
+      shortened,
+      tags: authorized.tags,
+    },
   }
+}
+
+/** Whether the key may do this at all, and the tags that it counts under. */
+function authorization(
+  request: CanonicalRequest,
+  route: string | null,
+  { profile }: Caller,
+  { operation, tags }: Asked,
+  environment: string | null,
+): Authorized {
+  if (profile === null) return { kind: 'ok', tags }
+  const model = route === null ? request.model : null
+  return authorize(profile, { route, model, operation, region: null, environment, tags })
+}
+
+/** The plan over what the key may call; null when it may call none of what there is. */
+function planAllowed(
+  request: CanonicalRequest,
+  found: readonly Candidate[],
+  facts: RequestFacts,
+  profile: Caller['profile'],
+  ports: Ports,
+): Plan | null {
+  const { kept, exclusions } = allowed(found, profile, ports)
+  if (kept.length === 0 && exclusions.length > 0) return null
+  const made = plan(request, kept, ports.nowMs(), ports.random, facts)
+  return { ...made, exclusions: [...exclusions, ...made.exclusions] }
+}
+
+function forbiddenTargets(model: string): GatewayError {
+  const message = `this key may use no target of "${clip(model)}"`
+  return gatewayError('route_forbidden', 403, message, { param: 'model' })
+}
+
+/** Leaves out what the key may not call, each with its reason: the filter over every attempt. */
+function allowed(
+  found: readonly Candidate[],
+  profile: Caller['profile'],
+  { runtime }: Ports,
+): { readonly kept: readonly Candidate[]; readonly exclusions: readonly Exclusion[] } {
+  if (profile === null || (profile.grant.models === null && profile.grant.regions === null))
+    return { kept: found, exclusions: [] }
+  const kept: Candidate[] = []
+  const exclusions: Exclusion[] = []
+  for (const candidate of found) {
+    const { target, model, provider } = candidate
+    const regions = runtime.targets.get(target)?.provider.regions ?? []
+    if (allowsTarget(profile, { model, provider, regions })) kept.push(candidate)
+    else exclusions.push({ target, reason: 'the key that asks may not use it' })
+  }
+  return { kept, exclusions }
 }
 
 function refuse(error: GatewayError, exclusions: readonly Exclusion[] = []): PlannedOrRefused {

@@ -1,6 +1,7 @@
 import type { Runtime } from '../edge/runtime.ts'
 import type { HealthPort } from './health-port.ts'
 import type { MoneyPort } from './money-port.ts'
+import type { OncePort } from './once-port.ts'
 import type { RequestRecord } from './record.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
@@ -34,6 +35,8 @@ export interface Ports {
   readonly memory: IsolateMemory
   readonly health: HealthPort
   readonly money: MoneyPort
+  /** Null: idempotency keys are kept nowhere. */
+  readonly once: OncePort | null
 }
 
 /** As much of an `AbortSignal` as the engine listens to. */

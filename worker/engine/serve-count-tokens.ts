@@ -7,6 +7,7 @@ import type { PlannedStep } from '../policy/plan.ts'
 import { AttemptControl } from './attempt-control.ts'
 import { withoutSecret, withRetryDate } from './attempt.ts'
 import type { Caller } from './caller.ts'
+import { readAskedTags } from './asked-tags.ts'
 import { readDeadlineMs } from './deadline.ts'
 import type { Exchange } from './exchange.ts'
 import { planRequest } from './plan-request.ts'
@@ -47,7 +48,12 @@ export async function serveCountTokens(
   exchange.named(parsed.value.model)
   const deadlineMs = readDeadlineMs(inbound.headers)
   if (typeof deadlineMs !== 'number') return exchange.refuse(deadlineMs)
-  const planned = planRequest(parsed.value, caller, ports)
+  const tags = readAskedTags(inbound.headers)
+  if (!tags.ok) return exchange.refuse(tags.error)
+  const planned = planRequest(parsed.value, caller, ports, {
+    operation: 'count_tokens',
+    tags: tags.value,
+  })
   if (!planned.ok) return exchange.refuse(planned.error)
   exchange.planned(planned.value)
   const { request, plan, settings } = planned.value

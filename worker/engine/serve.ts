@@ -4,10 +4,12 @@ import type { Target } from '../edge/runtime.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
 import { answerStream } from './answer-stream.ts'
 import { answerWhole } from './answer-whole.ts'
+import { readAskedTags } from './asked-tags.ts'
 import { readDeadlineMs } from './deadline.ts'
 import type { Exchange } from './exchange.ts'
 import type { Caller } from './caller.ts'
-import { planRequest } from './plan-request.ts'
+import { claimOnce, keepAnswer } from './once.ts'
+import { type PlannedRequest, planRequest } from './plan-request.ts'
 import type { PlannedStep } from '../policy/plan.ts'
 import type { Ports } from './ports.ts'
 import { readBody } from './read-body.ts'
@@ -33,14 +35,30 @@ export async function serve(
 
   const deadlineMs = readDeadlineMs(inbound.headers)
   if (typeof deadlineMs !== 'number') return exchange.refuse(deadlineMs)
+  const tags = readAskedTags(inbound.headers)
+  if (!tags.ok) return exchange.refuse(tags.error)
 
-  const planned = planRequest(parsed.value, caller, ports)
+  const planned = planRequest(parsed.value, caller, ports, { operation: 'chat', tags: tags.value })
   if (!planned.ok) return exchange.refuse(planned.error)
   exchange.planned(planned.value)
 
-  const { request, plan, settings } = planned.value
+  const run = await claimOnce(inbound, body.value, caller, exchange)
+  if (run instanceof Response) return run
+  const deadlineAtMs = startedMs + Math.min(planned.value.settings.timeouts.deadlineMs, deadlineMs)
+  const answering = answer(planned.value, deadlineAtMs, dialect, exchange)
+  return run === null ? answering : keepAnswer(answering, run, exchange)
+}
+
+/** Asks the targets of the plan, in order, until one answers. */
+async function answer(
+  planned: PlannedRequest,
+  deadlineAtMs: number,
+  dialect: Dialect,
+  exchange: Exchange,
+): Promise<Response> {
+  const { ports } = exchange
+  const { request, plan, settings } = planned
   const { timeouts, limits } = settings
-  const deadlineAtMs = startedMs + Math.min(timeouts.deadlineMs, deadlineMs)
   const { firstTokenTimeoutMs, answerTimeoutMs } = timeouts
   const runLimits = {
     firstTokenTimeoutMs,
@@ -48,7 +66,7 @@ export async function serve(
     deadlineAtMs,
     maxAttempts: limits.maxAttempts,
     promptTokens: plan.facts.promptTokens,
-    billing: exchange.billing(planned.value.route),
+    billing: exchange.billing(planned),
   }
 
   const overloaded = shed(plan.steps[0], ports)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { listModels } from '../../../worker/edge/models.ts'
+import { nameSpace } from '../../../worker/edge/runtime.ts'
 import { fakeRuntime, settings, upstreamSecret } from '../../support/fake-host.ts'
 
 const runtime = fakeRuntime({
@@ -13,20 +14,21 @@ const runtime = fakeRuntime({
 
 describe('listModels()', () => {
   it('shows a tenant what it may name, and nothing else', () => {
-    expect(listModels(runtime, 'narrow').map(({ id }) => id)).toEqual(['chat'])
-    const all = listModels(runtime, 'demo').map(({ id }) => id)
+    expect(listModels(runtime, nameSpace(runtime, 'narrow')).map(({ id }) => id)).toEqual(['chat'])
+    const all = listModels(runtime, nameSpace(runtime, 'demo')).map(({ id }) => id)
     expect(all).toEqual(expect.arrayContaining(['chat', 'secret', 'gpt-4.1@openai', 'gpt-4.1']))
     for (const stranger of ['nobody', 'constructor'])
-      expect(listModels(runtime, stranger)).toEqual([])
+      expect(listModels(runtime, nameSpace(runtime, stranger))).toEqual([])
   })
 
   it('lists a bare model once', () => {
-    const ids = listModels(runtime, 'demo').map(({ id }) => id)
+    const ids = listModels(runtime, nameSpace(runtime, 'demo')).map(({ id }) => id)
     expect(new Set(ids).size).toBe(ids.length)
   })
 
   it('gives prices per token without an exponent, and none where none is known', () => {
-    const entry = (id: string) => listModels(runtime, 'demo').find((one) => one.id === id)
+    const entry = (id: string) =>
+      listModels(runtime, nameSpace(runtime, 'demo')).find((one) => one.id === id)
     const { pricing } = entry('gpt-4.1@openai') ?? {}
     expect(pricing?.['prompt']).toBe('0.000002')
     expect(pricing?.['completion']).toBe('0.000008')
@@ -35,7 +37,8 @@ describe('listModels()', () => {
   })
 
   it('says when a model is switched off, and of a route which of its targets goes first', () => {
-    const entry = (id: string) => listModels(runtime, 'demo').find((one) => one.id === id)
+    const entry = (id: string) =>
+      listModels(runtime, nameSpace(runtime, 'demo')).find((one) => one.id === id)
     const day = runtime.targets.get('claude-sonnet-4-5@anthropic')?.facts?.retiresOn
     expect(day).toMatch(/^20\d\d-\d\d-\d\d$/)
     for (const id of ['claude-sonnet-4-5@anthropic', 'claude-sonnet-4-5', 'secret'])
@@ -45,12 +48,14 @@ describe('listModels()', () => {
   })
 
   it('gives a route the capabilities that all its targets share, and its tiers', () => {
-    const [chat] = listModels(runtime, 'narrow')
+    const [chat] = listModels(runtime, nameSpace(runtime, 'narrow'))
     expect(chat?.targets).toEqual([['gpt-4.1@openai'], ['m@backup']])
     expect(chat?.capabilities).toContain('tools')
   })
 
   it('holds no secret', () => {
-    expect(JSON.stringify(listModels(runtime, 'demo'))).not.toContain(upstreamSecret)
+    expect(JSON.stringify(listModels(runtime, nameSpace(runtime, 'demo')))).not.toContain(
+      upstreamSecret,
+    )
   })
 })

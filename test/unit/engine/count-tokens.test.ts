@@ -16,7 +16,7 @@ import {
   upstreamSecret,
 } from '../../support/fake-host.ts'
 
-const caller = { tenant: 'demo', keyId: 'k1' }
+const caller = { tenant: 'demo', keyId: 'k1', profile: null }
 const claude = (host: string) => ({
   ...settings.providers.anthropic,
   baseUrl: `https://${host}/v1`,

@@ -30,7 +30,7 @@ beforeAll(() => {
 })
 
 const prompt = 'the secret recipe of grandmother'
-const caller = { tenant: 'demo', keyId: 'k1' }
+const caller = { tenant: 'demo', keyId: 'k1', profile: null }
 
 function exchangeOf(host: FakeHost, dialect: Dialect = openAiChat): Exchange {
   return new Exchange('req_1', dialect, caller, 'chat', 'FRA', host.ports)

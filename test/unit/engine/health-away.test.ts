@@ -25,7 +25,7 @@ interface Timed {
 
 async function ask(host: FakeHost): Promise<Timed> {
   const startMs = host.clock.nowMs
-  const caller = { tenant: 'demo', keyId: 'key' }
+  const caller = { tenant: 'demo', keyId: 'key', profile: null }
   const exchange = new Exchange('req_1', openAiChat, caller, 'chat', null, host.ports)
   const inbound = new Request('https://gateway.example/v1/chat/completions', {
     method: 'POST',

@@ -1,0 +1,182 @@
+import type {
+  KeyAsk,
+  KeyProfile,
+  Rejection,
+} from '../../../durable-objects/tenant-ledger/access/verify.ts'
+import { everything } from '../../../durable-objects/tenant-ledger/access/grant.ts'
+import { gatewayError, type GatewayError } from '../../canonical/errors.ts'
+import type { Caller } from '../../engine/caller.ts'
+import { fingerprintOf, type KeyRing, type StoredKey } from '../keys.ts'
+import { denialOf } from './authorize.ts'
+import { type Hmac, type PepperSet, proofsOf } from './digest.ts'
+import { KeyCache } from './key-cache.ts'
+import { parseKey } from './key-format.ts'
+
+export type OpenAsk =
+  | KeyAsk
+  /** Proven by a secret of the deployment. */
+  | { readonly keyId: string; readonly isProven: true }
+
+export type Opened =
+  | { readonly kind: 'verified'; readonly profile: KeyProfile }
+  | { readonly kind: 'rejected'; readonly reason: Rejection }
+
+/** What asking for a key needs of the request that brings it. */
+export interface AccessHost {
+  nowMs(): number
+  waitUntil(work: Promise<unknown>): void
+  /** Asks the ledger of a tenant. Rejects when it cannot be reached. */
+  open(tenant: string, ask: OpenAsk): Promise<Opened>
+}
+
+export type Identified =
+  | { readonly kind: 'known'; readonly caller: Caller }
+  | { readonly kind: 'refused'; readonly error: GatewayError }
+
+/** A profile older than this is asked for again behind the request that uses it, ms: steady traffic never waits. */
+const refreshAfterMs = 15_000
+
+interface Seen {
+  readonly profile: KeyProfile
+  readonly askedAtMs: number
+}
+
+/**
+ * Who a key belongs to, and what it may do: keys of the deployment's own secret are proven here, all others by the
+ * ledger of the tenant that they name. What a ledger said is believed for 30 s at most.
+ */
+export class Access {
+  readonly #ring: KeyRing
+  readonly #peppers: PepperSet
+  readonly #hmac: Hmac
+  readonly #cache = new KeyCache()
+  /** Profiles of the deployment's own keys, by tenant and id. */
+  readonly #own = new Map<string, Seen>()
+  readonly #asking = new Set<string>()
+  readonly #hasLedger: boolean
+
+  constructor(ring: KeyRing, peppers: PepperSet, hmac: Hmac, hasLedger: boolean) {
+    this.#ring = ring
+    this.#peppers = peppers
+    this.#hmac = hmac
+    this.#hasLedger = hasLedger
+  }
+
+  /** At once where it is known; a promise where a ledger has to be asked. */
+  identify(key: string | null, host: AccessHost): Identified | Promise<Identified> {
+    if (key === null)
+      return refused('no key was sent; use "Authorization: Bearer KEY" or "x-api-key: KEY"')
+    const own = this.#ring.find(key)
+    if (own !== null) return this.#hasLedger ? this.#identifyOwn(own, host) : known(own, null)
+    const parsed = this.#hasLedger ? parseKey(key) : null
+    if (parsed === null) return refused('this key is not known')
+    const digest = fingerprintOf(key) ?? ''
+    const found = this.#cache.find(digest, host.nowMs())
+    if (found === null) return this.#ask(key, parsed, digest, host)
+    if (found.kind === 'rejected') return rejected(found.reason)
+    return known({ tenant: parsed.tenantId, id: parsed.keyId }, found.profile)
+  }
+
+  /** A tenant's ledger said that somebody was revoked. */
+  forgetTenant(tenant: string): void {
+    this.#cache.forgetTenant(tenant)
+    for (const [name, { profile }] of this.#own)
+      if (profile.tenantId === tenant) this.#own.delete(name)
+  }
+
+  #identifyOwn(key: StoredKey, host: AccessHost): Identified | Promise<Identified> {
+    const seen = this.#own.get(nameOf(key))
+    if (seen === undefined) return this.#openOwn(key, host)
+    if (host.nowMs() - seen.askedAtMs > refreshAfterMs) this.#refreshOwn(key, host)
+    return known(key, seen.profile)
+  }
+
+  async #openOwn(key: StoredKey, host: AccessHost): Promise<Identified> {
+    const askedAtMs = host.nowMs()
+    try {
+      const opened = await host.open(key.tenant, { keyId: key.id, isProven: true })
+      if (opened.kind === 'rejected') return rejected(opened.reason)
+      this.#own.set(nameOf(key), { profile: opened.profile, askedAtMs })
+      return known(key, opened.profile)
+    } catch {
+      // Its secret has proven it; what it may spend is for admission to say, which fails closed by itself.
+      return known(key, plainProfile(key))
+    }
+  }
+
+  #refreshOwn(key: StoredKey, host: AccessHost): void {
+    const name = nameOf(key)
+    if (this.#asking.has(name)) return
+    this.#asking.add(name)
+    const refresh = async () => {
+      try {
+        await this.#openOwn(key, host)
+      } finally {
+        this.#asking.delete(name)
+      }
+    }
+    host.waitUntil(refresh())
+  }
+
+  async #ask(
+    key: string,
+    { tenantId, keyId }: { readonly tenantId: string; readonly keyId: string },
+    digest: string,
+    host: AccessHost,
+  ): Promise<Identified> {
+    const askedAtMs = host.nowMs()
+    const proofs = await proofsOf(key, this.#peppers, this.#hmac)
+    let opened: Opened
+    try {
+      opened = await host.open(tenantId, { keyId, proofs })
+    } catch {
+      const message = 'the ledger of this tenant cannot be reached, and nobody else knows its keys'
+      return {
+        kind: 'refused',
+        error: gatewayError('ledger_unavailable', 503, message, { retryAfterMs: 2000 }),
+      }
+    }
+    if (opened.kind === 'rejected') {
+      this.#cache.refuse(digest, opened.reason, askedAtMs)
+      return rejected(opened.reason)
+    }
+    this.#cache.remember(digest, opened.profile, askedAtMs)
+    return known({ tenant: tenantId, id: keyId }, opened.profile)
+  }
+}
+
+function nameOf({ tenant, id }: Pick<StoredKey, 'tenant' | 'id'>): string {
+  return `${tenant}-${id}`
+}
+
+function known(
+  { tenant, id }: Pick<StoredKey, 'tenant' | 'id'>,
+  profile: KeyProfile | null,
+): Identified {
+  return { kind: 'known', caller: { tenant, keyId: id, profile } }
+}
+
+function refused(message: string): Identified {
+  return { kind: 'refused', error: gatewayError('unauthorized', 401, message) }
+}
+
+function rejected(reason: Rejection): Identified {
+  const { code, status, message } = denialOf(reason)
+  return { kind: 'refused', error: gatewayError(code, status, message) }
+}
+
+/** Of a key that the deployment proves, while its ledger cannot say more. */
+function plainProfile({ tenant, id }: StoredKey): KeyProfile {
+  return {
+    tenantId: tenant,
+    keyId: id,
+    keyPath: [id],
+    grant: everything,
+    residency: null,
+    isStrict: false,
+    tier: null,
+    storesAnswers: false,
+    requiredTags: [],
+    validForMs: 0,
+  }
+}
