@@ -17,7 +17,7 @@ import { ledgerOf } from './edge/ledger-of.ts'
 import { logFault } from './edge/log.ts'
 import { viewOfLines, viewOfRecord } from './edge/requests.ts'
 import { listModels } from './edge/models.ts'
-import { unbuiltHeaders } from './edge/unbuilt-headers.ts'
+import { unhonouredHeaders } from './edge/unhonoured-headers.ts'
 import {
   type AppContext,
   coloOf,
@@ -155,18 +155,12 @@ function chatEndpoints(app: App, isolateOf: IsolateOf): void {
       coloOf(context.req.raw),
       ports,
     )
-    const unbuilt = unbuiltHeaders(context.req.raw.headers)
-    if (unbuilt.length > 0) exchange.warn(`not built yet and not honoured: ${unbuilt.join(', ')}`)
+    const ignored = unhonouredHeaders(
+      context.req.raw.headers,
+      isolateOf(context.env).ledger !== null,
+    )
+    if (ignored.length > 0) exchange.warn(`not honoured here: ${ignored.join(', ')}`)
     return exchange
-  }
-  // A client that leaves ends the work for its request, except what is waited for: the record still has to be
-  // written. Waited for from that moment on, because every request would pay some 20 us for it in advance.
-  const toTheEnd = (context: AppContext, exchange: Exchange, answer: Promise<Response>) => {
-    const { clientGone } = exchange.ports
-    const stay = () => context.executionCtx.waitUntil(answer.catch(() => undefined))
-    if (clientGone.aborted) stay()
-    else clientGone.addEventListener('abort', stay)
-    return answer
   }
   const chat = (dialect: Dialect) => (context: AppContext) => {
     const exchange = exchangeFor(context, dialect, 'chat')
@@ -196,6 +190,21 @@ function chatEndpoints(app: App, isolateOf: IsolateOf): void {
       exchangeFor(context, openAiChat, 'explain'),
     ),
   )
+}
+
+/**
+ * A client that leaves ends the work for its request, except what is waited for: the record still has to be written.
+ * Waited for from that moment on, because every request would pay some 20 us for it in advance.
+ */
+function toTheEnd(
+  context: AppContext,
+  { ports: { clientGone } }: Exchange,
+  answer: Promise<Response>,
+): Promise<Response> {
+  const stay = () => context.executionCtx.waitUntil(answer.catch(() => undefined))
+  if (clientGone.aborted) stay()
+  else clientGone.addEventListener('abort', stay)
+  return answer
 }
 
 function modelEndpoints(app: App, isolateOf: IsolateOf): void {

@@ -68,13 +68,13 @@ describe('every answer', () => {
   })
 })
 
-describe('request headers that are not honoured yet', () => {
+describe('request headers that are not honoured', () => {
   it.each(dialectIds)('are named in the warning, those sent and no others: %s', async (dialect) => {
     const asked = { 'idempotency-key': 'k', prefer: 'respond-async' }
     const seen = await ask(gateway, { dialect, model: 'chat', headers: asked })
     expect([seen.status, seen.headers.get('x-switchyard-warning')]).toEqual([
       200,
-      'not built yet and not honoured: idempotency-key, prefer: respond-async',
+      'not honoured here: idempotency-key, prefer: respond-async',
     ])
     const plain = await ask(gateway, { dialect, model: 'chat', headers: { prefer: 'wait=5' } })
     expect(plain.headers.get('x-switchyard-warning')).toBeNull()
@@ -117,6 +117,18 @@ describe('POST /v1/explain', () => {
       expect(await controlSimulator(gateway.simulator).requests()).toEqual([])
     },
   )
+
+  it('says what writing the request for each target would leave out or change', async () => {
+    const body = { model: 'chat', messages, temperature: 1.5, logit_bias: { 1: 1 }, seed: 1 }
+    const response = await call('/v1/explain', body)
+    const { steps } = (await response.json()) as {
+      steps: { target: string; departures: string[] }[]
+    }
+    const claude = steps.find(({ target }) => target.endsWith('@anthropic'))
+    expect(steps[0]?.departures).toEqual([])
+    expect(claude?.departures.join('; ')).toContain('seed')
+    expect(claude?.departures.join('; ')).toContain('temperature')
+  })
 
   it('answers 501 for what is not built, and names the field for what is not there', async () => {
     const later = await call('/v1/explain', { path: '/v1/embeddings', model: 'chat', input: 'x' })

@@ -1,6 +1,9 @@
-import type { Field } from '../canonical/features.ts'
+import type { Feature, Field } from '../canonical/features.ts'
+import type { Target } from '../edge/runtime.ts'
 import type { RequestFacts } from '../policy/classify.ts'
 import { nameOf } from '../policy/field-names.ts'
+import type { PlannedStep } from '../policy/plan.ts'
+import type { Changed } from '../providers/adapter.ts'
 import type { PlannedRequest } from './plan-request.ts'
 import type { RunResult } from './run-plan.ts'
 
@@ -9,8 +12,29 @@ import type { RunResult } from './run-plan.ts'
  * one sentence for each way, in the caller's own words for their fields.
  */
 export function departuresOf({ step, ...result }: RunResult, planned: PlannedRequest): string[] {
-  const { unhonoured, changed } =
-    result.kind === 'answered' ? result.answer : { unhonoured: [], changed: [] }
+  const departed = result.kind === 'answered' ? result.answer : { unhonoured: [], changed: [] }
+  return sentencesOf(step, departed, planned)
+}
+
+/** The same before anything is sent: what writing the request for this target would leave out or change. */
+export function foreseenDepartures(
+  step: PlannedStep,
+  { provider, adapterTarget }: Target,
+  planned: PlannedRequest,
+): string[] {
+  const call = provider.adapter.encodeRequest(planned.request, adapterTarget)
+  const { unhonoured = [], changed = [] } = call
+  return sentencesOf(step, { unhonoured, changed }, planned)
+}
+
+function sentencesOf(
+  step: PlannedStep,
+  {
+    unhonoured,
+    changed,
+  }: { readonly unhonoured: readonly Feature[]; readonly changed: readonly Changed[] },
+  planned: PlannedRequest,
+): string[] {
   const named = (field: Field) => callerName(field, planned)
   const dropped = new Set([...step.warnings, ...unhonoured.map(named)])
   const sentences = changed.map(

@@ -3,8 +3,10 @@ import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { Parsed } from '../dialects/dialect.ts'
 import { explain } from '../policy/explain.ts'
 import type { Caller } from './caller.ts'
+import { foreseenDepartures } from './departures.ts'
 import type { Exchange } from './exchange.ts'
-import { planRequest } from './plan-request.ts'
+import { type PlannedRequest, planRequest } from './plan-request.ts'
+import type { Ports } from './ports.ts'
 import { readBody } from './read-body.ts'
 
 /** How the bodies of a path are read; `not-built` for a path of the public face that later versions build. */
@@ -45,14 +47,27 @@ export async function serveExplain(
   if (!planned.ok) return exchange.refuse(planned.error)
   exchange.planned(planned.value)
   const { plan, route, settings } = planned.value
+  const explained = explain(plan)
   const answer = {
     object: 'switchyard.plan',
     route,
     config: ports.runtime.version,
-    ...explain(plan),
+    ...explained,
+    steps: explained.steps.map((step, index) => ({
+      ...step,
+      departures: departuresAt(index, planned.value, ports),
+    })),
     timeouts: settings.timeouts,
     limits: settings.limits,
   }
   exchange.settle({ ending: 'finished', status: 200 })
   return exchange.json(JSON.stringify(answer))
+}
+
+/** What the target of a step would not get of this request, or get otherwise. */
+function departuresAt(index: number, planned: PlannedRequest, { runtime }: Ports): string[] {
+  const step = planned.plan.steps[index]
+  const target = step === undefined ? undefined : runtime.targets.get(step.target)
+  if (step === undefined || target === undefined) return []
+  return foreseenDepartures(step, target, planned)
 }

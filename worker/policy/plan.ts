@@ -1,4 +1,4 @@
-import type { CanonicalRequest } from '../canonical/request.ts'
+import type { CanonicalRequest, ProviderPreferences } from '../canonical/request.ts'
 import type { Candidate, Exclusion } from './candidate.ts'
 import { classify, type RequestFacts } from './classify.ts'
 import { filter, unhonoured } from './filter.ts'
@@ -52,7 +52,9 @@ export function plan(
   const { kept, exclusions } = filter(candidates, facts, preferences)
   const [first, ...rest] = rank(kept, preferences, nowMs, random)
   if (first === undefined) return { kind: 'none', exclusions, facts }
-  const step = (candidate: Candidate, index: number) => toStep(candidate, index, kept, facts, nowMs)
+  const wish = wishOf(preferences)
+  const step = (candidate: Candidate, index: number) =>
+    toStep(candidate, index, kept, facts, wish, nowMs)
   return {
     kind: 'steps',
     steps: [step(first, 0), ...rest.map((one, index) => step(one, index + 1))],
@@ -61,11 +63,18 @@ export function plan(
   }
 }
 
+/** The caller's own wish that the order goes by, in the caller's words. */
+function wishOf({ order, sort }: ProviderPreferences): string | null {
+  if (order !== undefined) return 'provider.order'
+  return sort === 'price' ? 'provider.sort' : null
+}
+
 function toStep(
   candidate: Candidate,
   index: number,
   kept: readonly Candidate[],
   facts: RequestFacts,
+  wish: string | null,
   nowMs: number,
 ): PlannedStep {
   const { target, provider, model, tier, contextTokens, notBeforeMs } = candidate
@@ -78,7 +87,7 @@ function toStep(
     notBeforeMs,
     barred: candidate.health?.state === 'barred',
     probe: candidate.health?.state === 'probe',
-    reason: reasonOf(candidate, index, kept, nowMs),
+    reason: reasonOf(candidate, index, kept, wish, nowMs),
     warnings: unhonoured(candidate, facts),
   }
 }
@@ -87,9 +96,10 @@ function reasonOf(
   candidate: Candidate,
   index: number,
   kept: readonly Candidate[],
+  wish: string | null,
   nowMs: number,
 ): string {
-  const own = ownReason(candidate, index, kept, nowMs)
+  const own = ownReason(candidate, index, kept, wish, nowMs)
   if (index > 0) return own
   const passed = kept.filter(
     (other) => other !== candidate && isPassedOver(other, candidate, nowMs),
@@ -102,6 +112,7 @@ function ownReason(
   candidate: Candidate,
   index: number,
   kept: readonly Candidate[],
+  wish: string | null,
   nowMs: number,
 ): string {
   const { health, tier } = candidate
@@ -109,6 +120,7 @@ function ownReason(
   if (kept.length === 1) return `the only target that may and can answer${against}`
   if (against !== '') return `tier ${tier + 1}; ${whyNot(candidate)}`
   if (health?.state === 'probe') return `tier ${tier + 1}, tried again: ${whyNot(candidate)}`
+  if (wish !== null) return `tier ${tier + 1}, ${index === 0 ? 'first' : 'next'} as ${wish} asks`
   const place = `${placeIn(candidate, kept)}tier ${tier + 1}`
   return index === 0 ? `${place}, first in order` : `${place}, next in order`
 }

@@ -99,6 +99,12 @@ describe('plan() order', () => {
     const candidates = [candidate('a@x', { inputUsdPerMillion: 9 }), candidate('b@y', { tier: 1 })]
     expect(order(candidates, { provider: { order: ['y'] } })).toEqual(['b@y', 'a@x'])
     expect(order(candidates, { provider: { sort: 'price' } })).toEqual(['b@y', 'a@x'])
+    const asked = { ...request, provider: { sort: 'price' } } as const
+    const sorted = plan(asked, candidates, 1000, () => 0)
+    expect(sorted.kind === 'steps' && sorted.steps.map(({ reason }) => reason)).toEqual([
+      expect.stringContaining('first as provider.sort asks'),
+      expect.stringContaining('next as provider.sort asks'),
+    ])
     expect(order(candidates, { provider: { order: ['nobody'] } })).toEqual(['a@x', 'b@y'])
   })
 
