@@ -1,6 +1,7 @@
 import { accessMutants } from './access.ts'
 import { catalogMutants } from './catalog.ts'
 import { dialectMutants } from './dialects.ts'
+import { doorMutants } from './doors.ts'
 import { edgeMutants } from './edge.ts'
 import { engineMutants } from './engine.ts'
 import { healthMutants } from './health.ts'
@@ -29,5 +30,6 @@ export const mutants: readonly Mutant[] = [
   ...ledgerMutants,
   ...ledgerObjectMutants,
   ...accessMutants,
+  ...doorMutants,
   ...workerdMutants,
 ]

@@ -2,7 +2,7 @@ import { endingOf } from '../../durable-objects/tenant-ledger/access/idempotency
 import { gatewayError, invalidRequest } from '../canonical/errors.ts'
 import { AnswerRecorder, readIdempotencyKey } from '../edge/access/idempotency-key.ts'
 import type { Caller } from './caller.ts'
-import type { Exchange, Outcome } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
 import type { OnceRun } from './once-port.ts'
 
 /**
@@ -70,7 +70,8 @@ export async function keepAnswer(
   const isStream = headers.get('content-type')?.startsWith('text/event-stream') === true
   if (isStream && body !== null) return keepStream(answer, body, run, exchange)
   const bytes = new Uint8Array(await answer.arrayBuffer())
-  await quietly(end(run, exchange, await exchange.settled, answer, bytes))
+  const { status: told } = await exchange.settled
+  await quietly(end(run, exchange, { status: told, isComplete: true }, answer, bytes))
   return new Response(bytes, { status, headers })
 }
 
@@ -88,8 +89,9 @@ function keepStream(
         controller.enqueue(chunk)
       },
       flush: async () => {
-        const outcome = await exchange.settled
-        await quietly(end(run, exchange, outcome, answer, recorder.body()))
+        const { status, ending } = await exchange.settled
+        const told = { status, isComplete: ending === 'finished' }
+        await quietly(end(run, exchange, told, answer, recorder.body()))
       },
     }),
   )
@@ -106,12 +108,12 @@ async function loseBroken(run: OnceRun, exchange: Exchange): Promise<void> {
 async function end(
   run: OnceRun,
   exchange: Exchange,
-  { ending, status }: Outcome,
+  told: { readonly status: number; readonly isComplete: boolean },
   { headers }: Response,
   body: Uint8Array | null,
 ): Promise<void> {
-  const what = endingOf({ status, isComplete: ending !== 'failed', ...exchange.bought })
-  if (what === 'finish') await run.finish(status, headers, body)
+  const what = endingOf({ ...told, ...exchange.bought })
+  if (what === 'finish') await run.finish(told.status, headers, body)
   else if (what === 'abandon') await run.abandon()
   else await run.lose()
 }

@@ -1,0 +1,118 @@
+import type { Mutant } from './mutant.ts'
+
+const access = ['test/unit/edge/access.test.ts'] as const
+const once = ['test/unit/engine/once.test.ts'] as const
+const requests = ['test/unit/edge/requests.test.ts'] as const
+
+/** Keys of the ledger at the door, idempotency keys, and what a tenant is told of its requests. */
+export const doorMutants: readonly Mutant[] = [
+  {
+    id: 'doors-refusal-for-a-ledger-that-is-away',
+    invariant: 'keys',
+    file: 'worker/edge/access/access.ts',
+    find: 'opened = await host.open(tenantId, { keyId, proofs })\n    } catch {',
+    replace:
+      "opened = await host.open(tenantId, { keyId, proofs })\n    } catch {\n      this.#cache.refuse(digest, 'unknown', askedAtMs)",
+    killedBy: access,
+    why: 'A ledger that is away for a moment locks good keys out for seconds.',
+  },
+  {
+    id: 'doors-refusal-not-remembered',
+    invariant: 'caps',
+    file: 'worker/edge/access/access.ts',
+    find: 'this.#cache.refuse(digest, opened.reason, askedAtMs)',
+    replace: '',
+    killedBy: access,
+    why: 'Whoever repeats a revoked key makes a call of the ledger each time.',
+  },
+  {
+    id: 'doors-own-key-never-asked-again',
+    invariant: 'keys',
+    file: 'worker/edge/access/access.ts',
+    find: 'if (host.nowMs() - seen.askedAtMs > refreshAfterMs) this.#refreshOwn(key, host)',
+    replace: '',
+    killedBy: access,
+    why: 'A change of the tenant is never seen by isolates that are busy.',
+  },
+  {
+    id: 'doors-refresh-stampede',
+    invariant: 'caps',
+    file: 'worker/edge/access/access.ts',
+    find: 'if (this.#asking.has(name)) return',
+    replace: '',
+    killedBy: access,
+    why: 'Every request of a second asks the ledger the same.',
+  },
+  {
+    id: 'doors-keys-without-a-ledger',
+    invariant: 'keys',
+    file: 'worker/edge/access/access.ts',
+    find: 'const parsed = this.#hasLedger ? parseKey(key) : null',
+    replace: 'const parsed = parseKey(key)',
+    killedBy: access,
+    why: 'A deployment that turned its ledger off asks it for keys.',
+  },
+  {
+    id: 'doors-direct-targets-past-routes',
+    invariant: 'keys',
+    file: 'worker/edge/access/name-space.ts',
+    find: 'directTargets: space.directTargets && models !== null,',
+    replace: 'directTargets: space.directTargets,',
+    killedBy: access,
+    why: 'A key that is held to its routes names any model past them.',
+  },
+  {
+    id: 'once-broken-stream-kept',
+    invariant: 'S5 once',
+    file: 'worker/engine/once.ts',
+    find: "isComplete: ending === 'finished'",
+    replace: 'isComplete: true',
+    killedBy: once,
+    why: 'A stream that broke off is replayed as the answer.',
+  },
+  {
+    id: 'once-left-stream-claimed',
+    invariant: 'S5 once',
+    file: 'worker/engine/once.ts',
+    find: "if (ending === 'client_gone') await quietly(run.lose())",
+    replace: '',
+    killedBy: once,
+    why: 'A client that left is told for a quarter of an hour that its request still runs.',
+  },
+  {
+    id: 'once-runs-while-away',
+    invariant: 'S5 once',
+    file: 'worker/engine/once.ts',
+    find: "return { kind: 'refused', error }",
+    replace: 'throw error',
+    killedBy: once,
+    why: 'A ledger that is away makes a fault of ours of a request that should be asked again.',
+  },
+  {
+    id: 'once-whole-error-forgotten',
+    invariant: 'S5 once',
+    file: 'worker/engine/once.ts',
+    find: '{ status: told, isComplete: true }',
+    replace: '{ status: told, isComplete: false }',
+    killedBy: once,
+    why: 'An answer that was bought is lost, and its key says only that it may have been charged.',
+  },
+  {
+    id: 'requests-of-others',
+    invariant: 'S8 isolation',
+    file: 'worker/edge/requests.ts',
+    find: 'found === undefined || found.record.tenant !== tenant ? null : found',
+    replace: 'found ?? null',
+    killedBy: requests,
+    why: 'A tenant reads what another asked for and what it cost.',
+  },
+  {
+    id: 'requests-never-forgotten',
+    invariant: 'caps',
+    file: 'worker/edge/requests.ts',
+    find: 'if (this.#records.size <= mostRecords) return',
+    replace: 'if (this.#records.size > 0) return',
+    killedBy: requests,
+    why: 'The memory of an isolate grows with every request.',
+  },
+]

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest'
+import { nanoUsd } from '../../../durable-objects/tenant-ledger/money.ts'
+import type { LineRow } from '../../../durable-objects/tenant-ledger/rows.ts'
+import { RecentRequests, viewOfLines, viewOfRecord } from '../../../worker/edge/requests.ts'
+import type { RequestRecord } from '../../../worker/engine/record.ts'
+import { line } from '../tenant-ledger/support.ts'
+
+const record: RequestRecord = {
+  requestId: 'req_1',
+  tenant: 'acme',
+  keyId: 'k',
+  dialect: 'openai-chat',
+  operation: 'chat',
+  stream: false,
+  requestedModel: 'chat',
+  route: 'chat',
+  target: 'm@b',
+  provider: 'b',
+  model: 'm',
+  region: 'eu',
+  attempts: [
+    { target: 'm@a', outcome: 'server_error', durationMs: 3, status: 500 },
+    { target: 'm@b', outcome: 'ok', durationMs: 9, firstTokenMs: 5 },
+  ],
+  ending: 'finished',
+  status: 200,
+  usage: { inputTokens: 10, outputTokens: 2 },
+  costNanoUsd: 1500,
+  durationMs: 20,
+  reason: 'tier 2; m@a failed before (server_error)',
+  configVersion: 'v1',
+  colo: null,
+}
+
+function row(number: number, amount: number, target: string): LineRow {
+  const attempt = {
+    ...line(number, amount),
+    attemptId: `req_1.${number}`,
+    requestId: 'req_1',
+    target,
+  }
+  return {
+    id: `l${number}`,
+    leaseId: '1.1',
+    kind: 'attempt',
+    accounts: [],
+    amountNanoUsd: nanoUsd(amount),
+    basis: 'exact',
+    attempt,
+    atMs: 5000,
+  } as unknown as LineRow
+}
+
+describe('GET /v1/requests/{id}', () => {
+  it('tells tokens, cost, attempts and reason at once, from the isolate that served it', () => {
+    expect(viewOfRecord(record, 7000, [])).toMatchObject({
+      id: 'req_1',
+      created: 7,
+      usage: { input_tokens: 10, output_tokens: 2, reasoning_tokens: null },
+      cost_usd: '0.0000015',
+      attempts: [
+        { target: 'm@a', outcome: 'server_error', status: 500, cost_usd: null },
+        { target: 'm@b', outcome: 'ok', first_token_ms: 5, cost_usd: null },
+      ],
+      reason: 'tier 2; m@a failed before (server_error)',
+    })
+  })
+
+  it('tells what every attempt was charged when its lines are written: also those that failed', () => {
+    const view = viewOfRecord(record, 7000, [row(2, 1500, 'm@b'), row(1, 400, 'm@a')])
+    expect([view.cost_usd, ...view.attempts.map(({ cost_usd: cost }) => cost)]).toEqual([
+      '0.0000019',
+      '0.0000004',
+      '0.0000015',
+    ])
+  })
+
+  it('is made of the ledger lines alone where another isolate served it', () => {
+    expect(viewOfLines('req_1', [row(2, 1500, 'm@b'), row(1, 400, 'm@a')])).toMatchObject({
+      provider: 'b',
+      cost_usd: '0.0000019',
+      attempts: [{ target: 'm@a' }, { target: 'm@b', basis: 'exact' }],
+    })
+    expect(viewOfLines('req_1', [])).toBeNull()
+  })
+
+  it('answers only the tenant whose request it was, and remembers so many', () => {
+    const recent = new RecentRequests()
+    recent.keep(record, 1)
+    expect(recent.find('req_1', 'acme')?.record).toBe(record)
+    expect(recent.find('req_1', 'other')).toBeNull()
+    for (let n = 0; n < 2000; n++) recent.keep({ ...record, requestId: `r${n}` }, 1)
+    expect(recent.find('req_1', 'acme')).toBeNull()
+    expect(recent.find('r0', 'acme')).not.toBeNull()
+  })
+})
