@@ -105,6 +105,8 @@ export interface Evidence {
   readonly failed: number
   /** Of the failed: broken outputs. */
   readonly broken: number
+  /** Good answers whose time to first token is known. Absent in what a version without it wrote: all that were judged. */
+  readonly timed?: number
   /** Answers over T_slow, and callers who left after as long without a token. */
   readonly slow: number
   /** Of the slow: callers who left. They are not in `judged`. */
@@ -112,6 +114,11 @@ export interface Evidence {
   /** Good answers whose cost could be compared with a baseline, and those of them beyond the band. */
   readonly priced: number
   readonly dear: number
+}
+
+/** Of how many the slow ones are: answers that were timed, and callers who left without a token. */
+export function slowTrials({ timed, judged, hung }: Evidence): number {
+  return (timed ?? judged) + hung
 }
 
 /** One number for each size class. */

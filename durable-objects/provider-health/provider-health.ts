@@ -1,13 +1,7 @@
-import {
-  alertsDueMs,
-  dropAlert,
-  isLastTry,
-  noteAlert,
-  releaseAlerts,
-  takeOutgoing,
-  type OutgoingAlert,
-} from './alert-book.ts'
+import { dropAlert, type OutgoingAlert } from './alert-book.ts'
+import { AlertCourier } from './alert-courier.ts'
 import { alertOfStandby, alertOfTransition, type Alert } from './alerts.ts'
+import { Background } from './background.ts'
 import type {
   HealthComposition,
   HealthLogEntry,
@@ -41,7 +35,6 @@ import {
   standbySnapshot,
 } from './standby.ts'
 import type { AdminReply, CircuitsReply, ForceCall } from './stub.ts'
-import { sendAlert } from './webhook.ts'
 
 /** The class that a Worker exports: `export class ProviderHealth extends providerHealthClass(composition) {}`. */
 export function providerHealthClass(composition: HealthComposition) {
@@ -73,16 +66,21 @@ export class ProviderHealthObject extends IttyObject {
   #place!: HealthPlace
   #settings!: ObjectSettings
   #health!: HealthState
+  #courier!: AlertCourier
   /** When the core wants to be asked again, and for when the platform's alarm is set; Infinity for never. */
   #tickAtMs = Infinity
   #alarmAtMs = Infinity
-  readonly #running = new Set<Promise<void>>()
+  readonly #behind: Background
 
   constructor(state: DurableObjectState, env: Variables, composition: HealthComposition) {
     super(state, env)
     this.#env = env
     this.#composition = composition
     this.#clock = composition.clock ?? platformClock
+    this.#behind = new Background(
+      (work) => state.waitUntil(work),
+      (fault) => this.#log({ event: 'health_fault', place: this.#place, fault }),
+    )
   }
 
   override async onLoad(): Promise<void> {
@@ -91,7 +89,10 @@ export class ProviderHealthObject extends IttyObject {
     this.#settings = this.#composition.settingsOf(this.#env, this.#place.provider)
     this.kept = readKept(this.kept)
     const boot = crypto.randomUUID()
-    const { health, standby } = this.#settings
+    const { health, standby, alerts } = this.#settings
+    this.#courier = new AlertCourier(alerts, (alertId, status, givenUp) =>
+      this.#log({ event: 'alert_unsent', place: this.#place, alertId, status, givenUp }),
+    )
     this.#health = restore(this.kept.health, health, boot, this.#clock.nowMs())
     this.#keep({ standby: onlyConfigured(this.kept.standby, standby) })
     this.#alarmAtMs = (await this.getAlarm()) ?? Infinity
@@ -139,8 +140,8 @@ export class ProviderHealthObject extends IttyObject {
   }
 
   /** When nothing runs behind the calls any more. */
-  async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running)
+  idle(): Promise<void> {
+    return this.#behind.idle()
   }
 
   async #obey(event: HealthEvent): Promise<AdminReply> {
@@ -169,7 +170,7 @@ export class ProviderHealthObject extends IttyObject {
     }
     const mustStore = probes.length > 0 || effects.some(({ kind }) => kind === 'persist')
     await this.#tell(alerts, mustStore)
-    for (const probe of probes) this.#behind(probe)
+    for (const probe of probes) this.#behind.run(probe)
     return effects
   }
 
@@ -193,7 +194,7 @@ export class ProviderHealthObject extends IttyObject {
     const due = [...this.#settings.standby.keys()].filter((one) => this.#dueMs(one, nowMs) <= nowMs)
     for (const target of due) this.#keep({ standby: asked(this.kept.standby, target, nowMs) })
     if (due.length > 0) await this.#store()
-    for (const target of due) this.#behind(() => this.#standby(target))
+    for (const target of due) this.#behind.run(() => this.#standby(target))
   }
 
   async #standby(target: string): Promise<void> {
@@ -245,38 +246,23 @@ export class ProviderHealthObject extends IttyObject {
 
   /** Stores what changed, and only then tells of it. */
   async #tell(alerts: readonly Alert[], mustStore: boolean): Promise<void> {
-    const nowMs = this.#clock.nowMs()
-    const settings = this.#settings.alerts
     const before = this.kept.alerts
-    let sending: readonly OutgoingAlert[] = []
-    if (settings !== null) {
-      const noted = alerts.reduce((book, one) => noteAlert(book, one, nowMs), before)
-      const taken = takeOutgoing(releaseAlerts(noted, nowMs), nowMs)
-      this.#keep({ alerts: taken.book })
-      sending = taken.sending
-    }
-    if (mustStore || this.kept.alerts !== before) await this.#store()
-    for (const one of sending) this.#behind(() => this.#send(one))
+    const { book, sending } = this.#courier.pack(before, alerts, this.#clock.nowMs())
+    this.#keep({ alerts: book })
+    if (mustStore || book !== before) await this.#store()
+    for (const one of sending) this.#behind.run(() => this.#send(one))
   }
 
   async #send(outgoing: OutgoingAlert): Promise<void> {
-    const settings = this.#settings.alerts
-    if (settings === null) return
-    const { id } = outgoing.alert
-    const { taken, status } = await sendAlert(outgoing.alert, settings, this.#clock.nowMs())
-    const givenUp = !taken && isLastTry(outgoing)
-    if (!taken)
-      this.#log({ event: 'alert_unsent', place: this.#place, alertId: id, status, givenUp })
-    if (taken || givenUp) {
-      this.#keep({ alerts: dropAlert(this.kept.alerts, id) })
-      await this.#store()
-    }
+    if (!(await this.#courier.send(outgoing, this.#clock.nowMs()))) return
+    this.#keep({ alerts: dropAlert(this.kept.alerts, outgoing.alert.id) })
+    await this.#store()
   }
 
   /** One alarm for everything that has a time. Never moved back: one that comes too early costs less than a write. */
   async #setAlarm(): Promise<void> {
     const nowMs = this.#clock.nowMs()
-    const alertsMs = this.#settings.alerts === null ? Infinity : alertsDueMs(this.kept.alerts)
+    const alertsMs = this.#courier.dueMs(this.kept.alerts)
     const standby = [...this.#settings.standby.keys()]
     const dueMs = standby.map((target) => this.#dueMs(target, nowMs, this.#alarmAtMs))
     const atMs = Math.max(nowMs, Math.min(this.#tickAtMs, alertsMs, ...dueMs))
@@ -292,15 +278,6 @@ export class ProviderHealthObject extends IttyObject {
   async #store(): Promise<void> {
     this.#keep({ health: durable(this.#health) })
     await this.persist()
-  }
-
-  /** Runs work that no call waits for. */
-  #behind(work: () => Promise<void>): void {
-    const running = work()
-      .catch((fault: unknown) => this.#log({ event: 'health_fault', place: this.#place, fault }))
-      .finally(() => this.#running.delete(running))
-    this.#running.add(running)
-    this.state.waitUntil(running)
   }
 
   #log(entry: HealthLogEntry): void {

@@ -4,7 +4,7 @@ import { runChaos } from './circuits/chaos.ts'
 import { fleetFalseTrips } from './circuits/fleet-trials.ts'
 import { falseTrips, onset } from './circuits/rule-trials.ts'
 import { FiveInARowRule, LiteLlmRule, OwnRule } from './circuits/rules.ts'
-import { median } from './circuits/statistics.ts'
+import { median, quantile } from './circuits/statistics.ts'
 import { Random } from './kernel/random.ts'
 import { worldStartMs } from './circuits/world.ts'
 
@@ -43,11 +43,12 @@ describe('circuits in virtual time', () => {
   )
 
   it.each(['server_error', 'connect', 'overloaded'] as const)(
-    'are known to all isolates that carry traffic within 3 s of a total outage (%s)',
+    'are known to all isolates that carry traffic within 3 s of nineteen of twenty total outages (%s)',
     async (failureClass) => {
-      const outages = await outagesOf([1, 2, 3, 4, 5, 6, 7, 8, 9], failureClass, 5)
-      const known = median(outages.map(({ allKnowAfterMs }) => allKnowAfterMs))
-      expect(known).toBeLessThanOrEqual(promises.knownWithinMs)
+      const seeds = Array.from({ length: 40 }, (_, index) => index + 1)
+      const outages = await outagesOf(seeds, failureClass, 5)
+      const known = outages.map(({ allKnowAfterMs }) => allKnowAfterMs)
+      expect(quantile(known, promises.knownShare)).toBeLessThanOrEqual(promises.knownWithinMs)
     },
   )
 

@@ -25,6 +25,11 @@ export class FakeClock {
     return this.#timers.size
   }
 
+  /** In how many ms each of them would fire. */
+  get dueInMs(): number[] {
+    return [...this.#timers].map(({ atMs }) => atMs - this.nowMs)
+  }
+
   after(delayMs: number, ring: () => void): () => void {
     const timer = { atMs: this.nowMs + Math.max(0, delayMs), ring }
     this.#timers.add(timer)
@@ -188,7 +193,7 @@ export function fakeRuntime(raw: unknown = settings): Runtime {
 
 /** Providers, clock, chance and client of one test: everything the pipeline takes from outside. */
 export class FakeHost {
-  readonly clock = new FakeClock()
+  readonly clock: FakeClock
   readonly calls: UpstreamCallSeen[] = []
   readonly records: RequestRecord[] = []
   readonly background: Promise<unknown>[] = []
@@ -204,8 +209,9 @@ export class FakeHost {
     runtime: Runtime = fakeRuntime(),
     send: SendReport = null,
     money: MoneyPort = unmetered,
+    clock: FakeClock = new FakeClock(),
   ) {
-    const { clock } = this
+    this.clock = clock
     this.money = money
     const book = new HealthBook({
       isolate: 'isolate-1',

@@ -5,7 +5,11 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkRoutes, gatewaySecrets, localSecrets, root } from '../../scripts/local-gateway.ts'
-import { readCompatibility, workerdConfig } from '../../scripts/workerd-config.ts'
+import {
+  readCompatibility,
+  workerdConfig,
+  type WorkerdWorker,
+} from '../../scripts/workerd-config.ts'
 import { GatewayLogs } from './gateway-logs.ts'
 
 export interface RawGateway {
@@ -13,12 +17,28 @@ export interface RawGateway {
   readonly port: number
   /** Addresses of all services: isolates of their own that share the objects. The first is `url`. */
   readonly urls: readonly string[]
+  /** Address of the Worker that stands in for objects, where there is one. */
+  readonly standInUrl: string | null
   readonly key: string
   readonly adminKey: string
   /** Process id of the only workerd. */
   readonly pid: number
   readonly logs: GatewayLogs
   close(): Promise<void>
+}
+
+export interface RawGatewayOptions {
+  /** Isolates of their own that share the objects. */
+  readonly services?: number
+  /** Another Worker that holds the objects of some services. */
+  readonly standIn?: StandIn
+}
+
+export interface StandIn {
+  /** Path of its one ES module. */
+  readonly script: string
+  /** For each service the class that stands in for `ProviderHealth`; null: the gateway's own. The first has its own. */
+  readonly classes: readonly (string | null)[]
 }
 
 /** The runtime's own binary; its package, which is plain JavaScript, exports the path. */
@@ -32,7 +52,7 @@ const workerd = (createRequire(import.meta.url)('workerd') as { readonly default
 export async function startRawGateway(
   routes: object,
   variables: Readonly<Record<string, string>>,
-  { services = 1 }: { readonly services?: number } = {},
+  { services = 1, standIn }: RawGatewayOptions = {},
 ): Promise<RawGateway> {
   const state = mkdtempSync(join(tmpdir(), 'switchyard-raw-'))
   const file = join(state, 'routes.json')
@@ -44,7 +64,14 @@ export async function startRawGateway(
   const config = join(state, 'config.capnp')
   const script = join(state, 'build/index.js')
   const ports = await Promise.all(Array.from({ length: services }, freePort))
-  const workers = ports.map((port) => ({ script, port, bindings, objects, objectsAt: 0 }))
+  const workers: WorkerdWorker[] = ports.map((port, index) => {
+    const away = standIn?.classes[index] ?? null
+    return away === null
+      ? { script, port, bindings, objects, objectsAt: 0 }
+      : { script, port, bindings, objects: { [binding]: away }, objectsAt: services }
+  })
+  const besidePort = standIn === undefined ? null : await freePort()
+  if (standIn !== undefined && besidePort !== null) workers.push(standInWorker(standIn, besidePort))
   const compatibility = readCompatibility(join(root, 'wrangler.toml'))
   writeFileSync(config, workerdConfig(config, workers, compatibility))
   const child = spawn(workerd, ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -61,6 +88,7 @@ export async function startRawGateway(
   return {
     url,
     urls,
+    standInUrl: besidePort === null ? null : `http://127.0.0.1:${besidePort}`,
     port,
     key: secrets.key,
     adminKey: secrets.adminKey,
@@ -74,8 +102,20 @@ export async function startRawGateway(
   }
 }
 
+const binding = 'PROVIDER_HEALTH'
+
 /** The Durable Objects of the gateway, as `wrangler.toml` binds them. */
-const objects = { PROVIDER_HEALTH: 'ProviderHealth' }
+const objects = { [binding]: 'ProviderHealth' }
+
+function standInWorker({ script, classes }: StandIn, port: number): WorkerdWorker {
+  const own = [...new Set(classes.filter((name) => name !== null))]
+  return {
+    script,
+    port,
+    bindings: {},
+    objects: Object.fromEntries(own.map((name) => [name, name])),
+  }
+}
 
 /** What `wrangler deploy` would upload, with `routes` in the place of `routes.json`. */
 function build(directory: string, routes: string): void {

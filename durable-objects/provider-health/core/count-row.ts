@@ -60,6 +60,7 @@ function countAnswers(target: TargetDomain, slot: number, row: SoundRow): void {
   count(window, slot, 'good', row.count)
   eachBucket(row.ttft, speed.ttft.scale.bucketCount, row.count, (bucket, answers) => {
     record(speed.ttft, slot, size, bucket, answers)
+    count(window, slot, 'timed', answers)
     if (bucket >= speed.slowFromBucket[size]) count(window, slot, 'slow', answers)
   })
   countCosts(target, slot, row)

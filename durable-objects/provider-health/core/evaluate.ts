@@ -1,7 +1,9 @@
+import type { Cause } from '../protocol.ts'
 import { afterLapse, afterWait, opened } from '../rules/circuit.ts'
 import { rateAt } from '../rules/gate.ts'
 import { lapsedPermits } from '../rules/permits.ts'
-import { isSlow, tripCause } from '../rules/trip-rules.ts'
+import { activeIsolates, nextFlushMs } from '../rules/senders.ts'
+import { blackoutCause, isSlow, tripCause } from '../rules/trip-rules.ts'
 import { evidenceOf, type Tally, tally } from '../rules/window.ts'
 import { moveCircuit, moveForced } from './move.ts'
 import { circuitNamed } from './named.ts'
@@ -54,7 +56,10 @@ function judge(turn: Turn, domain: CircuitDomain): void {
   const { settings } = state
   const short = tally(domain.window, nowMs, settings.shortWindowBuckets, settings)
   const long = tally(domain.window, nowMs, settings.longWindowBuckets, settings)
-  if (trips(turn, domain, short) || trips(turn, domain, long)) return
+  const settled = settledBucket(turn, domain)
+  if (trips(turn, domain, settled, blackoutCause(settled, settings))) return
+  if (trips(turn, domain, short, tripCause(short, settings))) return
+  if (trips(turn, domain, long, tripCause(long, settings))) return
   const wasSlow = domain.slow
   domain.slow = isSlow(wasSlow, short, long, settings)
   if (domain.slow !== wasSlow) domain.publishedAtMs = -Infinity
@@ -62,9 +67,18 @@ function judge(turn: Turn, domain: CircuitDomain): void {
   else domain.fullWeightSinceMs ??= nowMs
 }
 
-function trips(turn: Turn, domain: CircuitDomain, of: Tally): boolean {
+/**
+ * The newest bucket of which all is known. Failures are told at once and answers up to a flush later, so that a
+ * younger one holds the failures of one isolate and not yet the answers of all others.
+ */
+function settledBucket({ nowMs, state }: Turn, { window }: CircuitDomain): Tally {
+  const { senders, settings } = state
+  const flushMs = nextFlushMs(activeIsolates(senders, nowMs, settings), settings)
+  return tally(window, nowMs - flushMs, 1, settings)
+}
+
+function trips(turn: Turn, domain: CircuitDomain, of: Tally, cause: Cause | null): boolean {
   const { nowMs, random, state } = turn
-  const cause = tripCause(of, state.settings)
   if (cause === null) return false
   const evidence = evidenceOf(of)
   const waitUntilMs = of.failed > 0 && of.waiting === of.failed ? of.waitUntilMs : 0

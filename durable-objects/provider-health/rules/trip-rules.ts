@@ -1,16 +1,15 @@
-import type { Cause, Evidence } from '../protocol.ts'
+import { slowTrials, type Cause, type Evidence } from '../protocol.ts'
 import type { HealthSettings } from '../settings.ts'
 import { wilsonLowerBound } from './wilson.ts'
 
 /** Why one window asks for the circuit to open, or null. */
 export function tripCause(evidence: Evidence, settings: HealthSettings): Cause | null {
-  const { judged, failed, broken, priced, dear } = evidence
+  const { judged, failed, priced, dear } = evidence
+  const blackout = blackoutCause(evidence, settings)
+  if (blackout !== null) return blackout
   const failBound = wilsonLowerBound(failed, judged, settings.z)
-  const failCause = (cause: Cause): Cause => (broken * 2 > failed ? 'broken_output' : cause)
-  if (judged >= settings.blackoutMinOutcomes && failBound >= settings.blackoutBound)
-    return failCause('blackout')
   if (judged >= settings.brownoutMinOutcomes && failBound >= settings.brownoutBound)
-    return failCause('brownout')
+    return failCause('brownout', evidence)
   if (slowBound(evidence, settings) >= settings.slowOpenBound) return 'slow'
   if (
     priced >= settings.costMinOutcomes &&
@@ -18,6 +17,18 @@ export function tripCause(evidence: Evidence, settings: HealthSettings): Cause |
   )
     return 'cost'
   return null
+}
+
+/** The same for a single bucket, which has nothing to say but that everything fails. */
+export function blackoutCause(evidence: Evidence, settings: HealthSettings): Cause | null {
+  const { judged, failed } = evidence
+  if (judged < settings.blackoutMinOutcomes) return null
+  const failBound = wilsonLowerBound(failed, judged, settings.z)
+  return failBound >= settings.blackoutBound ? failCause('blackout', evidence) : null
+}
+
+function failCause(cause: Cause, { broken, failed }: Evidence): Cause {
+  return broken * 2 > failed ? 'broken_output' : cause
 }
 
 /**
@@ -35,13 +46,14 @@ export function isSlow(
     slowBound(long, settings) >= settings.slowBound
   )
     return true
-  return wasSlow && long.slow * 2 > long.judged + long.hung
+  return wasSlow && long.slow * 2 > slowTrials(long)
 }
 
 /** Lower bound of the share of slow answers; 0 while there are too few to say. */
-function slowBound({ judged, hung, slow }: Evidence, settings: HealthSettings): number {
-  const trials = judged + hung
-  return trials < settings.slowMinOutcomes ? 0 : wilsonLowerBound(slow, trials, settings.z)
+function slowBound(evidence: Evidence, settings: HealthSettings): number {
+  const trials = slowTrials(evidence)
+  if (trials < settings.slowMinOutcomes) return 0
+  return wilsonLowerBound(evidence.slow, trials, settings.z)
 }
 
 /** f of the weight (1 - f)^2: the worse of the two windows, too few outcomes filled up with good ones. */

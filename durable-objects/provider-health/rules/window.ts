@@ -14,11 +14,13 @@ export const tallyField = {
   dear: 7,
   /** All outcomes, also those that say nothing about health. */
   seen: 8,
+  /** Of the good: with a time to first token. */
+  timed: 9,
 } as const
 
 export type TallyField = keyof typeof tallyField
 
-const fieldCount = 9
+const fieldCount = 10
 
 /**
  * A ring of buckets of counts. Merging is addition and the order of reports is lost on it: reports come late
@@ -35,6 +37,7 @@ export interface Window {
 }
 
 export interface Tally extends Evidence {
+  readonly timed: number
   readonly waiting: number
   readonly waitUntilMs: number
   readonly seen: number
@@ -124,6 +127,7 @@ export function tally(
   let failed = 0
   let waiting = 0
   let broken = 0
+  let timed = 0
   let slow = 0
   let hung = 0
   let priced = 0
@@ -137,6 +141,7 @@ export function tally(
     failed += counts[at + tallyField.failed] ?? 0
     waiting += counts[at + tallyField.waiting] ?? 0
     broken += counts[at + tallyField.broken] ?? 0
+    timed += counts[at + tallyField.timed] ?? 0
     slow += counts[at + tallyField.slow] ?? 0
     hung += counts[at + tallyField.hung] ?? 0
     priced += counts[at + tallyField.priced] ?? 0
@@ -146,11 +151,12 @@ export function tally(
   }
   const windowMs = bucketCount * settings.bucketMs
   const judged = good + failed
-  return { windowMs, judged, failed, broken, slow, hung, priced, dear, waiting, waitUntilMs, seen }
+  const evidence = { windowMs, judged, failed, broken, timed, slow, hung, priced, dear }
+  return { ...evidence, waiting, waitUntilMs, seen }
 }
 
 /** Without what stays in the house. */
 export function evidenceOf(of: Tally): Evidence {
-  const { windowMs, judged, failed, broken, slow, hung, priced, dear } = of
-  return { windowMs, judged, failed, broken, slow, hung, priced, dear }
+  const { windowMs, judged, failed, broken, timed, slow, hung, priced, dear } = of
+  return { windowMs, judged, failed, broken, timed, slow, hung, priced, dear }
 }

@@ -1,6 +1,7 @@
 import type { FailureClass } from '../../../worker/canonical/failure.ts'
 import { fleetIsolates } from './comparison.ts'
 import { fleetFalseTrips, outage, type Outage } from './fleet-trials.ts'
+import { calmNetwork, fairNetwork, type NetworkWeather } from './network.ts'
 import { median, quantile, seconds, shortNumber, type Table } from './statistics.ts'
 import { onsetShape } from './traces.ts'
 
@@ -14,14 +15,21 @@ export interface Aim {
 /** The promises, in one place. */
 export const promises = {
   requestsPerS: 10,
-  /** To every isolate that carries traffic, in the median outage: the rules alone need 2 s for half of the outages and 3 s for 19 of 20. */
+  /** To every isolate that carries traffic, in that share of the outages. */
   knownWithinMs: 3000,
+  knownShare: 0.95,
   /** Over all isolates, in the worst outage of the run, probes of its first seconds included. */
   failedFirstAttempts: 40,
   backgroundErrors: 0.03,
 }
 
 const outageClasses = ['server_error', 'connect', 'overloaded'] as const
+
+/** How messages fare in the outages of the aims: what the network costs is seen beside what the rules cost. */
+const networks = [
+  { name: 'no message lost', weather: calmNetwork },
+  { name: 'messages lost and late', weather: fairNetwork },
+] as const
 
 /** Watched behind the opening: the first probes are in it, ms. */
 const watchMs = 10_000
@@ -30,12 +38,14 @@ export async function outagesOf(
   seeds: readonly number[],
   failureClass: FailureClass | 'silence',
   isolates: number,
+  network: NetworkWeather = fairNetwork,
 ): Promise<readonly Outage[]> {
   const outages: Outage[] = []
   for (const number of seeds) {
     const seed = `outage ${number}`
     const shape = onsetShape(seed, promises.requestsPerS, 1)
-    outages.push(await outage({ seed, isolates, failureClass, shape }, watchMs, longestMs))
+    const trial = { seed, isolates, network, failureClass, shape }
+    outages.push(await outage(trial, watchMs, longestMs))
   }
   return outages
 }
@@ -45,33 +55,46 @@ export async function outageAims(
   progress: (text: string) => void,
 ): Promise<readonly Aim[]> {
   const aims: Aim[] = []
-  for (const failureClass of outageClasses) {
-    progress(`outages of ${failureClass}`)
-    const found = await outagesOf(seeds, failureClass, fleetIsolates)
-    const known = found.map(({ allKnowAfterMs }) => allKnowAfterMs)
-    const failed = found.map((one) => one.failed)
-    const visible = found.reduce((sum, one) => sum + one.visible, 0)
-    const half = median(known)
-    const name = `total outage (${failureClass}) at ${promises.requestsPerS} rps, ${fleetIsolates} isolates`
-    aims.push(
-      {
-        name: `${name}: known to all that carry traffic within ${seconds(promises.knownWithinMs)} in the median`,
-        measured: `${seconds(half)}, 95 % ${seconds(quantile(known, 0.95))}`,
-        holds: half !== null && half <= promises.knownWithinMs,
-      },
-      {
-        name: `${name}: under ${promises.failedFirstAttempts} failed first attempts`,
-        measured: `${median(failed)}, worst ${Math.max(...failed)}`,
-        holds: Math.max(...failed) < promises.failedFirstAttempts,
-      },
-      {
-        name: `${name}: none visible to users with a second tier`,
-        measured: String(visible),
-        holds: visible === 0,
-      },
-    )
-  }
+  for (const failureClass of outageClasses)
+    for (const { name, weather } of networks) {
+      progress(`outages of ${failureClass}, ${name}`)
+      const found = await outagesOf(seeds, failureClass, fleetIsolates, weather)
+      const title = `total outage (${failureClass}) at ${promises.requestsPerS} rps, ${fleetIsolates} isolates, ${name}`
+      aims.push(...aimsOf(title, found))
+    }
   return aims
+}
+
+function aimsOf(title: string, outages: readonly Outage[]): readonly Aim[] {
+  const { knownWithinMs, knownShare, failedFirstAttempts } = promises
+  const known = outages.map(({ allKnowAfterMs }) => allKnowAfterMs)
+  const opened = outages.map(({ openedAfterMs }) => openedAfterMs)
+  const failed = outages.map((one) => one.failed)
+  const visible = outages.reduce((sum, one) => sum + one.visible, 0)
+  const mostMs = quantile(known, knownShare)
+  return [
+    {
+      name: `${title}: known to all that carry traffic within ${seconds(knownWithinMs)} in ${knownShare * 100} % of the outages`,
+      measured: `${spread(known)}; of it until it opens ${spread(opened)}`,
+      holds: mostMs !== null && mostMs <= knownWithinMs,
+    },
+    {
+      name: `${title}: under ${failedFirstAttempts} failed first attempts`,
+      measured: `${median(failed)}, worst ${Math.max(...failed)}`,
+      holds: Math.max(...failed) < failedFirstAttempts,
+    },
+    {
+      name: `${title}: none visible to users with a second tier`,
+      measured: String(visible),
+      holds: visible === 0,
+    },
+  ]
+}
+
+/** Median, 95th percentile, worst. */
+function spread(timesMs: readonly (number | null)[]): string {
+  const at = (share: number) => seconds(quantile(timesMs, share))
+  return `${at(0.5)}, 95 % ${at(0.95)}, worst ${at(1)}`
 }
 
 export async function quietDayAim(hours: number, progress: (text: string) => void): Promise<Aim> {

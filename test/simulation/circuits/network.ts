@@ -27,6 +27,15 @@ export const fairNetwork: NetworkWeather = {
   brokenOff: 0.001,
 }
 
+/** A day on which every message comes, once and in time. */
+export const calmNetwork: NetworkWeather = {
+  ...fairNetwork,
+  lost: 0,
+  duplicated: 0,
+  late: 0,
+  brokenOff: 0,
+}
+
 /** Takes a report in; null when it was killed over it. */
 export type TakeReport = (report: HealthReport) => HealthReply | null
 

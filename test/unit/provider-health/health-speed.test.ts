@@ -137,6 +137,24 @@ describe('a slow target', () => {
     expect(world.target).toMatchObject({ state: 'open', slow: false, cause: 'slow' })
   })
 
+  it('is seen beside any number of answers without a first token, which say nothing of speed', () => {
+    const whole = (count: number) => row('ok', count)
+    const world = fast().later(30_000).count(whole(500), answers(20_000, 14), answers(500, 6))
+    expect(world.target).toMatchObject({
+      state: 'closed',
+      slow: true,
+      evidence: { judged: 520, timed: 20, slow: 14 },
+    })
+    world.later(100).count(whole(500), answers(20_000, 80))
+    expect(world.target).toMatchObject({ state: 'open', cause: 'slow' })
+    expect(fast().later(30_000).count(whole(500)).target).toMatchObject({ slow: false })
+  })
+
+  it('is not seen in failures, which take no time that means anything', () => {
+    const failing = fast().later(30_000).count(row('server_error', 4), answers(20_000, 20))
+    expect(failing.target).toMatchObject({ cause: 'slow', evidence: { judged: 24, timed: 20 } })
+  })
+
   it('does not fail: slow answers are good ones', () => {
     expect(fast().count(answers(20_000, 100)).target).toMatchObject({ failRate: 0 })
   })

@@ -37,13 +37,55 @@ describe('the circuit of a target', () => {
     expect(target.state).toBe(failureTable[outcome].target === 'fail' ? 'open' : 'closed')
   })
 
-  it('sees an outage within seconds although half a minute before it was fine', () => {
+  /** Half a minute in which all was well, ten times a second. */
+  function well(): World {
     const world = new World()
     for (let second = 0; second < 30; second += 1) world.count(row('ok', 10)).later(1000)
+    return world
+  }
+
+  it('sees an outage within a second or two although half a minute before it was fine', () => {
+    const world = well()
     let failed = 0
     for (; world.target.state === 'closed'; failed += 1) world.later(100).count(row('timeout'))
-    expect(failed).toBe(20)
-    expect(world.target.evidence).toMatchObject({ windowMs: 6000, failed: 20 })
+    expect(failed).toBe(10)
+    expect(world.target).toMatchObject({ cause: 'blackout', evidence: { windowMs: 2000, failed } })
+  })
+
+  it('sees that half of all fails only where it weighs against six seconds', () => {
+    const world = well().later(1000).count(row('timeout', 5), row('ok', 5))
+    expect(world.target.state).toBe('closed')
+    expect(world.later(100).count(row('timeout', 45), row('ok', 45)).target).toMatchObject({
+      state: 'open',
+      cause: 'brownout',
+      evidence: { windowMs: 6000 },
+    })
+  })
+
+  it('waits for the answers of the others, which come a second later than failures', () => {
+    const alone = well().count(row('timeout', 5))
+    for (let step = 0; step < 9; step += 1)
+      expect(alone.later(100).count().target.state).toBe('closed')
+    const heard = well().count(row('timeout', 5))
+    heard.later(900).count(row('ok', 8, { ageMs: 500 }))
+    expect(heard.later(100).count(row('timeout')).target.state).toBe('closed')
+    expect(alone.later(100).count(row('timeout')).target.state).toBe('open')
+  })
+
+  it('waits as long for them as the object lets isolates wait between reports', () => {
+    const world = well()
+    for (let isolate = 0; isolate < 1000; isolate += 1)
+      world.report({ isolate: `isolate-${isolate}` })
+    world.later(100).count(row('timeout', 5)).later(1000)
+    expect(world.count(row('timeout')).target.state).toBe('closed')
+    expect(world.later(900).count(row('timeout')).target.state).toBe('open')
+  })
+
+  it('looks back at the bucket before while the present one is young', () => {
+    const world = well()
+      .later(2100)
+      .count(row('timeout', 5, { ageMs: 300 }))
+    expect(world.target).toMatchObject({ state: 'open', evidence: { windowMs: 2000, failed: 5 } })
   })
 
   it('sees a quiet outage in half a minute, where six seconds hold too little', () => {

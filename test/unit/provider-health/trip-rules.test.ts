@@ -74,6 +74,16 @@ describe('tripCause()', () => {
     expect(tripCause(evidence({ judged: 10, slow: 10, hung: 10 }), settings)).toBeNull()
   })
 
+  it('judges slowness by the answers that were timed, however many others there are', () => {
+    const timed = (slow: number, count: number) =>
+      tripCause(evidence({ judged: 1000, timed: count, slow }), settings)
+    expect(timed(19, 19)).toBeNull()
+    expect(timed(20, 20)).toBe('slow')
+    expect(timed(18, 20)).toBeNull()
+    expect(tripCause(evidence({ judged: 1000, timed: 0 }), settings)).toBeNull()
+    expect(tripCause(evidence({ judged: 9, timed: 15, slow: 20, hung: 5 }), settings)).toBe('slow')
+  })
+
   it('opens for cost when at least half of twenty or more answers are surely dear', () => {
     const dear = (count: number, priced: number) =>
       tripCause(evidence({ judged: 100, dear: count, priced }), settings)
@@ -99,6 +109,8 @@ describe('isSlow()', () => {
     expect(isSlow(true, none, slow(2, 4), settings)).toBe(false)
     expect(isSlow(true, none, none, settings)).toBe(false)
     expect(isSlow(true, none, evidence({ slow: 2, hung: 2 }), settings)).toBe(true)
+    expect(isSlow(true, none, evidence({ judged: 9, timed: 3, slow: 2 }), settings)).toBe(true)
+    expect(isSlow(true, none, evidence({ judged: 9, timed: 4, slow: 2 }), settings)).toBe(false)
   })
 })
 

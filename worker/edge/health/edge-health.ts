@@ -2,6 +2,8 @@ import { sizeClassOf } from '../../../durable-objects/provider-health/protocol.t
 import type {
   HealthReply,
   HealthReport,
+  SizeClass,
+  Speed,
 } from '../../../durable-objects/provider-health/protocol.ts'
 import type { Attendance, HealthPort } from '../../engine/health-port.ts'
 import type { Target } from '../runtime.ts'
@@ -55,8 +57,7 @@ export class EdgeHealth implements HealthPort {
     const size = sizeClassOf(promptTokens)
     const speed = watch.speed(name)
     const permits = watch.takePermits(name, nowMs)
-    const { probeFallbackMs } = this.#book.settings
-    const fallbackAfterMs = Math.min(speed?.slowAfterMs[size] ?? probeFallbackMs, probeFallbackMs)
+    const fallbackAfterMs = armedAfterMs(speed, size, this.#book.settings.probeFallbackMs)
     const call = {
       target: name,
       size,
@@ -81,29 +82,36 @@ export class EdgeHealth implements HealthPort {
     const { send } = this.#host
     if (send === null || watch === undefined) return
     const nowMs = this.#host.nowMs()
-    if (watch.dueInMs(nowMs) === Infinity || !watch.claim(nowMs)) return
-    this.#host.waitUntil(this.#deliver(provider, watch, send))
+    if (watch.dueInMs(nowMs) === Infinity) return
+    const errand = watch.claim(nowMs)
+    if (errand === null) return
+    const carry = (report: HealthReport) => send(provider, report)
+    this.#host.waitUntil(this.#deliver(watch, errand, carry))
   }
 
   /** Carries reports as long as there is bad news: what fails while one is on its way must not wait for the next request. */
   async #deliver(
-    provider: string,
     watch: ProviderWatch,
-    send: NonNullable<SendReport>,
+    errand: number,
+    send: (report: HealthReport) => Promise<HealthReply>,
   ): Promise<void> {
     try {
-      for (let reports = 0; reports < reportsAnErrand; reports++) {
-        const inMs = watch.dueInMs(this.#host.nowMs())
-        if (inMs === Infinity) return
-        if (inMs > 0) await this.#pause(inMs)
-        const report = watch.report(this.#host.nowMs())
-        const reply = await send(provider, report)
-        watch.received(reply, this.#host.nowMs(), report.sequence)
+      for (let reports = 0; reports < reportsAnErrand;) {
+        const nowMs = this.#host.nowMs()
+        const inMs = watch.dueInMs(nowMs)
+        if (inMs === Infinity || !watch.keep(errand, nowMs)) return
+        if (inMs > 0) {
+          await this.#pause(Math.min(inMs, this.#book.settings.lookEveryMs))
+          continue
+        }
+        const report = watch.report(nowMs)
+        reports += 1
+        watch.received(await send(report), this.#host.nowMs(), report.sequence)
       }
     } catch {
       // No reply: the isolate goes on with what it has.
     } finally {
-      watch.release()
+      watch.release(errand)
     }
   }
 
@@ -116,3 +124,14 @@ export class EdgeHealth implements HealthPort {
 
 /** One request does not carry everybody's news for ever. */
 const reportsAnErrand = 10
+
+/**
+ * When the fallback of a probe starts beside it: after `shortestMs`, or T_slow if that is sooner. A model that usually
+ * thinks for longer has its usual time, p95: a probe that is overtaken says nothing, and one that always is would keep
+ * a target that is well away for good.
+ */
+function armedAfterMs(speed: Speed | null, size: SizeClass, shortestMs: number): number {
+  const slowAfterMs = speed?.slowAfterMs[size] ?? shortestMs
+  const usualMs = Math.min(speed?.ttftP95Ms[size] ?? 0, slowAfterMs / 3)
+  return Math.min(slowAfterMs, Math.max(shortestMs, usualMs))
+}

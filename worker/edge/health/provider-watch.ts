@@ -14,7 +14,8 @@ import {
 } from '../../../durable-objects/provider-health/settings.ts'
 import type { TargetHealth } from '../../policy/candidate.ts'
 import { LocalView } from './local-view.ts'
-import { PendingReport, type NotedOutcome } from './pending-report.ts'
+import { OutgoingReports } from './outgoing-reports.ts'
+import type { NotedOutcome } from './pending-report.ts'
 import { defaultWatchSettings, type WatchSettings } from './settings.ts'
 import { SharedView } from './shared-view.ts'
 import { combine, type Combined } from './standing.ts'
@@ -57,18 +58,10 @@ export class ProviderWatch {
   readonly #random: () => number
   readonly #shared = new SharedView()
   readonly #local: LocalView
-  readonly #pending: PendingReport
+  readonly #reports: OutgoingReports
   readonly #suspicion: Suspicion
   readonly #loads = new Map<string, TargetLoad>()
   readonly #throttles = new Map<string, AdaptiveThrottle>()
-  readonly #wants = new Set<string>()
-  #sequence = 0
-  #answered = 0
-  #sentAtMs = -Infinity
-  #claimedAtMs = -Infinity
-  #nextFlushMs: number
-  #urgent = false
-  #failedAtMs = -Infinity
 
   constructor(setup: WatchSetup, nowMs: number, random: () => number) {
     this.#setup = setup
@@ -80,9 +73,8 @@ export class ProviderWatch {
       nowMs,
       random,
     )
-    this.#pending = new PendingReport(this.#settings.maxPendingRows)
+    this.#reports = new OutgoingReports(this.#settings)
     this.#suspicion = new Suspicion(this.#settings)
-    this.#nextFlushMs = this.#settings.flushMs
   }
 
   /** How `target` stands now. */
@@ -116,7 +108,7 @@ export class ProviderWatch {
   want(target: string, nowMs: number): void {
     const { barred, probes } = combine(this.#domains(target, nowMs), nowMs)
     if (barred || probes.length === 0 || this.#holdsAll(probes, nowMs)) return
-    this.#wants.add(target)
+    this.#reports.want(target)
     if (!this.#decides(nowMs)) this.#local.want(target, this.#setup.credential, nowMs)
   }
 
@@ -150,61 +142,38 @@ export class ProviderWatch {
 
   /** Counts one outcome: here at once, for the object with the next report. */
   note(noted: NotedOutcome, probes: readonly ProbeOutcome[], nowMs: number): void {
-    this.#pending.note(noted, nowMs)
-    for (const probe of probes) this.#pending.noteProbe(probe)
+    this.#reports.note(noted, probes, nowMs)
     this.#suspicion.note(noted.target, noted.outcome, nowMs)
     if (noted.outcome === 'ok') this.#throttle(noted.target).accepted(nowMs)
-    else if (noted.outcome !== 'cancelled' && noted.outcome !== 'priced') this.#failed(nowMs)
     this.#local.note(noted, probes, nowMs)
-    if (probes.length > 0) this.#urgent = true
   }
 
-  /**
-   * In how many ms a report should leave, Infinity when there is no hurry: after
-   * a failure at once (five a second at most) and for a while again, with news once a second or as the
-   * object paces it, and without any when what the object said has grown old.
-   */
+  /** In how many ms a report should leave; Infinity when there is no hurry. */
   dueInMs(nowMs: number): number {
-    const { urgentFlushMs, flushRows, snapshotTtlMs } = this.#settings
-    const inMs = (afterMs: number) => Math.max(0, this.#sentAtMs + afterMs - nowMs)
-    if (this.#urgent || this.#wants.size > 0 || this.#pending.rowCount >= flushRows)
-      return inMs(urgentFlushMs)
-    if (nowMs - this.#failedAtMs < this.#settings.anxiousForMs)
-      return inMs(this.#settings.anxiousFlushMs)
-    const waitMs = inMs(this.#pending.empty ? snapshotTtlMs : this.#nextFlushMs)
-    // Somebody comes by when it is time: news that can wait need nobody who waits with them.
-    return waitMs === 0 ? 0 : Infinity
+    return this.#reports.dueInMs(nowMs)
   }
 
-  /** Takes the errand of carrying reports, unless somebody is on it. Whoever takes it gives it back. */
-  claim(nowMs: number): boolean {
-    if (nowMs - this.#claimedAtMs < this.#settings.reportTimeoutMs) return false
-    this.#claimedAtMs = nowMs
-    return true
+  /** Takes the errand of carrying reports, unless somebody is on it: its number, or null. Whoever takes it gives it back. */
+  claim(nowMs: number): number | null {
+    return this.#reports.claim(nowMs)
   }
 
-  release(): void {
-    this.#claimedAtMs = -Infinity
+  /** Whoever is on the errand says so before each step; false when it is another's now. */
+  keep(errand: number, nowMs: number): boolean {
+    return this.#reports.keep(errand, nowMs)
   }
 
-  /** The report that leaves now; what it says is not kept: lost evidence is bearable, doubled is not. */
+  release(errand: number): void {
+    this.#reports.release(errand)
+  }
+
+  /** The report that leaves now. */
   report(nowMs: number): HealthReport {
     const { isolate, bootNonce, credential } = this.#setup
-    const { rows, probes } = this.#pending.take(nowMs)
-    const wants = [...this.#wants]
-    this.#wants.clear()
-    this.#urgent = false
-    this.#sentAtMs = nowMs
-    // The errand lives as long as its last report may be answered.
-    if (this.#claimedAtMs !== -Infinity) this.#claimedAtMs = nowMs
-    this.#sequence += 1
     return {
       isolate,
       bootNonce,
-      sequence: this.#sequence,
-      rows,
-      probes,
-      wants,
+      ...this.#reports.take(nowMs),
       ...(credential === null ? {} : { credential }),
       haveVersion: this.#shared.version,
       haveBoot: this.#shared.boot,
@@ -212,16 +181,9 @@ export class ProviderWatch {
   }
 
   /** `sequence`: of the report that it answers. Replies may overtake each other, also those of two lives of the object. */
-  received(reply: HealthReply, nowMs: number, sequence = this.#sequence): void {
-    if (sequence < this.#answered) return this.#shared.overtaken(reply, nowMs)
-    this.#answered = sequence
-    this.#nextFlushMs = Math.max(this.#settings.urgentFlushMs, reply.nextFlushMs)
-    this.#shared.received(reply, nowMs)
-  }
-
-  #failed(nowMs: number): void {
-    this.#urgent = true
-    this.#failedAtMs = nowMs
+  received(reply: HealthReply, nowMs: number, sequence = this.#reports.sequence): void {
+    if (this.#reports.answered(sequence, reply.nextFlushMs)) this.#shared.received(reply, nowMs)
+    else this.#shared.overtaken(reply, nowMs)
   }
 
   #loadMs(target: string, size: SizeClass): number | null {

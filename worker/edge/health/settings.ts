@@ -10,11 +10,15 @@ export interface WatchSettings {
   readonly flushMs: number
   /** Between two reports that a failure has made urgent, ms. */
   readonly urgentFlushMs: number
-  /** After a failure the object is asked so often, ms, and for so long: it may have heard from others by then. */
-  readonly anxiousFlushMs: number
+  /** After a failure the object is asked so many times as often as it paces reports, for so long: it may have heard from others, ms. */
+  readonly anxiousPace: number
   readonly anxiousForMs: number
   /** A report without a reply is given up, ms; what it said may be lost, never counted twice. */
   readonly reportTimeoutMs: number
+  /** The same in that while after a failure; twice as long for each that was given up, up to `reportTimeoutMs`. */
+  readonly anxiousTimeoutMs: number
+  /** Whoever waits to send a report looks so often whether something made it more urgent, ms. */
+  readonly lookEveryMs: number
   /** Rows that wait for a report, at most: the oldest go first. */
   readonly maxPendingRows: number
 
@@ -45,9 +49,11 @@ export const defaultWatchSettings: WatchSettings = {
   flushRows: 50,
   flushMs: 1000,
   urgentFlushMs: 200,
-  anxiousFlushMs: 400,
+  anxiousPace: 4,
   anxiousForMs: 3000,
   reportTimeoutMs: 1500,
+  anxiousTimeoutMs: 500,
+  lookEveryMs: 50,
   maxPendingRows: 200,
   suspectFailures: 3,
   suspectWithinMs: 2000,

@@ -1,8 +1,9 @@
-import type {
-  Cause,
-  DomainKey,
-  DomainSnapshot,
-  Evidence,
+import {
+  slowTrials,
+  type Cause,
+  type DomainKey,
+  type DomainSnapshot,
+  type Evidence,
 } from '../../../durable-objects/provider-health/protocol.ts'
 import { weightOf } from '../../../durable-objects/provider-health/weight.ts'
 
@@ -76,7 +77,7 @@ function counts(cause: Cause, evidence: Evidence | null): string {
     case 'broken_output':
       return `: ${evidence.broken} of ${evidence.judged} did not parse ${within}`
     case 'slow':
-      return `: ${evidence.slow} of ${evidence.judged + evidence.hung} were slow ${within}`
+      return `: ${evidence.slow} of ${slowTrials(evidence)} were slow ${within}`
     case 'cost':
       return `: ${evidence.dear} of ${evidence.priced} cost too much ${within}`
     case 'quota':

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type {
   HealthReply,
   HealthReport,
+  Speed,
 } from '../../../../durable-objects/provider-health/protocol.ts'
 import { failure } from '../../../../worker/canonical/failure.ts'
 import { EdgeHealth, type SendReport } from '../../../../worker/edge/health/edge-health.ts'
@@ -123,6 +124,49 @@ describe('EdgeHealth reports', () => {
     expect(world.sent).toHaveLength(2)
   })
 
+  it('are followed by the next half a second after one that was lost on the way', async () => {
+    const world = await new World().settled()
+    await world.clock.advance(500)
+    world.answer = () => new Promise(() => undefined)
+    world.fail()
+    await world.clock.advance(499)
+    world.fail()
+    expect(world.sent).toHaveLength(1)
+    await world.clock.advance(1)
+    world.fail()
+    expect(world.sent).toHaveLength(2)
+  })
+
+  it('do not wait for their turn when something fails meanwhile', async () => {
+    const world = await new World().settled()
+    await world.clock.advance(500)
+    world.answer = () => Promise.resolve(reply([], { nextFlushMs: 2000 }))
+    world.fail()
+    await world.clock.advance(230)
+    expect(world.sent).toHaveLength(1)
+    world.fail()
+    await world.clock.advance(50)
+    const [first, second] = world.sent
+    expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBe(250)
+  })
+
+  it('are not sent by an errand that was given up, whatever it hears in the end', async () => {
+    const world = await new World().settled()
+    await world.clock.advance(500)
+    let late: (said: HealthReply) => void = () => undefined
+    world.answer = () => new Promise((resolve) => (late = resolve))
+    world.fail()
+    await world.clock.advance(500)
+    world.answer = () => new Promise(() => undefined)
+    world.fail()
+    expect(world.sent).toHaveLength(2)
+    late(reply())
+    await world.clock.advance(450)
+    world.fail()
+    await world.clock.advance(40)
+    expect(world.sent).toHaveLength(2)
+  })
+
   it('are no more than ten an errand', async () => {
     const world = await new World().settled()
     await world.clock.advance(500)
@@ -188,9 +232,28 @@ describe('EdgeHealth.begin()', () => {
     world.answer = () => Promise.resolve(reply([halfOpenDomain(key, { speed })], { permits }))
     expect(world.begin().fallbackAfterMs).toBeNull()
     world.fail()
-    await world.clock.advance(300)
+    await world.clock.advance(200)
     expect(world.begin(openai, 100).fallbackAfterMs).toBe(1500)
     expect(world.begin(openai, 5000).fallbackAfterMs).toBe(2000)
     expect(world.begin(openai, 100).fallbackAfterMs).toBeNull()
+  })
+
+  it('gives a probe of a model that thinks long its usual time, and never more than a third of T_slow', async () => {
+    const world = new World()
+    const key = `target:${openai}` as const
+    const thinking: Speed = {
+      ...speed,
+      slowAfterMs: [15_000, 15_000, 15_000, 15_000],
+      ttftP95Ms: [4200, 9000, 900, null],
+    }
+    const permits = ['p1', 'p2', 'p3', 'p4'].map((id) => permit(key, id))
+    world.answer = () =>
+      Promise.resolve(reply([halfOpenDomain(key, { speed: thinking })], { permits }))
+    world.fail()
+    await world.clock.advance(200)
+    expect(world.begin(openai, 100).fallbackAfterMs).toBe(4200)
+    expect(world.begin(openai, 5000).fallbackAfterMs).toBe(5000)
+    expect(world.begin(openai, 20_000).fallbackAfterMs).toBe(2000)
+    expect(world.begin(openai, 200_000).fallbackAfterMs).toBe(2000)
   })
 })

@@ -195,6 +195,15 @@ describe('ProviderWatch permits', () => {
     expect(world.watch.takePermits(a, world.nowMs)).toHaveLength(1)
   })
 
+  it('are not looked for while nothing is wrong: every call has the same empty list', () => {
+    const world = new WatchWorld()
+    const none = () => world.watch.takePermits(a, world.nowMs)
+    expect(none()).toEqual([])
+    expect(none()).toBe(none())
+    expect(world.note('ok').told(domain(key)).state()).toBe('closed')
+    expect(none()).toBe(none())
+  })
+
   it('carries none for a closed target', () => {
     const world = new WatchWorld().replied(reply([domain(key)], { permits: [permit(key)] }))
     expect(world.watch.takePermits(a, world.nowMs)).toEqual([])
@@ -212,9 +221,23 @@ describe('ProviderWatch.dueInMs()', () => {
   it('asks again for three seconds after a failure, because others may have told the object by then', () => {
     const world = settled().later(1000).note('server_error')
     world.report()
-    expect(world.told().later(100).dueInMs()).toBe(300)
-    expect(world.later(300).dueInMs()).toBe(0)
-    expect(world.later(2600).dueInMs()).toBe(Infinity)
+    expect(world.told().later(100).dueInMs()).toBe(150)
+    expect(world.later(150).dueInMs()).toBe(0)
+    expect(world.later(2750).dueInMs()).toBe(Infinity)
+  })
+
+  it('keeps its pace when the object answers with nonsense', () => {
+    const world = settled().later(1000).note('server_error')
+    world.report()
+    expect(() => world.replied({} as never)).toThrow()
+    expect(world.dueInMs()).toBe(250)
+  })
+
+  it('asks no more than four times as often as the object can hear all isolates', () => {
+    const world = settled().later(1000).note('server_error')
+    world.report()
+    world.replied(reply([], { nextFlushMs: 10_000 }))
+    expect(world.dueInMs()).toBe(2500)
   })
 
   it('lets a failure leave at once, and the next 200 ms later', () => {
@@ -335,11 +358,38 @@ describe('ProviderWatch.received()', () => {
 describe('ProviderWatch.claim()', () => {
   it('gives the errand to one at a time, until it is given back or seems to be lost', () => {
     const { watch } = new WatchWorld()
-    expect(watch.claim(startMs)).toBe(true)
-    expect(watch.claim(startMs + defaultWatchSettings.reportTimeoutMs - 1)).toBe(false)
-    expect(watch.claim(startMs + defaultWatchSettings.reportTimeoutMs)).toBe(true)
-    watch.release()
-    expect(watch.claim(startMs + defaultWatchSettings.reportTimeoutMs + 1)).toBe(true)
+    expect(watch.claim(startMs)).toBe(1)
+    expect(watch.claim(startMs + defaultWatchSettings.reportTimeoutMs - 1)).toBeNull()
+    expect(watch.claim(startMs + defaultWatchSettings.reportTimeoutMs)).toBe(2)
+    watch.release(2)
+    expect(watch.claim(startMs + defaultWatchSettings.reportTimeoutMs + 1)).toBe(3)
+  })
+
+  it('is kept by who is on it, step by step, and by nobody who has lost it', () => {
+    const { watch } = new WatchWorld()
+    watch.claim(startMs)
+    expect(watch.keep(1, startMs + 1000)).toBe(true)
+    expect(watch.claim(startMs + 2499)).toBeNull()
+    expect(watch.claim(startMs + 2500)).toBe(2)
+    expect(watch.keep(1, startMs + 2501)).toBe(false)
+    watch.release(1)
+    expect(watch.claim(startMs + 2502)).toBeNull()
+  })
+
+  it('seems to be lost after half a second while a failure is fresh, and later each time that one was', () => {
+    const world = new WatchWorld().note('server_error')
+    const claims = () => world.watch.claim(world.nowMs) !== null
+    expect(claims()).toBe(true)
+    const waits = [500, 1000, 1500, 1500].map((waitMs) => {
+      world.note('server_error').later(waitMs - 1)
+      return [claims(), world.later(1).watch.claim(world.nowMs) !== null]
+    })
+    expect(waits).toEqual(Array.from({ length: 4 }, () => [false, true]))
+    world.told().note('server_error')
+    world.later(499)
+    expect(claims()).toBe(false)
+    world.later(1)
+    expect(claims()).toBe(true)
   })
 })
 

@@ -86,6 +86,13 @@ describe('combine()', () => {
       'its circuit is open (slow: 24 of 24 were slow in 6 s)',
     ],
     [
+      openDomain(key, {
+        cause: 'slow',
+        evidence: evidence({ judged: 90, timed: 20, slow: 24, hung: 4 }),
+      }),
+      'its circuit is open (slow: 24 of 24 were slow in 6 s)',
+    ],
+    [
       openDomain(key, { cause: 'broken_output', evidence: evidence({ judged: 9, broken: 8 }) }),
       'its circuit is open (broken_output: 8 of 9 did not parse in 6 s)',
     ],
