@@ -1,12 +1,10 @@
 import { providerHealthClass } from '../durable-objects/provider-health/provider-health.ts'
-import { defaultKeepLinesMs } from '../durable-objects/tenant-ledger/composition.ts'
-import { defaultLedgerSettings } from '../durable-objects/tenant-ledger/settings.ts'
 import { tenantLedgerClass } from '../durable-objects/tenant-ledger/tenant-ledger.ts'
 import { createApp } from './app.ts'
 import { healthComposition } from './edge/health/composition.ts'
 import { createProber, objectPorts } from './edge/health/prober.ts'
 import { createIsolate, type Isolate } from './edge/isolate.ts'
-import { logAdmin, logFault } from './edge/log.ts'
+import { ledgerComposition } from './edge/ledger/composition.ts'
 
 let isolate: Isolate | null = null
 
@@ -22,21 +20,6 @@ const prober = createProber((env) => objectPorts(isolateOf(env), env))
 export class ProviderHealth extends providerHealthClass(healthComposition(isolateOf, prober)) {}
 
 /** One object for each tenant (`durable-objects/tenant-ledger/`). */
-export class TenantLedger extends tenantLedgerClass({
-  settingsOf: (env) => {
-    const { alerts } = isolateOf(env).runtime.config
-    const secret = alerts === undefined ? undefined : env[alerts.secret]
-    return {
-      ledger: defaultLedgerSettings,
-      keepLinesMs: defaultKeepLinesMs,
-      alerts:
-        alerts === undefined || typeof secret !== 'string' ? null : { url: alerts.url, secret },
-    }
-  },
-  log: (tenant, entry) =>
-    entry.event === 'ledger_fault'
-      ? logFault(`ledger ${tenant}`, entry.fault)
-      : logAdmin({ ...entry, 'switchyard.tenant': tenant }),
-}) {}
+export class TenantLedger extends tenantLedgerClass(ledgerComposition(isolateOf)) {}
 
 export default createApp(isolateOf)

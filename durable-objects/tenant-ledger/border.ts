@@ -17,6 +17,7 @@ export const maxScopes = 64
 export const maxLines = 20_000
 export const maxTags = 32
 const maxUsageFields = 32
+const maxReasonLength = 1000
 export const maxBudgets = 1000
 export const maxLimits = 1000
 export const maxThresholds = 16
@@ -55,9 +56,9 @@ export function name(value: unknown, path: string): string {
   return value
 }
 
-function text(value: unknown, path: string): void {
-  if (typeof value !== 'string' || value.length > maxNameLength)
-    refuse(path, `a text of at most ${maxNameLength} characters`, value)
+function text(value: unknown, path: string, most = maxNameLength): void {
+  if (typeof value !== 'string' || value.length > most)
+    refuse(path, `a text of at most ${most} characters`, value)
 }
 
 export function wholeNumber(value: unknown, path: string): number {
@@ -171,6 +172,17 @@ function checkLine(value: unknown, path: string): void {
   for (const [field, count] of usage)
     if (typeof count !== 'number') refuse(`${path}.usage.${field}`, 'a number', count)
   if (line['tags'] !== undefined) checkTags(object(line['tags'], `${path}.tags`), `${path}.tags`)
+  checkAccount(line, path)
+}
+
+/** What is only shown. A duration may be anything finite: a clock that went back is no reason to refuse the money. */
+function checkAccount(line: Fields, path: string): void {
+  if (line['reason'] !== undefined) text(line['reason'], `${path}.reason`, maxReasonLength)
+  if (line['outcome'] !== undefined) text(line['outcome'], `${path}.outcome`)
+  for (const field of ['durationMs', 'firstTokenMs'] as const)
+    if (line[field] !== undefined && !Number.isFinite(line[field]))
+      refuse(`${path}.${field}`, 'a finite number', line[field])
+  if (line['status'] !== undefined) wholeNumber(line['status'], `${path}.status`)
 }
 
 function checkTags(tags: Fields, path: string): void {

@@ -1,4 +1,6 @@
 import type { AlertSettings } from '../provider-health/alerts.ts'
+import type { AccessEffect } from './access/rows.ts'
+import type { AccessSettings } from './access/settings.ts'
 import type { AlertCode, LedgerEffect } from './events.ts'
 import type { LedgerSettings } from './settings.ts'
 
@@ -9,6 +11,7 @@ export type Variables = Readonly<Record<string, unknown>>
 
 export interface LedgerObjectSettings {
   readonly ledger: LedgerSettings
+  readonly access: AccessSettings
   /** Lines are deleted so long after they were written; what they add up to in the accounts of budgets stays. */
   readonly keepLinesMs: number
   /** Null: nobody is told. */
@@ -26,7 +29,7 @@ export interface LedgerComposition {
   readonly clock?: { nowMs(): number }
 }
 
-type Audit = Extract<LedgerEffect, { readonly kind: 'audit' }>
+type Audit = Extract<LedgerEffect | AccessEffect, { readonly kind: 'audit' }>
 
 /** One line of the log. No prompt and no key has a field in it. */
 export type LedgerLogEntry =

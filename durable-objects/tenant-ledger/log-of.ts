@@ -1,8 +1,12 @@
+import type { AccessEffect } from './access/rows.ts'
 import type { LedgerLogEntry } from './composition.ts'
 import type { LedgerEffect } from './events.ts'
 
 /** What of the effects of a step goes into the log. `actor`: whose call it was, where the core does not know. */
-export function logOf(effects: readonly LedgerEffect[], actor: string): readonly LedgerLogEntry[] {
+export function logOf(
+  effects: readonly (LedgerEffect | AccessEffect)[],
+  actor: string,
+): readonly LedgerLogEntry[] {
   return effects.flatMap((effect): readonly LedgerLogEntry[] => {
     switch (effect.kind) {
       case 'alert': {
@@ -20,6 +24,7 @@ export function logOf(effects: readonly LedgerEffect[], actor: string): readonly
       case 'write':
       case 'reply':
       case 'wake':
+      case 'kill':
       case 'refused':
         return []
     }

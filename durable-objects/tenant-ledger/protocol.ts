@@ -49,6 +49,15 @@ export interface AttemptLine {
   /** Whose call it was: the id of the caller's key, for chargeback. */
   readonly keyId?: string
   readonly tags?: Readonly<Record<string, string>>
+  /** One sentence: why this target. At most 1000 characters. */
+  readonly reason?: string
+  /** How it ended. */
+  readonly outcome?: string
+  /** From when it was sent, ms. */
+  readonly durationMs?: number
+  readonly firstTokenMs?: number
+  /** Of HTTP, as the provider answered it. */
+  readonly status?: number
 }
 
 /** What a lease may be used for beside money: requests and tokens of a rate window, places for calls at once. */

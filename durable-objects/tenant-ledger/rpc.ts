@@ -1,3 +1,8 @@
+import type { BeginAsk, ConflictReason } from './access/idempotency.ts'
+import type { ListedKey } from './access/keys.ts'
+import type { Problem } from './access/problems.ts'
+import type { IdempotencyRow, Proof, Refused, TenantRow } from './access/rows.ts'
+import type { KeyAsk, KeyProfile, Rejection } from './access/verify.ts'
 import type { LeaseId, LimitStanding, ScopeId, Exchange, ExchangeReply } from './protocol.ts'
 import type { NanoUsd } from './money.ts'
 import type { BudgetRow, LimitRow, LineRow, PeriodKind, RowChange, Threshold } from './rows.ts'
@@ -36,6 +41,8 @@ export interface BudgetStanding {
   readonly isUncertain: boolean
   /** Those that are crossed. */
   readonly thresholds: readonly Threshold[]
+  /** As it was configured. */
+  readonly row: BudgetRow
 }
 
 export interface LedgerStanding {
@@ -140,6 +147,105 @@ export interface RequestLinesCall {
   readonly requestId: string
 }
 
+export interface PutTenantCall extends ByActor {
+  /** Body of `PUT /admin/v1/tenants/{id}` as it came: `tenantBody` is what it is held against. */
+  readonly tenant: unknown
+}
+
+export interface TenantReply extends LedgerAdminReply {
+  /** What of the body breaks which rule; none when it was done. */
+  readonly problems: readonly Problem[]
+  /** As it is now; null when it was refused. */
+  readonly tenant: TenantRow | null
+}
+
+/** Why a key is not made or changed: the status, the field and the sentence of an answer. */
+export type Refusal = Omit<Refused, 'kind'>
+
+export interface KeyReply {
+  /** Null when it was done. */
+  readonly refused: Refusal | null
+  /** What of the body breaks which rule. */
+  readonly problems: readonly Problem[]
+  /** As it is now; null when it was refused. */
+  readonly key: ListedKey | null
+}
+
+export interface CreateKeyCall extends ByActor {
+  /** Drawn by whoever mints the key. The same id with the same proof again is the same key. */
+  readonly keyId: string
+  /** Body of `POST /admin/v1/tenants/{id}/keys` as it came: `keyBody` is what it is held against. */
+  readonly asked: unknown
+  readonly proof: Proof
+  readonly maker: { readonly kind: 'admin' } | { readonly kind: 'key'; readonly keyId: string }
+}
+
+export interface RotateKeyCall extends ByActor {
+  readonly keyId: string
+  /** Of the new secret. The same again changes nothing. */
+  readonly proof: Proof
+  /** How long the secret of before stays good; left out: 24 h. */
+  readonly overlapMs?: number
+}
+
+export interface RevokeKeyCall extends ByActor {
+  readonly keyId: string
+}
+
+export interface OpenCall {
+  /** `isProven`: one of the deployment's own keys, whose secret was looked at already. */
+  readonly key: KeyAsk | { readonly keyId: string; readonly isProven: true }
+}
+
+export type OpenReply =
+  | {
+      readonly kind: 'verified'
+      readonly profile: KeyProfile
+      /** As in an exchange: leases of another epoch or of before are no longer good. */
+      readonly epoch: number
+      readonly killVersion: number
+      /** Of the tightest hard budget of the tenant, the team and the keys; null when there is none. */
+      readonly remainingNanoUsd: NanoUsd | null
+      /** Of the same scopes. */
+      readonly limits: readonly LimitStanding[]
+    }
+  | { readonly kind: 'rejected'; readonly reason: Rejection }
+
+export type BeginCall = BeginAsk
+
+/** An answer as it was sent. */
+export interface WholeAnswer {
+  readonly status: number
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** The body, in order. */
+  readonly chunks: readonly Uint8Array[]
+}
+
+export type BeginReply =
+  /** The caller's to run: it ends it with `finishOnce`, `abandonOnce` or `loseOnce`. */
+  | { readonly kind: 'fresh' }
+  | { readonly kind: 'replay'; readonly answer: WholeAnswer; readonly runId: string }
+  | { readonly kind: 'running'; readonly retryAfterMs: number; readonly runId: string }
+  | { readonly kind: 'conflict'; readonly reason: ConflictReason; readonly runId: string }
+
+/** `runId` is that of `beginOnce`: the word of another run changes nothing. */
+export interface RunCall {
+  readonly id: string
+  readonly runId: string
+}
+
+export interface FinishCall extends RunCall {
+  readonly answer: Omit<WholeAnswer, 'chunks'> & {
+    /** Null: it was larger than what is kept. */
+    readonly chunks: readonly Uint8Array[] | null
+  }
+}
+
+export interface OnceReply {
+  /** Of the entry now; null: there is none, and the next request runs. */
+  readonly state: IdempotencyRow['state'] | null
+}
+
 /** The methods of the object, as they are called over RPC. `stub.ts` gives the version. */
 export interface TenantLedgerRpc {
   exchange(version: number, exchange: Exchange): Promise<ExchangeReply>
@@ -153,4 +259,16 @@ export interface TenantLedgerRpc {
   reconcile(version: number, call: ReconcileCall): Promise<LedgerAdminReply>
   restore(version: number, call: RestoreCall): Promise<LedgerAdminReply>
   release(version: number, call: ReleaseCall): Promise<LedgerAdminReply>
+  putTenant(version: number, call: PutTenantCall): Promise<TenantReply>
+  /** Null: nobody has put it, and `plainTenant` rules. */
+  tenant(version: number): Promise<TenantRow | null>
+  createKey(version: number, call: CreateKeyCall): Promise<KeyReply>
+  rotateKey(version: number, call: RotateKeyCall): Promise<KeyReply>
+  revokeKey(version: number, call: RevokeKeyCall): Promise<KeyReply>
+  keys(version: number): Promise<readonly ListedKey[]>
+  open(version: number, call: OpenCall): Promise<OpenReply>
+  beginOnce(version: number, call: BeginCall): Promise<BeginReply>
+  finishOnce(version: number, call: FinishCall): Promise<OnceReply>
+  abandonOnce(version: number, call: RunCall): Promise<OnceReply>
+  loseOnce(version: number, call: RunCall): Promise<OnceReply>
 }

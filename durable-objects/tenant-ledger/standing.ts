@@ -48,5 +48,6 @@ function standingOfBudget(turn: Turn, budget: BudgetRow): BudgetStanding {
     thresholds: budget.thresholds.filter(
       ({ basisPoints }) => spentNanoUsd >= shareUp(budget.capNanoUsd, basisPoints),
     ),
+    row: budget,
   }
 }

@@ -1,3 +1,5 @@
+import type { AccessChange } from './access/rows.ts'
+import { accessSqlOf, type AccessStatement } from './access/schema.ts'
 import type { AlertChange, AlertRow } from './alert-rows.ts'
 import type { LedgerAlert, LedgerMessage } from './alerts.ts'
 import type { RowChange } from './rows.ts'
@@ -22,6 +24,12 @@ export class LedgerStorage {
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage
+  }
+
+  /** Nothing was ever written here. */
+  isNew(): boolean {
+    const found = this.#storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'migrations'")
+    return found.toArray().length === 0
   }
 
   /**
@@ -62,15 +70,20 @@ export class LedgerStorage {
   }
 
   /** All of it, or nothing and it throws. */
-  write(changes: readonly RowChange[], alerts: readonly AlertChange[]): void {
-    if (changes.length === 0 && alerts.length === 0) return
+  write(
+    changes: readonly RowChange[],
+    alerts: readonly AlertChange[],
+    access: readonly AccessChange[] = [],
+  ): void {
+    if (changes.length + alerts.length + access.length === 0) return
     this.#storage.transactionSync(() => {
       for (const change of changes) this.#run(sqlOf(change))
       for (const change of alerts) this.#run(sqlOfAlert(change))
+      for (const change of access) this.#run(accessSqlOf(change))
     })
   }
 
-  #run({ sql, bindings }: SqlStatement): void {
+  #run({ sql, bindings }: SqlStatement | AccessStatement): void {
     this.#storage.sql.exec(sql, ...bindings)
   }
 }

@@ -1,19 +1,34 @@
+import type { ListedKey } from './access/keys.ts'
+import type { TenantRow } from './access/rows.ts'
 import { addTotals } from './add-totals.ts'
 import { ledgerNamespace, type LedgerPlace, type ObjectNamespace } from './place.ts'
 import type { Exchange, ExchangeReply } from './protocol.ts'
 import {
+  type BeginCall,
+  type BeginReply,
   type ConfigureCall,
+  type CreateKeyCall,
+  type FinishCall,
   type FreezeCall,
+  type KeyReply,
   type LedgerAdminReply,
   type LedgerStanding,
   type LinesCall,
   type LinesReply,
+  type OnceReply,
+  type OpenCall,
+  type OpenReply,
+  type PutTenantCall,
   type ReconcileCall,
   type ReleaseCall,
   type RequestLinesCall,
   type RestoreCall,
+  type RevokeKeyCall,
+  type RotateKeyCall,
   rpcVersion,
+  type RunCall,
   type TenantLedgerRpc,
+  type TenantReply,
   type ThawCall,
   type TotalsCall,
   type TotalsReply,
@@ -34,6 +49,17 @@ export interface TenantLedgerStub {
   reconcile(call: ReconcileCall): Promise<LedgerAdminReply>
   restore(call: RestoreCall): Promise<LedgerAdminReply>
   release(call: ReleaseCall): Promise<LedgerAdminReply>
+  putTenant(call: PutTenantCall): Promise<TenantReply>
+  tenant(): Promise<TenantRow | null>
+  createKey(call: CreateKeyCall): Promise<KeyReply>
+  rotateKey(call: RotateKeyCall): Promise<KeyReply>
+  revokeKey(call: RevokeKeyCall): Promise<KeyReply>
+  keys(): Promise<readonly ListedKey[]>
+  open(call: OpenCall): Promise<OpenReply>
+  beginOnce(call: BeginCall): Promise<BeginReply>
+  finishOnce(call: FinishCall): Promise<OnceReply>
+  abandonOnce(call: RunCall): Promise<OnceReply>
+  loseOnce(call: RunCall): Promise<OnceReply>
 }
 
 /** The one way to the ledger of a tenant. */
@@ -57,6 +83,17 @@ export function tenantLedgerStub(
     reconcile: async (call) => ledger().reconcile(rpcVersion, call),
     restore: async (call) => ledger().restore(rpcVersion, call),
     release: async (call) => ledger().release(rpcVersion, call),
+    putTenant: async (call) => ledger().putTenant(rpcVersion, call),
+    tenant: async () => ledger().tenant(rpcVersion),
+    createKey: async (call) => ledger().createKey(rpcVersion, call),
+    rotateKey: async (call) => ledger().rotateKey(rpcVersion, call),
+    revokeKey: async (call) => ledger().revokeKey(rpcVersion, call),
+    keys: async () => ledger().keys(rpcVersion),
+    open: async (call) => ledger().open(rpcVersion, call),
+    beginOnce: async (call) => ledger().beginOnce(rpcVersion, call),
+    finishOnce: async (call) => ledger().finishOnce(rpcVersion, call),
+    abandonOnce: async (call) => ledger().abandonOnce(rpcVersion, call),
+    loseOnce: async (call) => ledger().loseOnce(rpcVersion, call),
   }
 }
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Exchange } from '../../durable-objects/tenant-ledger/protocol.ts'
-import { budget, line, n, TestLedger } from './tenant-ledger-object.ts'
+import { budget, failAt, fault, line, n, TestLedger } from './tenant-ledger-object.ts'
 import { ledgerWorld } from './tenant-ledger-world.ts'
 
 beforeEach(() => {
@@ -59,25 +59,6 @@ function rich(): Exchange {
   }
 }
 
-const fault = new Error('the disk is gone')
-
-/** Counts what is written, and lets the statement of this number fail. */
-async function failAt(ledger: TestLedger, number: number): Promise<() => Promise<void>> {
-  let count = 0
-  await ledger.inside((_object, { storage }) => {
-    const { sql } = storage
-    sql.exec = ((query: string, ...bindings: unknown[]) => {
-      if (!query.startsWith('SELECT')) {
-        count += 1
-        if (count === number) throw fault
-      }
-      return (Object.getPrototypeOf(sql) as SqlStorage).exec.call(sql, query, ...bindings)
-    }) as SqlStorage['exec']
-  })
-  return () =>
-    ledger.inside((_object, { storage }) => void Reflect.deleteProperty(storage.sql, 'exec'))
-}
-
 async function whole(ledger: TestLedger) {
   const [rows, standing, lines, alerts] = [
     await ledger.stored(),
@@ -115,7 +96,7 @@ describe('an exchange of which one statement fails', () => {
     }
     console.log(`${failed} statements, each of them failed once`)
     expect(failed).toBeGreaterThanOrEqual(25)
-  })
+  }, 60_000)
 
   it('is not lost when only the alarm could not be set: the same leases are answered, and the alarm is set', async () => {
     ledgerWorld.settings = { ...ledgerWorld.settings, alerts: null }

@@ -61,6 +61,7 @@ describe('the database of a ledger', () => {
 
   it('takes a migration in whole or not at all', async () => {
     const ledger = new TestLedger()
+    await ledger.stub.budgets()
     const before = await formOf(ledger)
     const broken = { number: 99, statements: ['CREATE TABLE half (id TEXT)', 'CREATE nonsense'] }
     await ledger.inside((_object, { storage }) =>

@@ -217,10 +217,20 @@ export class TestLedger {
     })
   }
 
-  count(table: string): Promise<number> {
+  /** Every record of a table, as it lies there. */
+  records(table: string): Promise<readonly Record<string, SqlStorageValue>[]> {
     return this.inside((_object, { storage }) =>
-      Number(storage.sql.exec(`SELECT count(*) AS count FROM "${table}"`).one()['count']),
+      storage.sql.exec(`SELECT * FROM "${table}" ORDER BY id`).toArray(),
     )
+  }
+
+  /** Zero also when there is no such table yet. */
+  count(table: string): Promise<number> {
+    return this.inside((_object, { storage: { sql } }) => {
+      const tables = sql.exec('SELECT name FROM sqlite_master WHERE name = ?', table).toArray()
+      if (tables.length === 0) return 0
+      return Number(sql.exec(`SELECT count(*) AS count FROM "${table}"`).one()['count'])
+    })
   }
 
   inside<Result>(
@@ -241,4 +251,23 @@ export class TestLedger {
 export function granted(answer: Answer): Granted {
   if (answer.kind !== 'granted') throw new Error(`denied: ${answer.reason}`)
   return answer
+}
+
+export const fault = new Error('the disk is gone')
+
+/** Counts what is written, and lets the statement of this number fail. */
+export async function failAt(ledger: TestLedger, number: number): Promise<() => Promise<void>> {
+  let count = 0
+  await ledger.inside((_object, { storage }) => {
+    const { sql } = storage
+    sql.exec = ((query: string, ...bindings: unknown[]) => {
+      if (!query.startsWith('SELECT')) {
+        count += 1
+        if (count === number) throw fault
+      }
+      return (Object.getPrototypeOf(sql) as SqlStorage).exec.call(sql, query, ...bindings)
+    }) as SqlStorage['exec']
+  })
+  return () =>
+    ledger.inside((_object, { storage }) => void Reflect.deleteProperty(storage.sql, 'exec'))
 }

@@ -1,3 +1,4 @@
+import { defaultAccessSettings } from '../../durable-objects/tenant-ledger/access/settings.ts'
 import type {
   LedgerComposition,
   LedgerLogEntry,
@@ -13,6 +14,7 @@ export const dayMs = 86_400_000
 
 const plainSettings: LedgerObjectSettings = {
   ledger: { ...defaultLedgerSettings, marginMinNanoUsd: nanoUsd(5) },
+  access: defaultAccessSettings,
   keepLinesMs: 400 * dayMs,
   alerts: null,
 }

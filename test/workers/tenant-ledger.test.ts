@@ -47,6 +47,7 @@ describe('a ledger', () => {
       remainingNanoUsd: 820,
       isUncertain: false,
       thresholds: [thresholds[0]],
+      row: budget('b', { period: 'month', thresholds }),
     })
     expect(await ledger.stub.budgets()).toMatchObject({ openLeases: 1, frozenForMs: 0, kills: [] })
   })
@@ -657,6 +658,14 @@ describe('the border of a ledger', () => {
     ['exchange.statements[0].line.usage must be at most 32 fields', post({ usage: keys(33) })],
     ['exchange.statements[0].line.tags must be at most 32 tags', post({ tags: keys(33) })],
     ['exchange.statements[0].line.tags.a must be a text', post({ tags: { a: 1 } })],
+    [
+      'exchange.statements[0].line.reason must be a text of at most 1000',
+      post({ reason: 'x'.repeat(1001) }),
+    ],
+    ['exchange.statements[0].line.outcome must be a text of at most 512', post({ outcome: long })],
+    ['exchange.statements[0].line.durationMs must be a finite', post({ durationMs: Number.NaN })],
+    ['exchange.statements[0].line.firstTokenMs must be a finite', post({ firstTokenMs: '7' })],
+    ['exchange.statements[0].line.status must be a safe integer', post({ status: 200.5 })],
     ['exchange.asks[0].askId must be a text', ask({ askId: 1 })],
     ['exchange.asks[0].kind must be a text', ask({ kind: undefined })],
     ['exchange.asks[0].scopes must be a list of at most 64', ask({ scopes: list(65) })],
@@ -791,6 +800,17 @@ function everyMethod({ raw }: TestLedger) {
     'reconcile',
     'restore',
     'release',
+    'putTenant',
+    'tenant',
+    'createKey',
+    'rotateKey',
+    'revokeKey',
+    'keys',
+    'open',
+    'beginOnce',
+    'finishOnce',
+    'abandonOnce',
+    'loseOnce',
   ]
   const all = raw as unknown as Record<
     string,
@@ -803,7 +823,8 @@ function everyMethod({ raw }: TestLedger) {
 }
 
 /** Lines beside any lease: the first costs 1 and is of `fromMs`, each next one costs 1 more and is 1 ms later. */
-function fill(ledger: TestLedger, count: number, fromMs = 0): Promise<void> {
+async function fill(ledger: TestLedger, count: number, fromMs = 0): Promise<void> {
+  await ledger.stub.budgets()
   return ledger.inside((_object, { storage }) => {
     storage.sql.exec(
       `WITH RECURSIVE each (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM each WHERE i < ? - 1)
@@ -820,7 +841,8 @@ const tables = ['meta', 'budgets', 'accounts', 'leases', 'asks', 'lines'] as con
 
 type Copy = Readonly<Record<string, readonly (readonly (string | number | null)[])[]>>
 
-function copy(ledger: TestLedger): Promise<Copy> {
+async function copy(ledger: TestLedger): Promise<Copy> {
+  await ledger.stub.budgets()
   return ledger.inside((_object, { storage }) =>
     Object.fromEntries(
       tables.map((table) => [

@@ -162,11 +162,20 @@ export function bytesAdded(before: IdempotencyRow | null, after: IdempotencyRow 
   return (after?.answer?.bytes ?? 0) - (before?.answer?.bytes ?? 0)
 }
 
-/** Entries whose time is over, with their chunks. `due` is a slice of them. */
-export function sweep(due: Iterable<IdempotencyRow>, nowMs: number): readonly AccessChange[] {
-  const changes: AccessChange[] = []
-  for (const row of due) if (row.expiresAtMs <= nowMs) changes.push(...removal(row))
-  return changes
+/** Those of `due` that one sweep forgets: pages of large answers take their time to be freed. */
+export function swept(
+  due: Iterable<IdempotencyRow>,
+  { sweepBytes }: AccessSettings,
+  nowMs: number,
+): readonly IdempotencyRow[] {
+  const rows: IdempotencyRow[] = []
+  let bytes = 0
+  for (const row of due) {
+    if (row.expiresAtMs > nowMs || bytes >= sweepBytes) break
+    rows.push(row)
+    bytes += row.answer?.bytes ?? 0
+  }
+  return rows
 }
 
 /** The sentence of a 409. */
@@ -213,7 +222,8 @@ function chunksOf(entryId: string, body: Uint8Array, chunkBytes: number): readon
   return chunks
 }
 
-function removal(row: IdempotencyRow): readonly AccessChange[] {
+/** An entry and its chunks go. */
+export function removal(row: IdempotencyRow): readonly AccessChange[] {
   const changes: AccessChange[] = [{ table: 'idempotency', id: row.id, row: null }]
   for (let number = 0; number < (row.answer?.chunkCount ?? 0); number++)
     changes.push({ table: 'chunks', id: `${row.id}/${number}`, row: null })

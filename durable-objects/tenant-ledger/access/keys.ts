@@ -1,8 +1,7 @@
-import { zeroNanoUsd } from '../money.ts'
-import type { BudgetRow } from '../rows.ts'
 import { type Asked, everything, type Grant, meet, narrow } from './grant.ts'
 import { isKeyId } from './names.ts'
 import type { AccessChange, Done, KeyRow, KeySecret, Proof, Refused, TenantRow } from './rows.ts'
+import { sameDigest } from './same-digest.ts'
 import type { AccessSettings } from './settings.ts'
 import { grantOfTenant } from './tenant.ts'
 
@@ -47,7 +46,11 @@ export function createKey(
   settings: AccessSettings,
   nowMs: number,
 ): Done<KeyRow> | Refused {
-  if (!isKeyId(id) || keys.has(id)) return refuse('invalid_request', 'id', 'draw another key id')
+  const before = keys.get(id)
+  // Whoever got no answer asks again: what he minted is what is there.
+  if (before !== undefined && provesNow(before, proof)) return unchanged(before)
+  if (!isKeyId(id) || before !== undefined)
+    return refuse('invalid_request', 'id', 'draw another key id')
   if (keys.size >= settings.maxKeys)
     return refuse('invalid_request', null, `a tenant has at most ${settings.maxKeys} keys`)
   if (maker.keyId !== null && pathOf(keys, maker.keyId).length >= settings.maxDepth)
@@ -81,6 +84,8 @@ export function rotateKey(
     return refuse('invalid_request', null, 'the key is revoked or has expired: make another')
   if (!Number.isSafeInteger(overlapMs) || overlapMs < 0 || overlapMs > settings.overlapMostMs)
     return refuse('invalid_request', 'overlapMs', `from 0 to ${settings.overlapMostMs} ms`)
+  // A second time it would end the old secret, whose overlap was promised.
+  if (provesNow(key, proof)) return unchanged(key)
   const before: readonly KeySecret[] = key.secrets
     .filter(({ validUntilMs }) => validUntilMs === null && overlapMs > 0)
     .map((secret) => ({ ...secret, validUntilMs: nowMs + overlapMs }))
@@ -97,7 +102,7 @@ export function revokeKey(
 ): Done<KeyRow> | Refused {
   const key = keys.get(keyId)
   if (key === undefined) return refuse('not_found', null, 'no such key')
-  if (key.revokedAtMs !== null) return { kind: 'done', value: key, changes: [], effects: [] }
+  if (key.revokedAtMs !== null) return unchanged(key)
   const row = { ...key, revokedAtMs: nowMs }
   const revoked = done(row, [put(row)], 'key_revoked', actor)
   return {
@@ -120,22 +125,26 @@ export interface ListedKey {
   readonly oldSecretUntilMs: number | null
 }
 
+/** The oldest first. */
 export function listKeys(keys: Keys, nowMs: number): readonly ListedKey[] {
-  return [...keys.values()].map((key) => {
-    const { id, name, grant, madeBy, createdAtMs, revokedAtMs, secrets } = key
-    const old = secrets.find(({ validUntilMs }) => validUntilMs !== null && validUntilMs > nowMs)
-    return {
-      id,
-      name,
-      grant,
-      madeBy,
-      createdAtMs,
-      revokedAtMs,
-      status: statusOf(keys, key, nowMs),
-      pepperVersion: secrets[0]?.pepperVersion ?? '',
-      oldSecretUntilMs: old?.validUntilMs ?? null,
-    }
-  })
+  const all = [...keys.values()].map((key) => listed(keys, key, nowMs))
+  return all.sort((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
+}
+
+export function listed(keys: Keys, key: KeyRow, nowMs: number): ListedKey {
+  const { id, name, grant, madeBy, createdAtMs, revokedAtMs, secrets } = key
+  const old = secrets.find(({ validUntilMs }) => validUntilMs !== null && validUntilMs > nowMs)
+  return {
+    id,
+    name,
+    grant,
+    madeBy,
+    createdAtMs,
+    revokedAtMs,
+    status: statusOf(keys, key, nowMs),
+    pepperVersion: secrets[0]?.pepperVersion ?? '',
+    oldSecretUntilMs: old?.validUntilMs ?? null,
+  }
 }
 
 export type KeyStatus = 'good' | 'revoked' | 'expired'
@@ -151,9 +160,9 @@ export function statusOf(keys: Keys, key: KeyRow, nowMs: number): KeyStatus {
 }
 
 /** The key and its makers, itself first. Also those that are gone. */
-export function pathOf(keys: Keys, keyId: string): readonly string[] {
-  const path: string[] = []
-  let next: string | null = keyId
+export function pathOf(keys: Keys, keyId: string): readonly [string, ...string[]] {
+  const path: [string, ...string[]] = [keyId]
+  let next = keys.get(keyId)?.madeBy ?? null
   while (next !== null && !path.includes(next)) {
     path.push(next)
     next = keys.get(next)?.madeBy ?? null
@@ -161,37 +170,23 @@ export function pathOf(keys: Keys, keyId: string): readonly string[] {
   return path
 }
 
-/** The budgets that come with keys, as the ledger has them. They stand beside those of `PUT .../budgets`. */
-export function budgetsOfKeys(keys: Keys): readonly BudgetRow[] {
-  const rows: BudgetRow[] = []
-  for (const { id, grant, revokedAtMs } of keys.values()) {
-    if (revokedAtMs !== null) continue
-    for (const { period, capNanoUsd, mode } of grant.budgets)
-      rows.push({
-        id: `key:${id}/${period}`,
-        scope: `key:${id}`,
-        period,
-        zone: 'UTC',
-        capNanoUsd,
-        mode,
-        thresholds: [],
-        failOpenNanoUsd: zeroNanoUsd,
-      })
-  }
-  return rows
+/** When a key is forgotten; -Infinity when its maker was: it has been dead for longer. Infinity: it is alive. */
+export function forgottenAtMs(keys: Keys, key: KeyRow, settings: AccessSettings): number {
+  const { madeBy, revokedAtMs, grant } = key
+  if (madeBy !== null && !keys.has(madeBy)) return -Infinity
+  return Math.min(revokedAtMs ?? Infinity, grant.expiresAtMs ?? Infinity) + settings.keepDeadKeysMs
 }
 
-/** Forgets keys that have been dead for long, a slice at a time. What they made stays dead with them. */
+/** Forgets keys that have been dead for long, a slice at a time. What they made stays dead, and follows them. */
 export function sweepKeys(
   keys: Keys,
   settings: AccessSettings,
   nowMs: number,
 ): readonly AccessChange[] {
   const changes: AccessChange[] = []
-  for (const { id, revokedAtMs, grant } of keys.values()) {
-    const deadAtMs = Math.min(revokedAtMs ?? Infinity, grant.expiresAtMs ?? Infinity)
-    if (deadAtMs + settings.keepDeadKeysMs > nowMs) continue
-    changes.push({ table: 'keys', id, row: null })
+  for (const key of keys.values()) {
+    if (forgottenAtMs(keys, key, settings) > nowMs) continue
+    changes.push({ table: 'keys', id: key.id, row: null })
     if (changes.length >= settings.sweepSlice) break
   }
   return changes
@@ -218,6 +213,15 @@ function done(
     changes,
     effects: [{ kind: 'audit', action, actor, subject: `key:${row.id}` }],
   }
+}
+
+function unchanged(row: KeyRow): Done<KeyRow> {
+  return { kind: 'done', value: row, changes: [], effects: [] }
+}
+
+/** Whether the current secret is the one that this proves. */
+function provesNow({ secrets: [current] }: KeyRow, { pepperVersion, digest }: Proof): boolean {
+  return current?.pepperVersion === pepperVersion && sameDigest(current.digest, digest)
 }
 
 function refuse(code: Refused['code'], field: string | null, message: string): Refused {

@@ -102,7 +102,7 @@ function read(value: unknown, form: Form): unknown {
 /** Keys and the tenant are loaded when the object starts; idempotency is read by key. */
 export const accessSelections: readonly { readonly table: AccessTable; readonly sql: string }[] = [
   { table: 'tenant', sql: 'SELECT * FROM tenant' },
-  { table: 'keys', sql: 'SELECT * FROM keys' },
+  { table: 'keys', sql: 'SELECT * FROM keys ORDER BY rowid' },
 ]
 
 export function entrySql(id: string): AccessStatement {
@@ -123,3 +123,6 @@ export function dueSql(nowMs: number, slice: number): AccessStatement {
 
 /** For `Storage.storedBytes`, once when the object starts; afterwards by what changes. */
 export const storedBytesSql = 'SELECT COALESCE(SUM(LENGTH(body)), 0) AS bytes FROM chunks'
+
+/** When the next entry is due. */
+export const nextDueSql = 'SELECT min(expires_at_ms) AS due FROM idempotency'

@@ -20,7 +20,10 @@ export interface AccessSettings {
   readonly maxStoredBytes: number
   /** A row of SQLite in an object holds 2 MB. */
   readonly chunkBytes: number
+  /** Entries, or keys, that one sweep forgets. */
   readonly sweepSlice: number
+  /** After so many bytes of answers a sweep forgets no more entries. */
+  readonly sweepBytes: number
 }
 
 export const defaultAccessSettings: AccessSettings = {
@@ -36,5 +39,6 @@ export const defaultAccessSettings: AccessSettings = {
   maxAnswerBytes: 2_097_152,
   maxStoredBytes: 268_435_456,
   chunkBytes: 1_048_576,
-  sweepSlice: 100,
+  sweepSlice: 500,
+  sweepBytes: 16_777_216,
 }

@@ -3,6 +3,7 @@ import { grantOf, type Keys, pathOf, put, statusOf } from './keys.ts'
 import type { AccessChange, KeyRow, KeySecret, Proof, TenantRow } from './rows.ts'
 import { sameDigest } from './same-digest.ts'
 import type { AccessSettings } from './settings.ts'
+import { grantOfTenant } from './tenant.ts'
 
 /** What an isolate knows of a key until it asks again. Plain JSON; no secret and no digest in it. */
 export interface KeyProfile {
@@ -59,23 +60,48 @@ export function verifyKey(
   if (secret.validUntilMs !== null && secret.validUntilMs <= nowMs)
     return { kind: 'rejected', reason: 'expired' }
   const grant = grantOf(key, tenant)
-  const profile: KeyProfile = {
-    tenantId: tenant.tenantId,
-    keyId,
-    keyPath: pathOf(keys, keyId),
-    grant,
-    residency: tenant.residency,
-    isStrict: tenant.isStrict,
-    tier: tenant.tier,
-    storesAnswers: tenant.storesAnswers,
-    requiredTags,
-    validForMs: Math.min(
-      settings.profileValidMs,
-      (grant.expiresAtMs ?? Infinity) - nowMs,
-      (secret.validUntilMs ?? Infinity) - nowMs,
-    ),
+  const validForMs = Math.min(
+    settings.profileValidMs,
+    (grant.expiresAtMs ?? Infinity) - nowMs,
+    (secret.validUntilMs ?? Infinity) - nowMs,
+  )
+  return {
+    kind: 'verified',
+    profile: profileOf(tenant, grant, pathOf(keys, keyId), requiredTags, validForMs),
+    changes: renewed(key, secret, proofs[0]),
   }
-  return { kind: 'verified', profile, changes: renewed(key, secret, proofs[0]) }
+}
+
+/** Of a key that the deployment itself has proven: it may all that its tenant may. */
+export function provenProfile(
+  tenant: TenantRow,
+  requiredTags: readonly string[],
+  keyId: string,
+  { profileValidMs }: AccessSettings,
+): KeyProfile {
+  return profileOf(tenant, grantOfTenant(tenant), [keyId], requiredTags, profileValidMs)
+}
+
+function profileOf(
+  tenant: TenantRow,
+  grant: Grant,
+  keyPath: readonly [string, ...string[]],
+  requiredTags: readonly string[],
+  validForMs: number,
+): KeyProfile {
+  const { tenantId, residency, isStrict, tier, storesAnswers } = tenant
+  return {
+    tenantId,
+    keyId: keyPath[0],
+    keyPath,
+    grant,
+    residency,
+    isStrict,
+    tier,
+    storesAnswers,
+    requiredTags,
+    validForMs,
+  }
 }
 
 /** Every secret is held against every proof, whatever was found before. */

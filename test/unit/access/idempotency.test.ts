@@ -9,7 +9,8 @@ import {
   endingOf,
   finish,
   lose,
-  sweep,
+  removal,
+  swept,
 } from '../../../durable-objects/tenant-ledger/access/idempotency.ts'
 import { AnswerRecorder, readIdempotencyKey } from '../../../worker/edge/access/idempotency-key.ts'
 import { settings as defaults, startMs, Store } from './support.ts'
@@ -51,7 +52,8 @@ class World extends Store {
   }
 
   sweep() {
-    for (const row of this.idempotency.values()) this.write(row.id, sweep([row], this.nowMs))
+    for (const row of swept([...this.idempotency.values()], settings, this.nowMs))
+      this.write(row.id, removal(row))
   }
 
   write(id: string, changes: Parameters<Store['apply']>[0]) {
@@ -306,7 +308,7 @@ describe('histories', () => {
   })
 })
 
-describe('sweep()', () => {
+describe('swept()', () => {
   it('deletes what is over, with all of its chunks, and nothing else', () => {
     const world = new World()
     world.begin('r1', 'k1')
@@ -317,6 +319,20 @@ describe('sweep()', () => {
     world.sweep()
     expect([...world.idempotency.keys()]).toEqual(['k2'])
     expect(world.chunks.size).toBe(0)
+  })
+
+  it('stops at so many bytes, and takes one entry however large', () => {
+    const world = new World()
+    for (const id of ['k1', 'k2', 'k3']) {
+      world.begin('r', id)
+      world.finish('r', answer(250), id)
+    }
+    const rows = [...world.idempotency.values()]
+    const taken = (sweepBytes: number) =>
+      swept(rows, { ...settings, sweepBytes }, startMs + settings.idempotencyMs).map(({ id }) => id)
+    expect(taken(1)).toEqual(['k1'])
+    expect(taken(251)).toEqual(['k1', 'k2'])
+    expect(taken(10_000)).toEqual(['k1', 'k2', 'k3'])
   })
 })
 

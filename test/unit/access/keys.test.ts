@@ -2,8 +2,11 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { everything, type Asked } from '../../../durable-objects/tenant-ledger/access/grant.ts'
 import {
-  adminMaker,
   budgetsOfKeys,
+  movesBudgets,
+} from '../../../durable-objects/tenant-ledger/access/key-budgets.ts'
+import {
+  adminMaker,
   createKey,
   keyMaker,
   listKeys,
@@ -13,6 +16,7 @@ import {
   sweepKeys,
 } from '../../../durable-objects/tenant-ledger/access/keys.ts'
 import type { TenantRow } from '../../../durable-objects/tenant-ledger/access/rows.ts'
+import { applyAccess, keysDueMs } from '../../../durable-objects/tenant-ledger/access/state.ts'
 import { sameDigest } from '../../../durable-objects/tenant-ledger/access/same-digest.ts'
 import { verifyKey } from '../../../durable-objects/tenant-ledger/access/verify.ts'
 import { nanoUsd } from '../../../durable-objects/tenant-ledger/money.ts'
@@ -78,6 +82,14 @@ class World extends Store {
 const [a, b, c, d] = ['Key0000A', 'Key0000B', 'Key0000C', 'Key0000D'] as const
 
 describe('createKey()', () => {
+  it('that is told twice is told once', () => {
+    const world = new World()
+    const first = world.create(a)
+    world.nowMs += 1000
+    expect(world.create(a)).toMatchObject({ kind: 'done', value: world.keys.get(a), changes: [] })
+    expect(first).toMatchObject({ effects: [{ action: 'key_created' }] })
+  })
+
   it('makes a key that verifies with its secret, and tells what it may', () => {
     const world = new World()
     world.tenant = {
@@ -116,7 +128,9 @@ describe('createKey()', () => {
       message: 'a key cannot have more: the maker has not "code"',
     })
     world.create(a)
-    expect(world.create(a)).toMatchObject({ kind: 'refused', field: 'id' })
+    world.rotate(a, 'new', 0)
+    for (const id of [a, 'Key 000a', 'Key0000aa'])
+      expect(world.create(id)).toMatchObject({ kind: 'refused', field: 'id' })
   })
 
   it('lets keys make narrower keys, three deep', () => {
@@ -211,6 +225,16 @@ describe('rotateKey()', () => {
     expect(world.keys.get(a)?.secrets).toHaveLength(1)
   })
 
+  it('that is told twice is told once: the old secret keeps its overlap', () => {
+    const world = new World()
+    world.create(a)
+    const first = world.rotate(a, 'new', 60_000)
+    world.nowMs += 1000
+    expect(world.rotate(a, 'new', 60_000)).toMatchObject({ kind: 'done', changes: [] })
+    expect(first).toMatchObject({ value: world.keys.get(a) })
+    expect(world.verify(a, [a])).toMatchObject({ keyId: a })
+  })
+
   it('does not bring a dead key back, and keeps to its limits', () => {
     const world = new World()
     world.create(a)
@@ -250,6 +274,9 @@ describe('revokeKey()', () => {
     world.apply(sweepKeys(world.keys, settings, world.nowMs))
     expect([...world.keys.keys()]).toEqual([b, c])
     expect(world.verify(c, [c])).toBe('revoked')
+    world.apply(sweepKeys(world.keys, settings, world.nowMs))
+    world.apply(sweepKeys(world.keys, settings, world.nowMs))
+    expect([...world.keys.keys()]).toEqual([])
   })
 
   it('sweeps a slice at a time', () => {
@@ -287,9 +314,56 @@ describe('budgetsOfKeys()', () => {
     world.create(a, { budgets })
     world.create(b, { budgets })
     world.revoke(b)
-    expect(budgetsOfKeys(world.keys)).toMatchObject([
-      { id: `key:${a}/day`, scope: `key:${a}`, period: 'day', capNanoUsd: 10, mode: 'hard' },
+    expect(budgetsOfKeys(world.keys.values())).toMatchObject([
+      { id: `key/${a}/day`, scope: `key:${a}`, period: 'day', capNanoUsd: 10, mode: 'hard' },
     ])
+  })
+})
+
+describe('movesBudgets()', () => {
+  it('is true when a key with budgets comes, is revoked or goes, and for nothing else', () => {
+    const world = new World()
+    const budgets = [{ period: 'day', capNanoUsd: nanoUsd(10), mode: 'hard' }] as const
+    const moves = (act: () => ReturnType<World['create']>): boolean => {
+      const before = new Map(world.keys)
+      const done = act()
+      return done.kind === 'done' && movesBudgets(before, done.changes)
+    }
+    expect(moves(() => world.create(a, { budgets }))).toBe(true)
+    expect(moves(() => world.create(b))).toBe(false)
+    expect(moves(() => world.rotate(a, 'new', 1000))).toBe(false)
+    expect(moves(() => world.revoke(b))).toBe(false)
+    expect(movesBudgets(world.keys, [{ table: 'keys', id: a, row: null }])).toBe(true)
+    expect(moves(() => world.revoke(a))).toBe(true)
+    expect(movesBudgets(world.keys, [{ table: 'keys', id: a, row: null }])).toBe(false)
+  })
+})
+
+describe('keysDueMs()', () => {
+  it('is when the first dead key is to be forgotten, and at once for what a forgotten one made', () => {
+    const world = new World()
+    const due = () => keysDueMs({ keys: world.keys, tenant: null }, settings)
+    world.create(a)
+    world.create(b, {}, world.maker(a))
+    expect(due()).toBe(Infinity)
+    world.create(c, { expiresAtMs: startMs + 5000 })
+    expect(due()).toBe(startMs + 5000 + settings.keepDeadKeysMs)
+    world.revoke(a)
+    expect(due()).toBe(startMs + settings.keepDeadKeysMs)
+    world.keys.delete(a)
+    expect(due()).toBe(-Infinity)
+  })
+})
+
+describe('applyAccess()', () => {
+  it('keeps keys in the order in which they were last written', () => {
+    const world = new World()
+    for (const id of [a, b, c]) world.create(id)
+    const state = { keys: new Map(world.keys), tenant: null }
+    const row = world.keys.get(a) ?? null
+    applyAccess(state, [{ table: 'keys', id: a, row }])
+    applyAccess(state, [{ table: 'keys', id: b, row: null }])
+    expect([...state.keys.keys()]).toEqual([c, a])
   })
 })
 
@@ -323,7 +397,8 @@ describe('a life of keys', () => {
           if (act === 'make') {
             const parent = ids.find((one) => world.keys.has(one) && !isDead(one)) ?? null
             const maker = parent === null || ms > 0 ? admin : world.maker(parent)
-            if (world.create(id, {}, maker).kind === 'done') {
+            const made = world.create(id, {}, maker)
+            if (made.kind === 'done' && made.changes.length > 0) {
               current.set(id, id)
               parents.set(id, maker.keyId)
             }

@@ -1,0 +1,297 @@
+import { Background } from '../provider-health/background.ts'
+import { sendAlert } from '../provider-health/webhook.ts'
+import { removal, swept } from './access/idempotency.ts'
+import { sweepKeys } from './access/keys.ts'
+import type { AccessChange } from './access/rows.ts'
+import { type AccessState, applyAccess, keysDueMs } from './access/state.ts'
+import { AccessStore } from './access-store.ts'
+import {
+  type AlertChange,
+  type AlertRow,
+  alertsDueMs,
+  type AlertTurn,
+  isLastTry,
+  settled,
+  tellAlerts,
+} from './alert-rows.ts'
+import { alertOfEffect, type AlertSource, type LedgerAlert } from './alerts.ts'
+import type {
+  LedgerComposition,
+  LedgerLogEntry,
+  LedgerObjectSettings,
+  Variables,
+} from './composition.ts'
+import { type AccessNews, jointTurn, type JointTurn } from './joint-turn.ts'
+import { type LedgerEffect, type LedgerEvent, type LedgerState, loadLedger } from './ledger.ts'
+import { LineStore } from './line-store.ts'
+import { logOf } from './log-of.ts'
+import { readLedgerName } from './place.ts'
+import { LedgerStorage } from './storage.ts'
+import { isDue, newSweep, nextSweepMs, type Sweeps, wasSwept } from './sweeps.ts'
+
+/** An alarm that failed rings again after, ms. */
+const alarmRetryMs = 10_000
+
+const platformClock = { nowMs: () => Date.now() }
+
+/** What is read from the rows, and no more than that. */
+export interface Memory {
+  readonly state: LedgerState
+  readonly alerts: Map<string, AlertRow>
+  readonly access: AccessState
+  readonly sweeps: Sweeps
+  /** Of all answers that are kept; null before somebody asks, because every one is looked at. */
+  storedBytes: number | null
+}
+
+/** One call, as the cores have decided it. */
+export interface News {
+  readonly events?: readonly LedgerEvent[]
+  readonly access?: AccessNews
+  /** What the answers that are kept grow by. */
+  readonly storedBytes?: number
+  /** Whose call it is, where the core does not know. */
+  readonly actor?: string
+  readonly alerts?: readonly LedgerAlert[]
+}
+
+const noAccess: AccessNews = { changes: [], effects: [] }
+
+/** What lives as long as the object: memory, database, alarm, alerts on their way. Holds no rules. */
+export class LedgerKeeper {
+  readonly source: AlertSource
+  readonly settings: LedgerObjectSettings
+  readonly #composition: LedgerComposition
+  readonly #clock: NonNullable<LedgerComposition['clock']>
+  readonly #platform: DurableObjectStorage
+  readonly #storage: LedgerStorage
+  readonly #lines: LineStore
+  readonly #entries: AccessStore
+  readonly #background: Background
+  #isMigrated = false
+  /** Null: what is stored is to be read again. */
+  #memory: Memory | null = null
+  /** For when the platform's alarm is set; Infinity for never. */
+  #alarmAtMs = Infinity
+
+  constructor(ctx: DurableObjectState, env: Variables, composition: LedgerComposition) {
+    this.#composition = composition
+    this.#clock = composition.clock ?? platformClock
+    this.source = readLedgerName(ctx.id.name ?? '', ctx.id.jurisdiction)
+    this.settings = composition.settingsOf(env)
+    this.#platform = ctx.storage
+    this.#storage = new LedgerStorage(ctx.storage)
+    this.#lines = new LineStore(ctx.storage.sql)
+    this.#entries = new AccessStore(ctx.storage.sql)
+    this.#background = new Background(
+      (work) => ctx.waitUntil(work),
+      (fault) => this.log({ event: 'ledger_fault', fault }),
+    )
+  }
+
+  /** Before any call, and before an alarm. A ledger that was only asked about gets no tables. */
+  async start(): Promise<void> {
+    if (!this.isNew()) this.memory()
+    this.#alarmAtMs = (await this.#platform.getAlarm()) ?? Infinity
+  }
+
+  isNew(): boolean {
+    return !this.#isMigrated && this.#storage.isNew()
+  }
+
+  #migrate(): void {
+    if (this.#isMigrated) return
+    this.#storage.migrate(this.nowMs())
+    this.#isMigrated = true
+  }
+
+  get lines(): LineStore {
+    this.#migrate()
+    return this.#lines
+  }
+
+  get entries(): AccessStore {
+    this.#migrate()
+    return this.#entries
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs()
+  }
+
+  log(entry: LedgerLogEntry): void {
+    this.#composition.log(this.source.tenantId, entry)
+  }
+
+  /** When nothing runs behind the calls any more. */
+  idle(): Promise<void> {
+    return this.#background.idle()
+  }
+
+  memory(): Memory {
+    this.#memory ??= this.#read()
+    return this.#memory
+  }
+
+  #read(): Memory {
+    const { ledger, access: settings } = this.settings
+    const access = this.entries.load()
+    return {
+      state: loadLedger(ledger, this.#storage.rows()),
+      alerts: new Map([...this.#storage.alerts()].map((row) => [row.id, row])),
+      access,
+      sweeps: {
+        lines: newSweep(this.#linesDueMs()),
+        entries: newSweep(this.entries.entriesDueMs()),
+        keys: newSweep(keysDueMs(access, settings)),
+      },
+      storedBytes: null,
+    }
+  }
+
+  /** Asked for by the first answer that is to be kept. */
+  storedBytes(): number {
+    const memory = this.memory()
+    memory.storedBytes ??= this.entries.storedBytes()
+    return memory.storedBytes
+  }
+
+  /**
+   * One call through the cores; when this returns, what it changed is stored. When it throws nothing is, and what is
+   * in memory may be ahead of that: it is read again.
+   */
+  take(news: News): readonly LedgerEffect[] {
+    const { events = [], access = noAccess, actor = '', alerts = [] } = news
+    const nowMs = this.nowMs()
+    const memory = this.memory()
+    try {
+      const turn = jointTurn(memory.state, memory.access.keys, events, access, nowMs)
+      const told = this.#alertsOf(memory, turn.effects, alerts, nowMs)
+      this.#storage.write(turn.changes, told.changes, turn.access)
+      this.#remember(memory, turn, told.changes, news.storedBytes ?? 0)
+      for (const row of told.sending) this.#background.run(() => this.#send(row))
+      for (const entry of logOf([...turn.effects, ...access.effects], actor)) this.log(entry)
+      return turn.effects
+    } catch (fault) {
+      this.#memory = null
+      throw fault
+    }
+  }
+
+  /** What was stored, in memory. */
+  #remember(
+    memory: Memory,
+    { changes, access }: Pick<JointTurn, 'changes' | 'access'>,
+    alerts: readonly AlertChange[],
+    storedBytes: number,
+  ): void {
+    const { sweeps } = memory
+    for (const { id, row } of alerts)
+      if (row === null) memory.alerts.delete(id)
+      else memory.alerts.set(id, row)
+    for (const { table, row } of changes)
+      if (table === 'lines')
+        sweeps.lines.dueMs = Math.min(sweeps.lines.dueMs, row.atMs + this.settings.keepLinesMs)
+    applyAccess(memory.access, access)
+    if (memory.storedBytes !== null) memory.storedBytes += storedBytes
+    if (access.some(({ table }) => table === 'keys'))
+      sweeps.keys.dueMs = keysDueMs(memory.access, this.settings.access)
+    for (const change of access)
+      sweeps.entries.dueMs = Math.min(sweeps.entries.dueMs, expiryOf(change))
+  }
+
+  #alertsOf(
+    { alerts }: Memory,
+    effects: readonly LedgerEffect[],
+    more: readonly LedgerAlert[],
+    nowMs: number,
+  ): AlertTurn {
+    if (this.settings.alerts === null) return { changes: [], sending: [] }
+    const found = effects.flatMap((effect) => alertOfEffect(effect, nowMs) ?? [])
+    return tellAlerts(alerts, [...more, ...found], this.source, nowMs)
+  }
+
+  async #send(row: AlertRow): Promise<void> {
+    const settings = this.settings.alerts
+    if (settings === null || row.message === null) return
+    const { id: alertId } = row.message
+    // It signs and sends what has an id and a payload, whatever is in that.
+    const message = row.message as unknown as Parameters<typeof sendAlert>[0]
+    const { taken, status } = await sendAlert(message, settings, this.nowMs())
+    const givenUp = !taken && isLastTry(row)
+    if (!taken) this.log({ event: 'ledger_alert_unsent', alertId, status, givenUp })
+    const change = taken || givenUp ? settled(this.memory().alerts, row) : null
+    if (change !== null) {
+      this.#storage.write([], [change])
+      this.#remember(this.memory(), { changes: [], access: [] }, [change], 0)
+    }
+    await this.setAlarm()
+  }
+
+  /** The platform tries an alarm that fails six times and then never again, so one that fails is set anew. */
+  async alarm(): Promise<void> {
+    this.#alarmAtMs = Infinity
+    try {
+      this.take({ events: [{ kind: 'tick' }] })
+      this.#sweepLines()
+      this.#sweepEntries()
+      this.#sweepKeys()
+    } catch (fault) {
+      this.log({ event: 'ledger_fault', fault })
+      await this.#ring(this.nowMs() + alarmRetryMs)
+      return
+    }
+    await this.setAlarm()
+  }
+
+  #linesDueMs(): number {
+    return (this.lines.oldestAtMs() ?? Infinity) + this.settings.keepLinesMs
+  }
+
+  #sweepLines(): void {
+    const nowMs = this.nowMs()
+    const { lines } = this.memory().sweeps
+    if (!isDue(lines, nowMs)) return
+    this.lines.sweep(nowMs - this.settings.keepLinesMs)
+    wasSwept(lines, this.#linesDueMs(), nowMs)
+  }
+
+  #sweepEntries(): void {
+    const nowMs = this.nowMs()
+    const { entries } = this.memory().sweeps
+    if (!isDue(entries, nowMs)) return
+    const { access: settings } = this.settings
+    const due = swept(this.entries.dueEntries(nowMs, settings.sweepSlice), settings, nowMs)
+    const bytes = due.reduce((sum, { answer }) => sum + (answer?.bytes ?? 0), 0)
+    const access = { changes: due.flatMap(removal), effects: [] }
+    this.take({ access, storedBytes: -bytes })
+    wasSwept(entries, this.entries.entriesDueMs(), nowMs)
+  }
+
+  #sweepKeys(): void {
+    const nowMs = this.nowMs()
+    const { access, sweeps } = this.memory()
+    if (!isDue(sweeps.keys, nowMs)) return
+    const changes = sweepKeys(access.keys, this.settings.access, nowMs)
+    this.take({ access: { changes, effects: [] }, actor: 'ledger' })
+    wasSwept(sweeps.keys, keysDueMs(access, this.settings.access), nowMs)
+  }
+
+  /** One alarm for everything that has a time. Never moved back: one that comes too early costs less than a write. */
+  async setAlarm(): Promise<void> {
+    const { state, alerts, sweeps } = this.memory()
+    const alertsMs = this.settings.alerts === null ? Infinity : alertsDueMs(alerts)
+    const atMs = Math.min(state.wakeAtMs, alertsMs, nextSweepMs(sweeps))
+    if (atMs < this.#alarmAtMs) await this.#ring(Math.max(atMs, 1))
+  }
+
+  async #ring(atMs: number): Promise<void> {
+    await this.#platform.setAlarm(atMs)
+    this.#alarmAtMs = atMs
+  }
+}
+
+/** When an idempotency key that was stored is to be forgotten. */
+function expiryOf({ table, row }: AccessChange): number {
+  return table === 'idempotency' && row !== null ? row.expiresAtMs : Infinity
+}
