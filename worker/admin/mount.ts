@@ -10,8 +10,17 @@ import type { GatewayError } from '../canonical/errors.ts'
 import { logAdmin } from '../edge/log.ts'
 import type { Isolate } from '../edge/isolate.ts'
 import type { Runtime } from '../edge/runtime.ts'
+import { ledgerOf } from '../edge/ledger-of.ts'
+import { presentedKey } from '../doors.ts'
+import { budgetRoutes } from './budgets.ts'
 import { mountCircuits, type AdminProvider } from './circuits.ts'
+import { freezeRoutes } from './freezes.ts'
+import { keyRoutes } from './keys.ts'
+import { lineRoutes } from './lines.ts'
 import { openApiDocument } from './openapi.ts'
+import { reconcileRoutes } from './reconcile.ts'
+import { mountTenantRoutes, type TenantRoute } from './tenant-door.ts'
+import { tenantRoutes } from './tenants.ts'
 
 /** What the admin plane needs of the app that it is a part of. */
 export interface AdminEnvironment {
@@ -33,18 +42,40 @@ export function mountAdmin(app: Hono<AdminEnvironment>, doors: AdminDoors): void
   app.get('/admin/v1/openapi.json', (context) =>
     answer(context, openApiDocument(isolateOf(context.env).runtime.version)),
   )
+  const shared = { callerOf, answer, refuse, log: logAdmin }
   mountCircuits(app, {
+    ...shared,
     stubOf,
     providersOf: (context) => providersOf(isolateOf(context.env).runtime),
     regionOf: ({ req }) => regionOf((req.raw as { readonly cf?: ClientPlace }).cf),
-    callerOf: (context) => ({
-      requestId: context.get('requestId'),
-      adminKeyId: context.get('adminKeyId'),
-    }),
-    answer,
-    refuse,
-    log: logAdmin,
   })
+  const deps = {
+    ...shared,
+    ledgerOf: ({ req, env }: AdminContext, tenantId: string) => ledgerOf(req.raw, env)(tenantId),
+    isConfigured: ({ env }: AdminContext, tenantId: string) =>
+      isolateOf(env).runtime.spaces.has(tenantId),
+    secretsOf: ({ env }: AdminContext) => isolateOf(env),
+    warningOf: ({ env }: AdminContext) =>
+      isolateOf(env).runtime.config.ledger.mode === 'off' ? ledgerOff : null,
+    adminKeyOf: ({ req }: AdminContext) => presentedKey(req.raw.headers) ?? '',
+  }
+  mountTenantRoutes(app, deps, allTenantRoutes)
+}
+
+const ledgerOff = 'the configuration has turned the ledger off: none of this is enforced'
+
+/** Every call about a tenant, in the order of `docs/admin.md`. */
+export const allTenantRoutes: readonly TenantRoute[] = [
+  ...tenantRoutes,
+  ...budgetRoutes,
+  ...keyRoutes,
+  ...lineRoutes,
+  ...freezeRoutes,
+  ...reconcileRoutes,
+]
+
+function callerOf(context: AdminContext) {
+  return { requestId: context.get('requestId'), adminKeyId: context.get('adminKeyId') }
 }
 
 function stubOf({ env }: AdminContext, place: HealthPlace) {

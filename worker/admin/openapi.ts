@@ -1,4 +1,14 @@
 import { z } from 'zod'
+import {
+  answer,
+  errorSchema,
+  moment,
+  nullable,
+  reference,
+  refusals,
+  text,
+} from './openapi-parts.ts'
+import { tenantParameters, tenantPaths, tenantSchemas } from './openapi-tenants.ts'
 import { regions } from '../../durable-objects/provider-health/place.ts'
 import { forceBody } from './circuits.ts'
 
@@ -13,13 +23,29 @@ export function openApiDocument(version: string): object {
         'Every call takes an admin key, as `Authorization: Bearer KEY` or `x-api-key: KEY`.',
     },
     security: [{ adminKey: [] }],
-    paths: circuitPaths(),
+    paths: { ...documentPath, ...circuitPaths(), ...tenantPaths() },
     components: {
       securitySchemes: { adminKey: { type: 'http', scheme: 'bearer' } },
-      schemas: { ...circuitSchemas(), Error: errorSchema },
-      parameters: circuitParameters,
+      schemas: { ...circuitSchemas(), ...tenantSchemas(), Error: errorSchema },
+      parameters: { ...circuitParameters, ...tenantParameters },
     },
   }
+}
+
+const documentPath = {
+  '/admin/v1/openapi.json': {
+    get: {
+      operationId: 'getOpenApi',
+      summary: 'This document',
+      responses: {
+        200: {
+          description: 'OpenAPI 3.1',
+          content: { 'application/json': { schema: { type: 'object' } } },
+        },
+        ...refusals(401),
+      },
+    },
+  },
 }
 
 /** The calls of `circuits.ts`. */
@@ -91,7 +117,8 @@ const circuitParameters = {
     name: 'idempotency-key',
     in: 'header',
     schema: { type: 'string' },
-    description: 'Taken and not needed: the same call twice is the same as once.',
+    description:
+      'Where the same call twice would not be the same as once, it makes it so for 24 h; elsewhere it is taken and not needed.',
   },
 }
 
@@ -133,9 +160,6 @@ function circuitSchemas(): object {
 
 const region = { enum: [...regions] }
 const state = { enum: ['closed', 'open', 'half_open'] }
-const moment = { type: ['string', 'null'], format: 'date-time' }
-const text = { type: ['string', 'null'] }
-
 /** `CircuitRow`. */
 const circuitSchema = {
   type: 'object',
@@ -182,51 +206,6 @@ const circuitSchema = {
   },
 }
 
-/** As OpenAI's dialect has it. */
-const errorSchema = {
-  type: 'object',
-  required: ['error'],
-  properties: {
-    error: {
-      type: 'object',
-      required: ['message', 'type', 'param', 'code'],
-      properties: {
-        message: { type: 'string' },
-        type: { type: 'string' },
-        param: text,
-        code: { type: 'string' },
-      },
-    },
-  },
-}
-
-const refusalTexts: Readonly<Record<number, string>> = {
-  400: 'A field breaks a rule; `param` names it',
-  401: 'No admin key, or one that is not known',
-  404: 'No such provider or target',
-  413: 'The body is too large',
-  503: 'No circuit of the provider could be reached',
-}
-
-function refusals(...statuses: readonly number[]): object {
-  return Object.fromEntries(
-    statuses.map((status) => [status, answer(refusalTexts[status] ?? '', 'Error')]),
-  )
-}
-
-function answer(description: string, schema: string): object {
-  const content = { 'application/json': { schema: reference('schemas', schema) } }
-  return { description, content }
-}
-
 function parameter(name: keyof typeof circuitParameters): object {
   return reference('parameters', name)
-}
-
-function reference(kind: 'schemas' | 'parameters', name: string): object {
-  return { $ref: `#/components/${kind}/${name}` }
-}
-
-function nullable(properties: Readonly<Record<string, object>>): object {
-  return { type: ['object', 'null'], properties }
 }

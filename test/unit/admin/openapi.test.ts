@@ -1,8 +1,12 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import type { DomainSnapshot } from '../../../durable-objects/provider-health/protocol.ts'
 import { circuitRows } from '../../../worker/admin/circuit-rows.ts'
+import { type AdminEnvironment, mountAdmin } from '../../../worker/admin/mount.ts'
 import { openApiDocument } from '../../../worker/admin/openapi.ts'
+import { statementOf } from '../../../worker/admin/statement.ts'
+import { lineRow, n, TestAdmin } from './support.ts'
 
 const nowMs = Date.UTC(2026, 10, 20, 12)
 
@@ -137,12 +141,94 @@ describe('the OpenAPI document', () => {
     }
   })
 
-  it('has the calls that are mounted', () => {
-    expect(
-      Object.entries(document.paths).map(([path, calls]) => [path, Object.keys(calls)]),
-    ).toEqual([
-      ['/admin/v1/circuits', ['get']],
-      ['/admin/v1/circuits/{provider}/{model}', ['put', 'delete']],
+  it('has the calls that are mounted, and no others', () => {
+    const app = new Hono<AdminEnvironment>()
+    const unused = () => {
+      throw new Error('nothing is called here')
+    }
+    mountAdmin(app, { isolateOf: unused, answer: unused, refuse: unused })
+    const mounted = app.routes.map(
+      ({ method, path }) =>
+        `${method.toLowerCase()} ${path.replaceAll(/:([a-z]+)(\{[^}]*\})?/g, '{$1}')}`,
+    )
+    const described = Object.entries(document.paths).flatMap(([path, calls]) =>
+      Object.keys(calls).map((method) => `${method} ${path}`),
+    )
+    expect(described.toSorted()).toEqual(mounted.toSorted())
+    expect(described.length).toBeGreaterThan(18)
+  })
+
+  it('describes answers about tenants as they are', async () => {
+    const admin = new TestAdmin()
+    const { ledger } = admin
+    ledger.lineRows = [lineRow(1), lineRow(2, { kind: 'lost', attempt: null })]
+    const tenant = await admin.call('PUT', 'acme', { tier: 'gold' })
+    await admin.call('PUT', 'acme/limits', [{ scope: 'tenant', kind: 'requests', limit: 1 }])
+    await admin.call('PUT', 'acme/budgets', [
+      { scope: 'tenant', period: 'day', limitUsd: '1', mode: 'soft', failOpenUsd: '0.1' },
     ])
+    const made = await admin.call('POST', 'acme/keys', {
+      name: 'search',
+      budgets: [{ period: 'day', limitUsd: '1' }],
+    })
+    const { id } = made.body as { id: string }
+    const answers: readonly (readonly [string, { readonly body: unknown }])[] = [
+      ['Tenant', tenant],
+      ['Tenant', await admin.call('GET', 'acme')],
+      ['BudgetList', await admin.call('GET', 'acme/budgets')],
+      ['LimitList', await admin.call('GET', 'acme/limits')],
+      ['NewKey', made],
+      ['NewKey', await admin.call('POST', `acme/keys/${id}/rotate`, {})],
+      ['KeyList', await admin.call('GET', 'acme/keys')],
+      ['LineList', await admin.call('GET', 'acme/ledger')],
+      ['Freeze', await admin.call('POST', 'acme/freeze')],
+      ['Reconciled', await admin.call('POST', 'acme/reconcile', { leaseId: '1.1', finalUsd: '0' })],
+      ['Key', await admin.call('DELETE', `acme/keys/${id}`)],
+      ['Statement', { body: statementOf('acme', november, noTotals) }],
+      ['Error', await admin.call('GET', 'acme/ledger?limit=0')],
+    ]
+    for (const [schema, { body }] of answers)
+      expect([schema, faultsOf(schema, body)]).toEqual([schema, []])
+  })
+
+  it('describes bodies as they are taken', () => {
+    expect(faultsOf('TenantBody', { routes: ['chat'], tags: { a: 'b' } })).toEqual([])
+    expect(faultsOf('BudgetsBody', [{ scope: 'tenant', period: 'day', mode: 'hard' }])).not.toEqual(
+      [],
+    )
+    expect(faultsOf('KeyBody', { name: 'x' })).toEqual([])
+    expect(faultsOf('ReconcileBody', { leaseId: '1.1', finalUsd: 0.02 })).not.toEqual([])
   })
 })
+
+const november = {
+  fromMs: Date.UTC(2026, 10, 1),
+  toMs: Date.UTC(2026, 11, 1),
+  period: '2026-11',
+  zone: 'UTC',
+  by: 'target',
+  csv: false,
+} as const
+const noTotals = {
+  groups: [
+    {
+      value: 'm@p',
+      attempts: 1,
+      amountNanoUsd: n(34_000),
+      inexactNanoUsd: n(0),
+      inputTokens: 5,
+      outputTokens: 3,
+    },
+  ],
+  lostNanoUsd: n(0),
+  foundNanoUsd: n(0),
+}
+
+function faultsOf(schema: string, value: unknown): readonly unknown[] {
+  const validate = new Ajv2020({ strict: false, formats: { 'date-time': true } })
+    .addSchema({ $id: 'document', ...document })
+    .getSchema(`document#/components/schemas/${schema}`)
+  if (validate === undefined) throw new Error(`no schema ${schema}`)
+  validate(value)
+  return validate.errors ?? []
+}
