@@ -2,6 +2,7 @@ import type { Mutant } from './mutant.ts'
 
 const access = ['test/unit/edge/access.test.ts'] as const
 const once = ['test/unit/engine/once.test.ts'] as const
+const thrift = ['test/unit/engine/thrift.test.ts'] as const
 const requests = ['test/unit/edge/requests.test.ts'] as const
 
 /** Keys of the ledger at the door, idempotency keys, and what a tenant is told of its requests. */
@@ -96,6 +97,24 @@ export const doorMutants: readonly Mutant[] = [
     replace: '{ status: told, isComplete: false }',
     killedBy: once,
     why: 'An answer that was bought is lost, and its key says only that it may have been charged.',
+  },
+  {
+    id: 'thrift-in-order',
+    invariant: 'limits',
+    file: 'worker/policy/plan.ts',
+    find: "isThrifty ? { ...asked, sort: 'price' } : asked",
+    replace: 'asked',
+    killedBy: thrift,
+    why: 'A budget that asks for cheaper targets is spent on the dearest.',
+  },
+  {
+    id: 'thrift-in-silence',
+    invariant: 'limits',
+    file: 'worker/engine/departures.ts',
+    find: "planned?.isThrifty === true && wasAsked ? (['smaller-model'] as const) : []",
+    replace: 'planned?.isThrifty === true && wasAsked ? [] : []',
+    killedBy: thrift,
+    why: 'Nobody is told that a cheaper model answered.',
   },
   {
     id: 'requests-of-others',

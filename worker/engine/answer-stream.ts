@@ -9,7 +9,7 @@ import type { Dialect } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { Exchange } from './exchange.ts'
 import type { Attendance } from './health-port.ts'
-import type { CallSeen } from './money-port.ts'
+import { type CallSeen, lostCall } from './money-port.ts'
 import type { RouteSettings } from './plan-request.ts'
 import type { RunResult } from './run-plan.ts'
 
@@ -29,7 +29,7 @@ export async function answerStream(
   const { ports } = exchange
   const first = await firstOf(running, settings.heartbeatAfterMs, exchange)
   if (first !== 'silence') {
-    exchange.ran(first)
+    tell(first, exchange)
     if (first.kind === 'failed') return exchange.fail(first)
   }
   const { readable, writable } = new IdentityTransformStream()
@@ -39,6 +39,19 @@ export async function answerStream(
       : carry(first, exchange, settings, deadlineAtMs, writable)
   ports.waitUntil(guarded(work, exchange, writable))
   return exchange.stream(readable)
+}
+
+/** A fault of ours before anybody carries the answer must not leave its money held. */
+function tell(result: RunResult, exchange: Exchange): void {
+  try {
+    exchange.ran(result)
+  } catch (fault) {
+    if (result.kind === 'answered') {
+      result.account.settle(lostCall)
+      if (result.answer.kind === 'stream') result.answer.stream.control.stop('superseded')
+    }
+    throw fault
+  }
 }
 
 async function firstOf(
@@ -90,28 +103,34 @@ async function carry(
   writable: WritableStream<Uint8Array>,
 ): Promise<void> {
   const { answer, target, step, sentAtMs, firstTokenMs, attendance, account } = result
-  if (answer.kind !== 'stream') throw new Error('a streamed request was answered whole')
-  const { stream } = answer
-  const context: CarryContext = {
-    dialect: hidingErrors(exchange.dialect, target),
-    render: exchange.renderContext(target),
-    idleTimeoutMs: settings.timeouts.idleTimeoutMs,
-    heartbeatAfterMs: settings.heartbeatAfterMs,
-    deadlineAtMs,
-    check: exchange.outputCheck(),
-    ports: exchange.ports,
+  let ending: CarryEnding = { kind: 'client_gone', receivedBytes: 0 }
+  let seen = lostCall
+  if (answer.kind !== 'stream') {
+    account.settle(seen)
+    throw new Error('a streamed request was answered whole')
   }
+  const { stream } = answer
   const { source } = stream
-  let ending: CarryEnding = { kind: 'client_gone', receivedBytes: Infinity }
   try {
+    const context: CarryContext = {
+      dialect: hidingErrors(exchange.dialect, target),
+      render: exchange.renderContext(target),
+      idleTimeoutMs: settings.timeouts.idleTimeoutMs,
+      heartbeatAfterMs: settings.heartbeatAfterMs,
+      deadlineAtMs,
+      check: exchange.outputCheck(),
+      ports: exchange.ports,
+    }
     ending =
       source.kind === 'relay'
         ? await carryRelayed(stream, source.client, source.meter, writable, context)
         : await carryTranslated(stream, source.reader, writable.getWriter(), context)
+    seen = seenOfStream(ending, stream)
   } finally {
     const elapsedMs = exchange.ports.nowMs() - sentAtMs
+    const outcome = outcomeOf(ending)
+    account.settle({ ...seen, outcome, durationMs: elapsedMs, firstTokenMs, status: 200 })
     attend(attendance, ending, elapsedMs, exchange.costNanoUsd(target, ending.usage))
-    account.settle(seenOfStream(ending, stream))
   }
   const durationMs = exchange.ports.nowMs() - sentAtMs
   const error =
@@ -151,11 +170,15 @@ function attend(
   )
 }
 
-/** A stream that broke off by itself may have been made, and be billed, to its end. */
+/**
+ * A stream that broke off by itself may have been made, and be billed, to its end. One that came to its end has, also
+ * where the client did not stay for it.
+ */
 function seenOfStream(ending: CarryEnding, { events }: OpenStream): CallSeen {
-  const { kind, usage, receivedBytes, failure: broken } = ending
+  const { kind, usage, receivedBytes, choices, failure: broken } = ending
+  const isWhole = choices !== undefined && broken === undefined
   const isOurs = kind === 'client_gone' || broken?.class === 'timeout'
-  const endingOfCall = kind === 'finished' ? 'complete' : isOurs ? 'aborted' : 'unknown'
+  const endingOfCall = isWhole ? 'complete' : isOurs ? 'aborted' : 'unknown'
   return { ending: endingOfCall, usage, receivedBytes, servedModel: servedModelOf(events) }
 }
 
@@ -180,9 +203,13 @@ async function carryLate(
     cancel = ports.after(settings.heartbeatAfterMs, beat)
   }
   beat()
-  const result = await running
-  cancel()
-  exchange.ran(result)
+  let result: RunResult
+  try {
+    result = await running
+  } finally {
+    cancel()
+  }
+  tell(result, exchange)
   if (result.kind === 'failed') return failLate(exchange.errorOf(result), exchange, writer)
   writer.releaseLock()
   return carry(result, exchange, settings, deadlineAtMs, writable)

@@ -3,8 +3,9 @@ import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { CanonicalEvent, ChoiceFinish } from '../canonical/events.ts'
 import type { Usage } from '../canonical/usage.ts'
 import type { Target } from '../edge/runtime.ts'
-import { generatedBytes, servedModelOf, usageOf } from './call-seen.ts'
+import { seenOfAnswer, usageOf } from './call-seen.ts'
 import type { Exchange } from './exchange.ts'
+import { lostCall } from './money-port.ts'
 import { OutputCheck } from './output-check.ts'
 import type { RunResult } from './run-plan.ts'
 
@@ -14,11 +15,18 @@ export function answerWhole(
   exchange: Exchange,
   request: CanonicalRequest,
 ): Response {
-  exchange.ran(result)
-  if (result.kind === 'failed') return exchange.fail(result)
-  if (result.answer.kind !== 'whole')
+  if (result.kind === 'failed') {
+    exchange.ran(result)
+    return exchange.fail(result)
+  }
+  if (result.answer.kind !== 'whole') {
+    result.account.settle(lostCall)
     throw new Error('an unstreamed request was answered with a stream')
+  }
   const { events, body, text } = result.answer
+  // First of all, so that a fault in what follows leaves nothing held.
+  settle(result, events)
+  exchange.ran(result)
   const usage = usageOf(events)
   const finish = events.at(-1)
   const answer = native(result.target, request, exchange)
@@ -29,14 +37,20 @@ export function answerWhole(
     broken: isBroken(request, events, choices ?? []),
     costNanoUsd: exchange.costNanoUsd(result.target, usage),
   })
-  result.account.settle({
-    ending: 'complete',
-    usage,
-    receivedBytes: usage === undefined ? generatedBytes(events) : 0,
-    servedModel: servedModelOf(events),
-  })
   exchange.settle({ ending: 'finished', status: 200, plumbing: 'json', usage, choices })
   return exchange.json(answer)
+}
+
+function settle(
+  { account, firstTokenMs }: Extract<RunResult, { kind: 'answered' }>,
+  events: readonly CanonicalEvent[],
+): void {
+  account.settle({
+    ...seenOfAnswer(events, 'complete'),
+    outcome: 'ok',
+    durationMs: firstTokenMs,
+    status: 200,
+  })
 }
 
 function native({ provider }: Target, request: CanonicalRequest, { dialect }: Exchange): boolean {

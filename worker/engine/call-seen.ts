@@ -29,7 +29,28 @@ export function seenOfFailure(
   isStream: boolean,
   usage?: Usage,
 ): CallSeen {
-  return { ending: endingOfFailure(failure, status, isStream), receivedBytes: 0, usage }
+  return {
+    ending: endingOfFailure(failure, status, isStream),
+    receivedBytes: 0,
+    usage,
+    outcome: failure.class,
+    ...(status !== null && { status }),
+  }
+}
+
+/** What came of a call that answered, when nothing more is read of it. */
+export function seenOfAnswer(
+  events: readonly CanonicalEvent[],
+  ending: 'complete' | 'aborted',
+): CallSeen {
+  const usage = usageOf(events)
+  return {
+    ending,
+    usage,
+    // Where the provider counts, and has come to its end, nobody else has to.
+    receivedBytes: ending === 'complete' && usage !== undefined ? 0 : generatedBytes(events),
+    servedModel: servedModelOf(events),
+  }
 }
 
 /** Whether a call may have cost something: all but those that a provider declined. */

@@ -52,6 +52,18 @@ export function isShortened(result: RunResult): boolean {
   )
 }
 
+/** In what an answer is less than what was asked for. */
+export function degradations(
+  planned: PlannedRequest | null,
+  isShorter: boolean,
+  wasAsked: boolean,
+): ('smaller-model' | 'shorter')[] {
+  return [
+    ...(planned?.isThrifty === true && wasAsked ? (['smaller-model'] as const) : []),
+    ...(planned?.shortened === true || isShorter ? (['shorter'] as const) : []),
+  ]
+}
+
 function callerName(field: Field, { request, plan }: PlannedRequest): string {
   return askedAs(field, plan.facts) ?? nameOf(request, field)
 }

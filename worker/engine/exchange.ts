@@ -12,7 +12,7 @@ import type { Caller } from './caller.ts'
 import { OutputCheck } from './output-check.ts'
 import type { Billing } from './money-port.ts'
 import type { PlannedRequest } from './plan-request.ts'
-import { departuresOf, isShortened } from './departures.ts'
+import { degradations, departuresOf, isShortened } from './departures.ts'
 import { headerText } from './header-text.ts'
 import type { Ports } from './ports.ts'
 import type { AttemptRecord, Ending, RequestRecord } from './record.ts'
@@ -229,8 +229,8 @@ export class Exchange {
     // A stream that begins with heartbeats does not know yet; the record will.
     if (called !== null || this.#settled)
       headers['x-switchyard-attempts'] = String(called?.attempts.length ?? 0)
-    if (this.#planned?.shortened === true || this.#shortened)
-      headers['x-switchyard-degraded'] = 'shorter'
+    const degraded = degradations(this.#planned, this.#shortened, called !== null)
+    if (degraded.length > 0) headers['x-switchyard-degraded'] = degraded.join(', ')
     if (this.#warnings.length > 0)
       headers['x-switchyard-warning'] = headerText(this.#warnings.join('; '))
     for (const [name, value] of this.ports.money.headers()) headers[name] = value

@@ -6,7 +6,13 @@ import { attempt, type AttemptResult } from './attempt.ts'
 import { AttemptControl } from './attempt-control.ts'
 import { seenOfFailure } from './call-seen.ts'
 import type { Attendance } from './health-port.ts'
-import type { Admission, AttemptAccount, Billing } from './money-port.ts'
+import {
+  type Admission,
+  type AttemptAccount,
+  type Billing,
+  type CallSeen,
+  lostCall,
+} from './money-port.ts'
 import type { Ports } from './ports.ts'
 
 export interface RunLimits {
@@ -39,12 +45,15 @@ export interface Unpaid {
   readonly isFinal: boolean
 }
 
+type Admitted = Extract<Admission, { kind: 'admitted' }>
+
 /** What sends the calls of one request: paid for first, then watched, then on their way. */
 export class Sender {
   readonly #request: CanonicalRequest
   readonly #limits: RunLimits
   readonly #relayable: (target: Target) => boolean
   readonly #ports: Ports
+  readonly #legs: Leg[] = []
 
   constructor(
     request: CanonicalRequest,
@@ -60,12 +69,14 @@ export class Sender {
 
   /**
    * The `attempt`-th call, with `others` more that its time must leave room for. A promise only where the ledger had
-   * to be asked. Null for a target that is not there, and for a client that left while the ledger was asked.
+   * to be asked. Null for a target that is not there, and for a call that nobody wants any more when the ledger has
+   * answered: the client has left, the time is up, or `isWanted` says no.
    */
   send(
     step: PlannedStep,
     attemptNumber: number,
     others: number,
+    isWanted: () => boolean = () => true,
   ): Leg | Unpaid | null | Promise<Leg | Unpaid | null> {
     const target = this.#ports.runtime.targets.get(step.target)
     if (target === undefined) return null
@@ -76,22 +87,50 @@ export class Sender {
       billing,
       attempt: attemptNumber,
       deadlineAtMs,
+      reason: step.reason,
     })
     return admission instanceof Promise
-      ? admission.then((given) => this.#sendIfHere(step, target, given, others))
+      ? admission.then((given) => this.#sendIfHere(step, target, given, others, isWanted))
       : this.#begin(step, target, admission, others)
   }
 
-  #sendIfHere(step: PlannedStep, target: Target, admission: Admission, others: number) {
-    if (admission.kind === 'admitted' && this.#ports.clientGone.aborted) {
-      admission.account.settle({ ending: 'not_sent', receivedBytes: 0 })
-      return null
-    }
-    return this.#begin(step, target, admission, others)
+  #sendIfHere(
+    step: PlannedStep,
+    target: Target,
+    admission: Admission,
+    others: number,
+    isWanted: () => boolean,
+  ): Leg | Unpaid | null {
+    if (admission.kind === 'refused') return admission
+    const isInTime = this.#ports.nowMs() < this.#limits.deadlineAtMs
+    if (isInTime && !this.#ports.clientGone.aborted && isWanted())
+      return this.#begin(step, target, admission, others)
+    admission.account.settle(notSent)
+    return null
   }
 
   #begin(step: PlannedStep, target: Target, admission: Admission, others: number): Leg | Unpaid {
-    if (admission.kind === 'refused') return { error: admission.error, isFinal: admission.isFinal }
+    if (admission.kind === 'refused') return admission
+    try {
+      const leg = this.#sent(step, target, admission, others)
+      this.#legs.push(leg)
+      return leg
+    } catch (fault) {
+      // Whatever went wrong did so before the call: `attempt` itself rejects.
+      admission.account.settle(notSent)
+      throw fault
+    }
+  }
+
+  /** After a fault of ours: calls are stopped, and what was not settled by then may have cost its worst case. */
+  abandon(): void {
+    for (const { control, account } of this.#legs) {
+      control.stop('superseded')
+      account.settle(lostCall)
+    }
+  }
+
+  #sent(step: PlannedStep, target: Target, admission: Admitted, others: number): Leg {
     const { account, maxOutputTokens, isShorter } = admission
     const { firstTokenTimeoutMs, answerTimeoutMs, promptTokens, deadlineAtMs } = this.#limits
     const attendance = this.#ports.health.begin(target, promptTokens)
@@ -110,6 +149,8 @@ export class Sender {
   }
 }
 
+const notSent: CallSeen = { ending: 'not_sent', receivedBytes: 0 }
+
 /** A call came to nothing: whoever watches its target is told, and it is paid for as far as it may be billed. */
 export function endFailed(
   { attendance, account, sentAtMs }: Leg,
@@ -117,6 +158,7 @@ export function endFailed(
   isStream: boolean,
   nowMs: number,
 ): void {
+  const durationMs = nowMs - sentAtMs
+  account.settle({ ...seenOfFailure(failure, status, isStream, usage), durationMs })
   attendance.failed(failure, nowMs - sentAtMs)
-  account.settle(seenOfFailure(failure, status, isStream, usage))
 }

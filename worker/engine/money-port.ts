@@ -1,20 +1,30 @@
 import type { GatewayError } from '../canonical/errors.ts'
+import type { FailureClass } from '../canonical/failure.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
 import type { Usage } from '../canonical/usage.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { Caller } from './caller.ts'
 
-/** Who pays for a request, and under what it is written down. */
-export interface Billing {
-  readonly requestId: string
+/** Who pays for a request. */
+export interface Payer {
   readonly caller: Caller
   readonly route: string | null
   /** Those of the key over those of the caller. */
   readonly tags: Readonly<Record<string, string>>
 }
 
+/** Who pays for a request, and under what it is written down. */
+export interface Billing extends Payer {
+  readonly requestId: string
+}
+
 /** What the engine asks and tells of money. */
 export interface MoneyPort {
+  /**
+   * Whether a budget has crossed a threshold that asks for cheaper targets, as far as it is known here: asked before a
+   * request is planned, and never waits.
+   */
+  asksToDegrade(payer: Payer): boolean
   /**
    * Sets the worst case of one attempt aside, before it is sent. At once where the isolate has credit; a promise where
    * the ledger has to be asked, which is over by `deadlineAtMs` at the latest.
@@ -32,6 +42,8 @@ export interface AdmissionAsk {
   readonly billing: Billing
   /** 1 for the first call of the request. */
   readonly attempt: number
+  /** One sentence: why this target. */
+  readonly reason: string
   /** Epoch ms. */
   readonly deadlineAtMs: number
 }
@@ -69,13 +81,24 @@ export interface CallSeen {
   readonly receivedBytes: number
   /** What the provider says it served. */
   readonly servedModel?: string | undefined
+  /** How it ended, for the books; what it costs does not depend on it. */
+  readonly outcome?: 'ok' | FailureClass
+  /** From when it was sent to its end, ms. */
+  readonly durationMs?: number
+  readonly firstTokenMs?: number
+  /** Of HTTP, as the provider answered it. */
+  readonly status?: number
 }
+
+/** A call that a fault of ours has lost sight of. */
+export const lostCall: CallSeen = { ending: 'unknown', receivedBytes: 0 }
 
 const noAccount: AttemptAccount = { settle: () => undefined }
 
 /** Where nobody keeps books: an object's own probes, a deployment that turned its ledger off. */
 export const unmetered: MoneyPort = {
   admit: () => ({ kind: 'admitted', account: noAccount, maxOutputTokens: null, isShorter: false }),
+  asksToDegrade: () => false,
   headers: () => [],
   waitedMs: 0,
 }

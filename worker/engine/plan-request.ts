@@ -22,6 +22,8 @@ export interface PlannedRequest {
   readonly shortened: boolean
   /** Those of the key over those of the caller. */
   readonly tags: Tags
+  /** A budget has crossed a threshold that asks for cheaper targets: they stand in front. */
+  readonly isThrifty: boolean
 }
 
 /** What stands beside the body of a request. */
@@ -85,19 +87,15 @@ export function planRequest(
   const found = candidates(runtime, resolved.tiers, (target) =>
     ports.health.standing(target, facts.promptTokens),
   )
-  const made = planAllowed(limited, found, facts, profile, ports)
+  const { route } = resolved
+  const { tags } = authorized
+  const isThrifty = ports.money.asksToDegrade({ caller, route, tags })
+  const made = planAllowed(limited, found, facts, profile, isThrifty, ports)
   if (made === null) return refuse(forbiddenTargets(request.model))
   if (made.kind === 'none') return refuse(noTarget(request.model, made), made.exclusions)
   return {
     ok: true,
-    value: {
-      request: limited,
-      plan: made,
-      route: resolved.route,
-      settings,
-      shortened,
-      tags: authorized.tags,
-    },
+    value: { request: limited, plan: made, route, settings, shortened, tags, isThrifty },
   }
 }
 
@@ -120,11 +118,12 @@ function planAllowed(
   found: readonly Candidate[],
   facts: RequestFacts,
   profile: Caller['profile'],
+  isThrifty: boolean,
   ports: Ports,
 ): Plan | null {
   const { kept, exclusions } = allowed(found, profile, ports)
   if (kept.length === 0 && exclusions.length > 0) return null
-  const made = plan(request, kept, ports.nowMs(), ports.random, facts)
+  const made = plan(request, kept, ports.nowMs(), ports.random, facts, isThrifty)
   return { ...made, exclusions: [...exclusions, ...made.exclusions] }
 }
 

@@ -1,6 +1,7 @@
 import type { AttemptResult } from './attempt.ts'
+import { seenOfAnswer } from './call-seen.ts'
+import { endFailed, type Leg } from './leg.ts'
 import type { Ports } from './ports.ts'
-import type { Leg } from './leg.ts'
 import type { Answer, FailedResult } from './run-plan.ts'
 
 export interface Raced {
@@ -13,11 +14,12 @@ export interface Raced {
  * Waits for `first`; when it has said nothing for `afterMs`, `second` is sent
  * beside it. The first to answer wins, and the other is stopped at once, so that
  * nothing is ever sent twice to the client. Before `second` was sent a failure of
- * `first` is final: the plan goes on from there.
+ * `first` is final: the plan goes on from there. While `second` waits for its money
+ * `first` may still answer; then it is not sent (`isWanted`).
  */
 export async function race(
   first: Leg,
-  second: () => Promise<Leg | null>,
+  second: (isWanted: () => boolean) => Promise<Leg | null>,
   afterMs: number,
   ports: Ports,
 ): Promise<Raced> {
@@ -27,7 +29,7 @@ export async function race(
   })
   const early = await Promise.race([first.result, silence])
   cancel()
-  const other = early === 'silence' ? await second() : null
+  const other = early === 'silence' ? await armed(first, second, ports) : null
   if (other === null) return alone(first, await first.result)
   const legs = [first, other]
   const done = new Map<Leg, AttemptResult>()
@@ -40,8 +42,54 @@ export async function race(
     }
     for (const leg of legs) watch(leg).catch(reject)
   })
-  for (const leg of legs) if (leg !== winner) leg.control.stop('superseded')
+  for (const leg of legs) if (leg !== winner) giveUp(leg, done.get(leg))
   return settled(legs, winner, done)
+}
+
+/** The second leg; null when there is none, or the first has answered before it was sent. */
+async function armed(
+  first: Leg,
+  second: (isWanted: () => boolean) => Promise<Leg | null>,
+  ports: Ports,
+): Promise<Leg | null> {
+  let isWanted = true
+  const arming = second(() => isWanted)
+  const unlessAnswered = async () => {
+    const { kind } = await first.result
+    return kind === 'failed' ? arming : null
+  }
+  let other: Leg | null = null
+  try {
+    other = await Promise.race([arming, unlessAnswered()])
+  } finally {
+    isWanted = other !== null
+    if (!isWanted) void dropLate(arming, ports)
+  }
+  return other
+}
+
+/** It may have been sent in the moment in which the first answered. */
+async function dropLate(arming: Promise<Leg | null>, ports: Ports): Promise<void> {
+  let leg: Leg | null
+  try {
+    leg = await arming
+  } catch {
+    // Nothing was sent, and whoever asked has its answer.
+    return
+  }
+  if (leg === null) return
+  leg.control.stop('superseded')
+  endFailed(leg, tooLate, false, ports.nowMs())
+}
+
+/** Stops a leg that has lost. Where it had answered by then that is what it cost; else its failure says. */
+function giveUp({ control, account }: Leg, result: AttemptResult | undefined): void {
+  control.stop('superseded')
+  const lost = { outcome: 'cancelled', status: 200 } as const
+  if (result?.kind === 'whole')
+    account.settle({ ...seenOfAnswer(result.events, 'complete'), ...lost })
+  else if (result?.kind === 'stream')
+    account.settle({ ...seenOfAnswer(result.stream.events, 'aborted'), ...lost })
 }
 
 function alone(leg: Leg, result: AttemptResult): Raced {

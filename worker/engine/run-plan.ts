@@ -61,16 +61,22 @@ export async function runPlan(
   ports: Ports,
 ): Promise<RunResult> {
   wantProbes(steps, ports)
-  const run = new Run(request, limits, relayable, ports)
+  const sender = new Sender(request, limits, relayable, ports)
+  const run = new Run(request.stream, limits, sender, ports)
   let queue: readonly PlannedStep[] = steps
-  for (;;) {
-    const [step, ...rest] = queue
-    if (step === undefined) break
-    const outcome = await run.step(step, rest)
-    if (outcome.kind === 'answered') return outcome
-    queue = outcome.next
+  try {
+    for (;;) {
+      const [step, ...rest] = queue
+      if (step === undefined) break
+      const outcome = await run.step(step, rest)
+      if (outcome.kind === 'answered') return outcome
+      queue = outcome.next
+    }
+    return run.failed(steps)
+  } catch (fault) {
+    sender.abandon()
+    throw fault
   }
-  return run.failed(steps)
 }
 
 export type FailedResult = Extract<AttemptResult, { kind: 'failed' }>
@@ -108,15 +114,10 @@ class Run {
   #fallbacks = 0
   #sent = 0
 
-  constructor(
-    request: CanonicalRequest,
-    limits: RunLimits,
-    relayable: (target: Target) => boolean,
-    ports: Ports,
-  ) {
-    this.#isStream = request.stream
+  constructor(isStream: boolean, limits: RunLimits, sender: Sender, ports: Ports) {
+    this.#isStream = isStream
     this.#limits = limits
-    this.#sender = new Sender(request, limits, relayable, ports)
+    this.#sender = sender
     this.#ports = ports
   }
 
@@ -128,7 +129,11 @@ class Run {
       if (this.#leftWhileWaiting()) return nothingLeft
       const sent = this.#send(step, rest.length)
       const leg = sent instanceof Promise ? await sent : sent
-      if (leg === null) return nothingLeft
+      if (leg === null) {
+        // The client may have left while the ledger was asked.
+        this.#leftWhileWaiting()
+        return nothingLeft
+      }
       if ('error' in leg) return { kind: 'next', next: this.#afterUnpaid(leg, rest) }
       const next = step.probe && retries === 0 ? rest[0] : undefined
       if (next !== undefined && leg.attendance.fallbackAfterMs !== null)
@@ -154,7 +159,8 @@ class Run {
     rest: readonly PlannedStep[],
     afterMs: number,
   ): Promise<StepOutcome> {
-    const raced = await race(leg, () => this.#armed(next, rest.length), afterMs, this.#ports)
+    const second = (isWanted: () => boolean) => this.#armed(next, rest.length, isWanted)
+    const raced = await race(leg, second, afterMs, this.#ports)
     for (const { leg: lost, result } of raced.failed) this.#note(lost, result)
     if (raced.winner !== null) return this.#answered(raced.winner.leg, raced.winner.result)
     if (this.#finished()) return nothingLeft
@@ -165,11 +171,11 @@ class Run {
   }
 
   /** The fallback of a probe, sent; null when no attempt is left for it, its provider has no room for retries, or it cannot be paid for. */
-  async #armed(step: PlannedStep, left: number): Promise<Leg | null> {
+  async #armed(step: PlannedStep, left: number, isWanted: () => boolean): Promise<Leg | null> {
     if (this.#attemptsLeft() < 2 || this.#ports.clientGone.aborted) return null
     this.#fallbacks += 1
     if (this.#fallbacks > 1 && !budgetOf(this.#ports.memory, step.provider).take()) return null
-    const leg = await this.#send(step, left)
+    const leg = await this.#send(step, left, isWanted)
     return leg === null || 'error' in leg ? null : leg
   }
 
@@ -229,10 +235,11 @@ class Run {
     }
   }
 
-  #send(step: PlannedStep, left: number): ReturnType<Sender['send']> {
+  #send(step: PlannedStep, left: number, isWanted?: () => boolean): ReturnType<Sender['send']> {
     this.#lastStep = step
     this.#sent += 1
-    return this.#sender.send(step, this.#sent, Math.min(left, this.#attemptsLeft() - 1))
+    const others = Math.min(left, this.#attemptsLeft() - 1)
+    return this.#sender.send(step, this.#sent, others, isWanted)
   }
 
   #note(leg: Leg, result: FailedResult): void {

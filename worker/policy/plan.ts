@@ -39,7 +39,8 @@ export type Plan =
 
 /**
  * Decides who answers: classify, filter, rank, and a reason for each choice and
- * each exclusion. Pure: `random` in [0, 1) and `nowMs` are passed in.
+ * each exclusion. Pure: `random` in [0, 1) and `nowMs` are passed in. Thrifty: the
+ * cheapest target first, whatever its tier.
  */
 export function plan(
   request: CanonicalRequest,
@@ -47,12 +48,14 @@ export function plan(
   nowMs: number,
   random: () => number,
   facts: RequestFacts = classify(request),
+  isThrifty = false,
 ): Plan {
-  const preferences = request.provider ?? {}
+  const asked = request.provider ?? {}
+  const preferences: ProviderPreferences = isThrifty ? { ...asked, sort: 'price' } : asked
   const { kept, exclusions } = filter(candidates, facts, preferences)
   const [first, ...rest] = rank(kept, preferences, nowMs, random)
   if (first === undefined) return { kind: 'none', exclusions, facts }
-  const wish = wishOf(preferences)
+  const wish = isThrifty ? 'a threshold of its budget' : wishOf(preferences)
   const step = (candidate: Candidate, index: number) =>
     toStep(candidate, index, kept, facts, wish, nowMs)
   return {

@@ -5,11 +5,7 @@ import {
   type NanoUsd,
   plus,
 } from '../../../durable-objects/tenant-ledger/money.ts'
-import {
-  type Denied,
-  type Exchange,
-  scopeSetKey,
-} from '../../../durable-objects/tenant-ledger/protocol.ts'
+import type { Denied, Exchange, ScopeId } from '../../../durable-objects/tenant-ledger/protocol.ts'
 import {
   abandon,
   clock,
@@ -17,12 +13,14 @@ import {
   freeOf,
   type HeldLease,
   type HolderState,
+  knownSet,
   setKeyOf,
   setNamed,
   type Ticket,
   type Want,
 } from './holder-state.ts'
-import { askFor, askOf } from './asks.ts'
+import { askFor, resend } from './asks.ts'
+import { statementsDue } from './statements.ts'
 
 /**
  * Takes the worst case of an attempt from a lease that is here: checked and set aside in one synchronous step, no
@@ -32,10 +30,10 @@ export function admit(state: HolderState, want: Want, nowMs: number): Ticket | n
   clock(state, nowMs)
   countRequest(state, want)
   if (!isConfirmed(state)) return null
-  const setKey = setKeyOf(state, want.scopes)
-  for (const lease of state.leases.values())
-    if (lease.kind === 'lease' && lease.setKey === setKey && canTake(state, lease, want))
-      return take(state, lease, want.worstNanoUsd, want.tokens)
+  const slices = state.slices.get(setKeyOf(state, want.scopes))
+  if (slices === undefined) return null
+  for (const lease of slices)
+    if (canTake(state, lease, want)) return take(state, lease, want.worstNanoUsd, want.tokens)
   return null
 }
 
@@ -75,15 +73,13 @@ export function take(
   tokens: number,
 ): Ticket {
   lease.heldNanoUsd = plus(lease.heldNanoUsd, worstNanoUsd)
-  const { usedUnits } = lease
-  lease.usedUnits = {
-    requests: usedUnits.requests + 1,
-    tokens: usedUnits.tokens + tokens,
-    slots: usedUnits.slots + 1,
-  }
+  const { id: leaseId, setKey, isHard, usedUnits } = lease
+  usedUnits.requests += 1
+  usedUnits.tokens += tokens
+  usedUnits.slots += 1
   state.ticketCount += 1
   const id = `${state.holder}:${state.ticketCount}`
-  const ticket: Ticket = { id, leaseId: lease.id, setKey: lease.setKey, worstNanoUsd, tokens }
+  const ticket: Ticket = { id, leaseId, setKey, worstNanoUsd, tokens, isHard }
   lease.tickets.set(id, ticket)
   return ticket
 }
@@ -98,7 +94,10 @@ function countRequest(state: HolderState, want: Want): void {
   set.tokens = Math.max(set.tokens * 0.99, want.tokens)
 }
 
-/** Sets an attempt's worst case aside at the ledger: send the exchange, and hand its reply to `takeReply`. */
+/**
+ * Sets an attempt's worst case aside at the ledger: send the exchange, and hand its reply to `takeReply`. What is owed
+ * goes along: statements are taken in first, and what they give back may be what this needs.
+ */
 export function askForHold(
   state: HolderState,
   want: Want,
@@ -113,12 +112,17 @@ export function askForHold(
   })
   return {
     askId: asked.askId,
-    exchange: { holder: state.holder, statements: [], asks: [asked.ask] },
+    exchange: {
+      holder: state.holder,
+      statements: statementsDue(state),
+      asks: [asked.ask],
+    },
   }
 }
 
 /**
- * The same ask again, after no reply came: the same id is the same hold. Null when it was answered since, and when it
+ * The same ask again, after no reply came: the same id is the same hold. Alone, in case something beside it was what
+ * could not be taken in. Null when it was answered since, and when it
  * is so old that the ledger may have forgotten the id: then it is given up.
  */
 export function askAgain(state: HolderState, askId: string, nowMs: number): Exchange | null {
@@ -129,8 +133,7 @@ export function askAgain(state: HolderState, askId: string, nowMs: number): Exch
     abandon(state, askId)
     return null
   }
-  pending.sentAtMs = state.nowMs
-  return { holder: state.holder, statements: [], asks: [askOf(pending)] }
+  return { holder: state.holder, statements: [], asks: [resend(pending, state.nowMs)] }
 }
 
 /** The answer to a hold, once; null while there is none. Its worst case may be less than was wanted: a shorter answer. */
@@ -138,6 +141,26 @@ export function claim(state: HolderState, askId: string): Ticket | Denied | null
   const answer = state.answers.get(askId) ?? null
   state.answers.delete(askId)
   return answer
+}
+
+export function isAnswered(state: HolderState, askId: string): boolean {
+  return state.answers.has(askId)
+}
+
+/**
+ * Promises slices of these scopes away, because what is free in them may be all that is left: the ledger has it as
+ * soon as it hears of it. False: there is nothing to give.
+ */
+export function giveBack(state: HolderState, scopes: readonly ScopeId[]): boolean {
+  let hasGiven = false
+  for (const lease of state.leases.values()) {
+    if (lease.kind !== 'lease' || lease.isSealed || freeOf(lease) === 0) continue
+    if (!lease.scopes.some((scope) => scopes.includes(scope))) continue
+    lease.isSealed = true
+    lease.hasNews = true
+    hasGiven = true
+  }
+  return hasGiven
 }
 
 /** The request does not wait for the answer any more: whatever comes of the ask is void. */
@@ -153,7 +176,7 @@ function dropTicket(state: HolderState, ticket: Ticket): void {
   const lease = state.leases.get(ticket.leaseId)
   if (lease === undefined || !lease.tickets.delete(ticket.id)) return
   lease.heldNanoUsd = minus(lease.heldNanoUsd, ticket.worstNanoUsd)
-  lease.usedUnits = { requests: 0, tokens: 0, slots: 0 }
+  Object.assign(lease.usedUnits, { requests: 0, tokens: 0, slots: 0 })
   lease.isSealed = true
   lease.hasNews = true
 }
@@ -164,8 +187,8 @@ function dropTicket(state: HolderState, ticket: Ticket): void {
  */
 export function admitWhileAway(state: HolderState, want: Want, nowMs: number): boolean {
   clock(state, nowMs)
-  const set = state.sets.get(setKeyOf(state, want.scopes))
-  if (set === undefined || !state.setOf.has(scopeSetKey(want.scopes))) return false
+  const set = knownSet(state, want.scopes)
+  if (set === null) return false
   const left = minusOrZero(set.failOpenNanoUsd, set.awayNanoUsd)
   if (leastOf(left, want.worstNanoUsd) < want.worstNanoUsd) return false
   set.awayNanoUsd = plus(set.awayNanoUsd, want.worstNanoUsd)

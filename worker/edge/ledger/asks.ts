@@ -13,7 +13,7 @@ export function askFor(
 ): { readonly askId: string; readonly ask: Ask } {
   state.askCount += 1
   const askId = `${state.holder}-${state.askCount}`
-  const { nowMs } = state
+  const { nowMs, killVersion } = state
   const pending: PendingAsk = {
     askId,
     kind,
@@ -23,13 +23,21 @@ export function askFor(
     units,
     firstSentAtMs: nowMs,
     sentAtMs: nowMs,
+    isResent: false,
+    killVersion,
   }
   state.pending.set(askId, pending)
   return { askId, ask: askOf(pending) }
 }
 
+export function resend(pending: PendingAsk, nowMs: number): Ask {
+  pending.sentAtMs = nowMs
+  pending.isResent = true
+  return askOf(pending)
+}
+
 /** Word for word the same each time it is sent. */
-export function askOf({ askId, kind, want, wantNanoUsd, units }: PendingAsk): Ask {
+function askOf({ askId, kind, want, wantNanoUsd, units }: PendingAsk): Ask {
   const { scopes, worstNanoUsd, leastNanoUsd, tokens } = want
   return kind === 'hold'
     ? { kind, askId, scopes, worstNanoUsd, leastNanoUsd, tokens }

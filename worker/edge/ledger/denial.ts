@@ -9,7 +9,8 @@ type Refusal = Extract<Admission, { kind: 'refused' }>
 const awayRetryMs = 2000
 
 /** What a caller is told whose attempt the ledger denied. */
-export function refusalOf({ reason, retryAfterMs, by }: Denied): Refusal {
+export function refusalOf(denied: Denied): Refusal {
+  const { reason, retryAfterMs, by } = denied
   const more = retryAfterMs === null ? {} : { retryAfterMs: Math.max(1, retryAfterMs) }
   const whose = by === null ? 'a budget' : `the budget "${by}"`
   switch (reason) {
@@ -25,12 +26,7 @@ export function refusalOf({ reason, retryAfterMs, by }: Denied): Refusal {
     case 'budget_blocked':
       return refuse(true, gatewayError('budget_exceeded', 402, `${whose} is blocked`, more))
     case 'rate_limited':
-      return refuse(
-        true,
-        gatewayError('rate_limited', 429, `the limit "${by ?? ''}" is reached`, {
-          retryAfterMs: Math.max(1, retryAfterMs ?? 1000),
-        }),
-      )
+      return limitedOf(denied)
     case 'revoked':
       return refuse(true, gatewayError('key_revoked', 401, 'this key has been revoked'))
     case 'frozen':
@@ -42,6 +38,25 @@ export function refusalOf({ reason, retryAfterMs, by }: Denied): Refusal {
     case 'malformed':
       throw new Error('the ledger did not understand what it was asked')
   }
+}
+
+function limitedOf({ retryAfterMs, by, limits }: Denied): Refusal {
+  const limit = `the limit "${by ?? ''}"`
+  if (retryAfterMs !== null)
+    return refuse(
+      true,
+      gatewayError('rate_limited', 429, `${limit} is reached`, {
+        retryAfterMs: Math.max(1, retryAfterMs),
+      }),
+    )
+  // No wait helps. Whoever asks again all the same does so when nothing else counts against the limit any more.
+  const resetMs = limits.find(({ limitId }) => limitId === by)?.resetMs ?? 0
+  return refuse(
+    true,
+    gatewayError('rate_limited', 429, `${limit} is smaller than this request alone`, {
+      retryAfterMs: Math.max(awayRetryMs, resetMs),
+    }),
+  )
 }
 
 /** The ledger could not be asked, and a budget of the request must not be overspent. */

@@ -1,33 +1,34 @@
-import {
-  type Denied,
-  type Exchange as LedgerExchange,
-  type ExchangeReply,
-  type ScopeId,
-  scopeSetKey,
+import type {
+  Denied,
+  Exchange as LedgerExchange,
+  ExchangeReply,
+  ScopeId,
 } from '../../../durable-objects/tenant-ledger/protocol.ts'
-import type { Admission, AdmissionAsk, MoneyPort } from '../../engine/money-port.ts'
-import { type BoundedAttempt, type BudgetKind, boundOf, tokensOf } from './attempt-terms.ts'
+import type {
+  Admission,
+  AdmissionAsk,
+  AttemptAccount,
+  MoneyPort,
+  Payer,
+} from '../../engine/money-port.ts'
 import { AwayAccount, termsOf, TicketAccount } from './attempt-account.ts'
+import { type BoundedAttempt, boundOf, type BoundRules, rulesOf } from './attempt-terms.ts'
 import { away, refusalOf, unboundedOf } from './denial.ts'
-import { carry, type ErrandHost } from './errand.ts'
-import { standingHeaders } from './headers.ts'
-import {
-  type HolderState,
-  type ScopeSet,
-  setKeyOf,
-  type Ticket,
-  type Want,
-} from './holder-state.ts'
-
+import { carry } from './errand.ts'
+import { type LedgerStanding, standingHeaders } from './headers.ts'
+import { hold } from './hold.ts'
 import type { LedgerBook, TenantCredit } from './ledger-book.ts'
+import type { ErrandHost } from './ledger-call.ts'
 import {
   admit,
   admitWhileAway,
-  askAgain,
-  askForHold,
-  claim,
-  giveUp,
-  takeReply,
+  giveBack,
+  knownSet,
+  type ScopeSet,
+  settle,
+  setKeyOf,
+  type Ticket,
+  type Want,
 } from './lease-holder.ts'
 import { affordableOutputTokens } from './worst-case.ts'
 
@@ -37,9 +38,22 @@ export interface LedgerHost extends Omit<ErrandHost, 'send'> {
   send(tenant: string, exchange: LedgerExchange): Promise<ExchangeReply>
 }
 
-/** How long one call of the ledger may take before it is made again, ms. */
-const holdTimeoutMs = 2000
-const holdTries = 2
+/** One attempt that is to be paid for. */
+interface Case {
+  readonly ask: AdmissionAsk
+  readonly credit: TenantCredit
+  readonly scopes: readonly ScopeId[]
+  readonly host: ErrandHost
+}
+
+/** Not admitted, and to be asked for again: what was set aside does not pay for the attempt as it is known by now. */
+const tooLittle = 'too-little'
+
+/**
+ * Holds for one attempt: one where all is known, one more when its kind of budget was not, when the answer came late,
+ * or when credit of this isolate had to be given back first.
+ */
+const mostHolds = 3
 
 /** The money of one request: credit that the isolate holds, and the ledger where there is none. */
 export class EdgeLedger implements MoneyPort {
@@ -48,169 +62,166 @@ export class EdgeLedger implements MoneyPort {
   readonly #host: LedgerHost
   #errands: ErrandHost | null = null
   /** How the budgets of this request stood when they were last heard of. */
-  #standing: Pick<ScopeSet, 'remainingNanoUsd' | 'limits'> | null = null
+  #standing: LedgerStanding | null = null
 
   constructor(book: LedgerBook, host: LedgerHost) {
     this.#book = book
     this.#host = host
   }
 
-  admit(ask: AdmissionAsk): Admission | Promise<Admission> {
-    const { tenant } = ask.billing.caller
-    const credit = this.#book.credit(tenant)
-    const { state } = credit
-    const scopes = scopesOf(ask)
-    const kind = budgetKindOf(state, scopes)
-    const bound = boundOf(ask.request, ask.target, kind, false, this.#book.calibration)
-    if (bound.kind === 'refused') return unboundedOf(bound, ask.target.name)
-    const want: Want = {
-      scopes,
-      worstNanoUsd: bound.worstNanoUsd,
-      leastNanoUsd: bound.leastNanoUsd,
-      tokens: tokensOf(bound),
-    }
-    const ticket = admit(state, want, this.#host.nowMs())
-    if (ticket === null) return this.#hold(credit, want, bound, ask)
-    carry(credit, this.#errandsOf(tenant))
-    return this.#admitted(credit, ticket, bound, ask)
+  asksToDegrade(payer: Payer): boolean {
+    const { state } = this.#book.credit(payer.caller.tenant)
+    const set = knownSet(state, this.#book.scopes.of(payer))
+    return set !== null && set.actions.includes('degrade')
   }
 
-  #errandsOf(tenant: string): ErrandHost {
-    const host = this.#host
-    this.#errands ??= {
-      nowMs: () => host.nowMs(),
-      after: (delayMs, then) => host.after(delayMs, then),
-      waitUntil: (work) => host.waitUntil(work),
-      send: (exchange) => host.send(tenant, exchange),
-    }
-    return this.#errands
+  admit(ask: AdmissionAsk): Admission | Promise<Admission> {
+    const { billing } = ask
+    const { tenant } = billing.caller
+    const credit = this.#book.credit(tenant)
+    const { state } = credit
+    const scopes = this.#book.scopes.of(billing)
+    const host = this.#errandsOf(tenant)
+    const one: Case = { ask, credit, scopes, host }
+    const bound = this.#boundOf(one)
+    if (bound.kind === 'refused') return unboundedOf(bound, ask.target.name)
+    const ticket = admit(state, wantOf(scopes, bound), host.nowMs())
+    if (ticket === null) return this.#hold(one, bound)
+    carry(credit, host)
+    const admission = this.#admitted(one, ticket, bound)
+    return admission === tooLittle ? this.#hold(one, bound) : admission
   }
 
   headers(): readonly (readonly [name: string, value: string])[] {
     return this.#standing === null ? [] : standingHeaders(this.#standing)
   }
 
+  #errandsOf(tenant: string): ErrandHost {
+    this.#errands ??= new TenantErrands(this.#host, tenant)
+    return this.#errands
+  }
+
+  #boundOf({ ask, credit, scopes }: Case, isHard = false) {
+    const { request, target, billing } = ask
+    const known = rulesOf(knownSet(credit.state, scopes), billing.caller.profile?.isStrict === true)
+    const rules: BoundRules = isHard ? { ...known, kind: 'hard' } : known
+    return boundOf(request, target, rules, this.#book.calibration)
+  }
+
   /** Asks the ledger for this one attempt, for at most as long as the request has. */
-  async #hold(
-    credit: TenantCredit,
-    want: Want,
-    bound: BoundedAttempt,
-    ask: AdmissionAsk,
-  ): Promise<Admission> {
-    const { state } = credit
-    const host = this.#errandsOf(ask.billing.caller.tenant)
-    const startedMs = host.nowMs()
-    const answer = await this.#askForHold(state, want, ask.deadlineAtMs, host)
-    this.waitedMs += host.nowMs() - startedMs
-    carry(credit, host)
-    if (answer === null) {
-      if (!admitWhileAway(state, want, host.nowMs())) return away()
-      const account = new AwayAccount(host, state, want, termsOf(bound, ask), ask)
-      return { kind: 'admitted', account, maxOutputTokens: null, isShorter: false }
-    }
-    if ('reason' in answer) {
-      this.#standing = answer
-      return refusalOf(answer)
-    }
-    return this.#admitted(credit, answer, bound, ask)
-  }
-
-  /** The answer to a hold; null when none came in time. An answer that comes later is taken in, and given back. */
-  async #askForHold(
-    state: HolderState,
-    want: Want,
-    deadlineAtMs: number,
-    host: ErrandHost,
-  ): Promise<Ticket | Denied | null> {
-    const { askId, exchange } = askForHold(state, want, host.nowMs())
-    let next: LedgerExchange | null = exchange
-    for (let tries = 0; next !== null && tries < holdTries; tries++) {
-      const leftMs = deadlineAtMs - host.nowMs()
-      if (leftMs <= 0) break
-      await this.#exchange(state, next, Math.min(holdTimeoutMs, leftMs), host)
-      const answer = claim(state, askId)
-      if (answer !== null) return answer
-      next = askAgain(state, askId, host.nowMs())
-    }
-    giveUp(state, askId)
-    return null
-  }
-
-  /** Resolves when the reply was taken in, when the call failed, or after `timeoutMs`. */
-  #exchange(
-    state: HolderState,
-    exchange: LedgerExchange,
-    timeoutMs: number,
-    host: ErrandHost,
-  ): Promise<void> {
-    const sentAtMs = host.nowMs()
-    return new Promise((resolve) => {
-      const cancel = host.after(timeoutMs, resolve)
-      const taken = async () => {
-        try {
-          takeReply(state, await host.send(exchange), host.nowMs(), sentAtMs)
-        } catch {
-          // No reply: the same ask is made again, or given up.
-        }
-        cancel()
-        resolve()
+  async #hold(one: Case, first: BoundedAttempt): Promise<Admission> {
+    const { ask, credit, scopes, host } = one
+    let bound = first
+    for (let holds = 1; ; holds++) {
+      const startedMs = host.nowMs()
+      const want = wantOf(scopes, bound)
+      const answer = await hold(credit.state, want, ask.deadlineAtMs, host)
+      this.waitedMs += host.nowMs() - startedMs
+      carry(credit, host)
+      if (answer === null) return this.#whileAway(one, want, bound)
+      const mayAskAgain = holds < mostHolds && host.nowMs() < ask.deadlineAtMs
+      if ('reason' in answer) {
+        this.#standing = answer
+        if (mayAskAgain && this.#helps(answer, one)) continue
+        return refusalOf(answer)
       }
-      // Behind a request that gave up, the reply still has to be taken in.
-      host.waitUntil(taken())
-    })
+      const admission = this.#admitted(one, answer, bound)
+      if (admission !== tooLittle) return admission
+      if (!mayAskAgain) return away()
+      const again = this.#boundOf(one, answer.isHard)
+      if (again.kind === 'refused') return unboundedOf(again, ask.target.name)
+      bound = again
+    }
   }
 
-  #admitted(
-    credit: TenantCredit,
-    ticket: Ticket,
-    bound: BoundedAttempt,
-    ask: AdmissionAsk,
-  ): Admission {
+  /** Whether the same ask may be answered otherwise: it was late, or credit that lies here is what was missing. */
+  #helps({ reason }: Denied, { credit, scopes }: Case): boolean {
+    return reason === 'voided' || (reason === 'budget_reserved' && giveBack(credit.state, scopes))
+  }
+
+  /** Without the ledger: what soft budgets allow, to be booked later. */
+  #whileAway(one: Case, want: Want, bound: BoundedAttempt): Admission {
+    const { ask, credit, scopes, host } = one
+    if (!admitWhileAway(credit.state, want, host.nowMs())) return away()
+    const terms = termsOf(bound, want.worstNanoUsd, ask.target)
+    const setKey = setKeyOf(credit.state, scopes)
+    const account = new AwayAccount(host, credit, want, setKey, terms, ask)
+    return admitted(account, bound, bound.outputTokens)
+  }
+
+  #admitted(one: Case, ticket: Ticket, was: BoundedAttempt): Admission | typeof tooLittle {
+    const { ask, credit, host } = one
     const { state } = credit
     const set = state.sets.get(ticket.setKey) ?? null
     this.#standing = set
-    const terms = termsOf({ ...bound, worstNanoUsd: ticket.worstNanoUsd }, ask)
-    const account = new TicketAccount(
-      this.#errandsOf(ask.billing.caller.tenant),
-      this.#book,
-      credit,
-      ticket,
-      terms,
-      ask,
-    )
-    if (set === null || set.remainingNanoUsd === null)
-      return { kind: 'admitted', account, maxOutputTokens: null, isShorter: false }
-    // It is known only now that a budget is hard: what was set aside may not be a bound.
-    const hard = boundOf(ask.request, ask.target, 'hard', false, this.#book.calibration)
-    const outputTokens =
-      hard.kind === 'refused' ? null : affordableOutputTokens(hard, ticket.worstNanoUsd)
-    if (outputTokens !== null && hard.kind === 'bounded')
-      return {
-        kind: 'admitted',
-        account,
-        maxOutputTokens: outputTokens,
-        isShorter: outputTokens < hard.outputTokens,
-      }
-    account.settle({ ending: 'not_sent', receivedBytes: 0 })
-    return hard.kind === 'refused' ? unboundedOf(hard, ask.target.name) : away()
+    // Only now it may be known that a budget is hard, or wants short answers.
+    const bound = isAsKnown(was.rules, ticket, set) ? was : this.#boundOf(one, ticket.isHard)
+    if (bound.kind === 'refused') {
+      settle(state, ticket, { kind: 'void' }, host.nowMs())
+      return unboundedOf(bound, ask.target.name)
+    }
+    const { worstNanoUsd } = ticket
+    const outputTokens = affordableOutputTokens(bound, worstNanoUsd)
+    const isEnough = bound.isEnforced ? outputTokens !== null : worstNanoUsd >= bound.worstNanoUsd
+    if (outputTokens === null || !isEnough) {
+      settle(state, ticket, { kind: 'void' }, host.nowMs())
+      return tooLittle
+    }
+    const terms = termsOf(bound, worstNanoUsd, ask.target)
+    const account = new TicketAccount(host, this.#book.calibration, credit, ticket, terms, ask)
+    return admitted(account, bound, outputTokens)
   }
 }
 
-/** Everything the request counts in. */
-function scopesOf({ billing: { caller, route } }: AdmissionAsk): readonly ScopeId[] {
-  const scopes: ScopeId[] = ['tenant', `key:${caller.keyId}`]
-  if (route !== null) scopes.push(`route:${route}`)
-  return scopes
+/** A request's way to the ledger of its tenant. */
+class TenantErrands implements ErrandHost {
+  readonly #host: LedgerHost
+  readonly #tenant: string
+
+  constructor(host: LedgerHost, tenant: string) {
+    this.#host = host
+    this.#tenant = tenant
+  }
+
+  nowMs(): number {
+    return this.#host.nowMs()
+  }
+
+  after(delayMs: number, then: () => void): () => void {
+    return this.#host.after(delayMs, then)
+  }
+
+  waitUntil(work: Promise<unknown>): void {
+    this.#host.waitUntil(work)
+  }
+
+  send(exchange: LedgerExchange): Promise<ExchangeReply> {
+    return this.#host.send(this.#tenant, exchange)
+  }
 }
 
-function budgetKindOf(state: HolderState, scopes: readonly ScopeId[]): BudgetKind {
-  const key = setKeyOf(state, scopes)
-  const set = state.sets.get(key)
-  if (set === undefined || !isLearned(state, scopes)) return 'unknown'
-  return set.remainingNanoUsd === null ? 'soft' : 'hard'
+function wantOf(scopes: readonly ScopeId[], bound: BoundedAttempt): Want {
+  const { worstNanoUsd, leastNanoUsd, tokens } = bound
+  return { scopes, worstNanoUsd, leastNanoUsd, tokens }
 }
 
-/** The ledger has said which of these have budgets. */
-function isLearned(state: HolderState, scopes: readonly ScopeId[]): boolean {
-  return state.setOf.has(scopeSetKey(scopes))
+/** What an attempt was bounded by is what is known of its budgets now. */
+function isAsKnown(rules: BoundRules, { isHard }: Ticket, set: ScopeSet | null): boolean {
+  const isClamped = set === null ? rules.isClamped : set.actions.includes('clamp')
+  return rules.kind === (isHard ? 'hard' : 'soft') && rules.isClamped === isClamped
+}
+
+function admitted(
+  account: AttemptAccount,
+  { isEnforced, askedOutputTokens }: BoundedAttempt,
+  outputTokens: number,
+): Admission {
+  return isEnforced
+    ? {
+        kind: 'admitted',
+        account,
+        maxOutputTokens: outputTokens,
+        isShorter: outputTokens < askedOutputTokens,
+      }
+    : { kind: 'admitted', account, maxOutputTokens: null, isShorter: false }
 }

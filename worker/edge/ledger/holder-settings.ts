@@ -3,6 +3,8 @@ export interface HolderSettings {
   /** Free credit aimed at: so many large requests, or so many ms of spending, whichever is more. */
   readonly targetRequests: number
   readonly targetMs: number
+  /** How long it may take until a slice that is asked for is here. */
+  readonly refillMs: number
   /** Spending and requests are averaged over so long, and over no less than `averageMinMs` when a set is new. */
   readonly averageMs: number
   readonly averageMinMs: number
@@ -29,12 +31,16 @@ export interface HolderSettings {
   readonly maxSets: number
   /** Denied and given up asks that are remembered. */
   readonly maxUnused: number
+  /** Of one exchange. The ledger takes 512, 20,000 and 64 at most. */
   readonly maxStatements: number
+  readonly maxLines: number
+  readonly maxAsks: number
 }
 
 export const defaultHolderSettings: HolderSettings = {
   targetRequests: 2,
   targetMs: 10_000,
+  refillMs: 2000,
   averageMs: 30_000,
   averageMinMs: 4000,
   leaseRequestsPerS: 0.5,
@@ -50,4 +56,6 @@ export const defaultHolderSettings: HolderSettings = {
   maxSets: 1024,
   maxUnused: 4096,
   maxStatements: 256,
+  maxLines: 500,
+  maxAsks: 32,
 }

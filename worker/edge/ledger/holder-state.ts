@@ -35,6 +35,8 @@ export interface Ticket {
   readonly setKey: string
   readonly worstNanoUsd: NanoUsd
   readonly tokens: number
+  /** Some budget that it counts in is hard: what it costs at most has to be enforced. */
+  readonly isHard: boolean
 }
 
 /** A lease, or a hold (a lease for one attempt), in this isolate. */
@@ -51,9 +53,10 @@ export interface HeldLease {
   readonly deadlineMs: number
   readonly validForMs: number
   readonly grantedUnits: Granted['units']
+  readonly isHard: boolean
   spentNanoUsd: NanoUsd
   heldNanoUsd: NanoUsd
-  usedUnits: Units
+  readonly usedUnits: { -readonly [K in keyof Units]: Units[K] }
   isSealed: boolean
   /** Tickets that have not ended, by id. */
   readonly tickets: Map<string, Ticket>
@@ -78,6 +81,9 @@ export interface PendingAsk {
   /** When it was sent first: its lease is valid from there. */
   readonly firstSentAtMs: number
   sentAtMs: number
+  isResent: boolean
+  /** The latest that was known when it was sent first. */
+  readonly killVersion: number
 }
 
 /** Requests that count in the same budgets share leases. */
@@ -119,10 +125,14 @@ export interface HolderState {
   confirmedAtMs: number
   /** The latest time seen: a clock that goes back does not give a deadline more time. */
   nowMs: number
-  /** By all scopes of a request: the set of those that have budgets. Learned from grants. */
+  /** Whether a scope has a budget or a limit. Learned from grants, and forgotten when that may have changed. */
+  readonly hasBudget: Map<ScopeId, boolean>
+  /** By all scopes of a request: the set of those that have. */
   readonly setOf: Map<string, string>
   readonly sets: Map<string, ScopeSet>
   readonly leases: Map<LeaseId, HeldLease>
+  /** Of those the slices, by set: what `admit` looks through for every request. */
+  readonly slices: Map<string, readonly HeldLease[]>
   readonly pending: Map<string, PendingAsk>
   /** Answers to holds, until their request takes them. */
   readonly answers: Map<string, Ticket | Denied>
@@ -130,7 +140,10 @@ export interface HolderState {
   readonly voids: Map<string, number>
   /** The last asks that were denied or given up: only what is in here may be called unused when a lease comes of it. */
   readonly unused: Set<string>
-  readonly bookings: Map<string, { readonly booking: Booking; toldAtMs: number }>
+  readonly bookings: Map<
+    string,
+    { readonly booking: Booking; readonly setKey: string; toldAtMs: number }
+  >
   saidAtMs: number
 }
 
@@ -144,9 +157,11 @@ export function newHolder(settings: HolderSettings, holder: string): HolderState
     killVersion: 0,
     confirmedAtMs: -Infinity,
     nowMs: -Infinity,
+    hasBudget: new Map(),
     setOf: new Map(),
     sets: new Map(),
     leases: new Map(),
+    slices: new Map(),
     pending: new Map(),
     answers: new Map(),
     voids: new Map(),
@@ -179,10 +194,68 @@ export function abandon(state: HolderState, askId: string): void {
   state.voids.set(askId, -Infinity)
 }
 
+export function keepLease({ leases, slices }: HolderState, lease: HeldLease): void {
+  leases.set(lease.id, lease)
+  if (lease.kind === 'lease') slices.set(lease.setKey, [...(slices.get(lease.setKey) ?? []), lease])
+}
+
+export function dropLease({ leases, slices }: HolderState, { id, setKey }: HeldLease): void {
+  leases.delete(id)
+  const rest = slices.get(setKey)?.filter((slice) => slice.id !== id)
+  if (rest === undefined) return
+  if (rest.length === 0) slices.delete(setKey)
+  else slices.set(setKey, rest)
+}
+
+/** By the list itself: requests of one key and route share it, and sorting it costs more than all else in `admit`. */
+const keyOfScopes = new WeakMap<readonly ScopeId[], string>()
+
+export function scopeKeyOf(scopes: readonly ScopeId[]): string {
+  let key = keyOfScopes.get(scopes)
+  if (key === undefined) keyOfScopes.set(scopes, (key = scopeSetKey(scopes)))
+  return key
+}
+
 /** The set of a request, as far as it is known which of its scopes have budgets. */
 export function setKeyOf(state: HolderState, scopes: readonly ScopeId[]): string {
-  const all = scopeSetKey(scopes)
-  return state.setOf.get(all) ?? all
+  return knownKeyOf(state, scopes) ?? scopeKeyOf(scopes)
+}
+
+function knownKeyOf(state: HolderState, scopes: readonly ScopeId[]): string | null {
+  const all = scopeKeyOf(scopes)
+  const known = state.setOf.get(all)
+  if (known !== undefined) return known
+  const budgeted: ScopeId[] = []
+  for (const scope of scopes) {
+    const has = state.hasBudget.get(scope)
+    if (has === undefined) return null
+    if (has) budgeted.push(scope)
+  }
+  const key = scopeSetKey(budgeted)
+  state.setOf.set(all, key)
+  return key
+}
+
+/** The ledger said which of these scopes have a budget or a limit. */
+export function learnBudgets(
+  state: HolderState,
+  asked: readonly ScopeId[],
+  budgeted: readonly ScopeId[],
+): void {
+  const most = 4 * state.settings.maxSets
+  if (state.setOf.size >= most || state.hasBudget.size >= most) forgetBudgets(state)
+  for (const scope of asked) state.hasBudget.set(scope, budgeted.includes(scope))
+}
+
+export function forgetBudgets({ hasBudget, setOf }: HolderState): void {
+  hasBudget.clear()
+  setOf.clear()
+}
+
+/** How the budgets of a request stood when the ledger last spoke of them; null: it has not said which it has. */
+export function knownSet(state: HolderState, scopes: readonly ScopeId[]): ScopeSet | null {
+  const key = knownKeyOf(state, scopes)
+  return key === null ? null : (state.sets.get(key) ?? null)
 }
 
 export function setNamed(state: HolderState, key: string, scopes: readonly ScopeId[]): ScopeSet {
@@ -213,11 +286,11 @@ export function setNamed(state: HolderState, key: string, scopes: readonly Scope
 
 /** A tag with a value for each request must not fill the memory. */
 function forgetIdleSets(state: HolderState): void {
-  const { settings, sets, setOf, nowMs } = state
+  const { settings, sets, nowMs } = state
   if (sets.size < settings.maxSets) return
   for (const [key, set] of sets)
     if (set.usedAtMs + settings.idleMs < nowMs && set.awayNanoUsd === 0) sets.delete(key)
-  setOf.clear()
+  forgetBudgets(state)
 }
 
 export function freeOf(lease: HeldLease): NanoUsd {

@@ -22,9 +22,30 @@ const toolPromptTokens = 1024
 
 const encoder = new TextEncoder()
 
-/** Every token of a byte-level vocabulary is at least one byte. */
-function bytesOf(text: string): number {
-  return encoder.encode(text).length
+/** Up to here counting is cheaper than encoding, which crosses into the runtime, characters. */
+const countedCharacters = 512
+
+/** UTF-8: every token of a byte-level vocabulary is at least one byte. */
+export function bytesOf(text: string): number {
+  const { length } = text
+  if (length > countedCharacters) return encoder.encode(text).length
+  let bytes = length
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index)
+    if (code <= 0x7f) continue
+    if (code <= 0x7ff) bytes += 1
+    else if (code < 0xd800 || code > 0xdbff || !isSecondHalf(text.charCodeAt(index + 1))) bytes += 2
+    // A pair: two characters, four bytes.
+    else {
+      bytes += 2
+      index += 1
+    }
+  }
+  return bytes
+}
+
+function isSecondHalf(code: number): boolean {
+  return code >= 0xdc00 && code <= 0xdfff
 }
 
 class Sum {

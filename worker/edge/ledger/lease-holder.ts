@@ -7,16 +7,27 @@
  * call; then `settle`, once, whatever happened. Beside that `outgoing` says what to send, and every reply goes to
  * `takeReply`.
  */
-export { admit, admitWhileAway, askAgain, askForHold, claim, giveUp } from './admit.ts'
+export {
+  admit,
+  admitWhileAway,
+  askAgain,
+  askForHold,
+  claim,
+  giveBack,
+  giveUp,
+  isAnswered,
+} from './admit.ts'
 export { defaultHolderSettings, type HolderSettings } from './holder-settings.ts'
 export {
   type HeldLease,
   type HolderState,
+  knownSet,
   newHolder,
   type ScopeSet,
+  setKeyOf,
   type Ticket,
   type Want,
 } from './holder-state.ts'
-export { outgoing } from './outgoing.ts'
+export { isFull, outgoing } from './outgoing.ts'
 export { sawKillVersion, takeReply } from './replies.ts'
 export { type AttemptFacts, bookAway, isClean, type Outcome, settle } from './settle.ts'

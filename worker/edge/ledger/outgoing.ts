@@ -7,12 +7,7 @@ import {
   times,
   zeroNanoUsd,
 } from '../../../durable-objects/tenant-ledger/money.ts'
-import type {
-  Ask,
-  Exchange,
-  Statement,
-  Units,
-} from '../../../durable-objects/tenant-ledger/protocol.ts'
+import type { Ask, Exchange, Units } from '../../../durable-objects/tenant-ledger/protocol.ts'
 import {
   abandon,
   clock,
@@ -25,19 +20,30 @@ import {
   type Want,
 } from './holder-state.ts'
 import { isUsable } from './admit.ts'
-import { askFor, askOf } from './asks.ts'
+import { askFor, resend } from './asks.ts'
+import { statementsDue } from './statements.ts'
 
 /** What has to be said now, or null. Call it after each settlement, each second, and before the isolate goes idle. */
 export function outgoing(state: HolderState, nowMs: number, isLeaving = false): Exchange | null {
   clock(state, nowMs)
   sealDue(state, isLeaving)
+  if (isLeaving) abandonGrants(state)
   const asks = isLeaving ? [] : asksDue(state)
   const isEarly = state.nowMs - state.saidAtMs < state.settings.reportMs
   if (isEarly && !isLeaving && asks.length === 0) return null
-  const statements = statementsDue(state)
+  const statements = statementsDue(state, isLeaving)
   if (statements.length === 0 && asks.length === 0) return null
-  state.saidAtMs = state.nowMs
+  // What found no room need not wait for its turn.
+  state.saidAtMs = isFull(state, statements) ? -Infinity : state.nowMs
   return { holder: state.holder, statements, asks }
+}
+
+/** There may be more to say than this exchange had room for. */
+export function isFull({ settings }: HolderState, statements: Exchange['statements']): boolean {
+  let lines = 0
+  for (const said of statements)
+    lines += 'lines' in said ? said.lines.length : said.kind === 'void' ? 0 : 1
+  return statements.length >= settings.maxStatements || lines >= settings.maxLines
 }
 
 /** Seals what may no longer be used, and what is not needed. */
@@ -69,9 +75,7 @@ function sealSurplus(state: HolderState, set: ScopeSet): void {
 }
 
 function usableLeases(state: HolderState, set: ScopeSet): readonly HeldLease[] {
-  return [...state.leases.values()].filter(
-    (lease) => lease.kind === 'lease' && lease.setKey === set.key && isUsable(state, lease),
-  )
+  return (state.slices.get(set.key) ?? []).filter((lease) => isUsable(state, lease))
 }
 
 /** A large request of this set: the worst of the last hundred. */
@@ -82,33 +86,39 @@ export function largeOf(set: ScopeSet): NanoUsd {
 /** Free credit to aim at: a few large requests, or some seconds of spending (of settled cost: holds come back). */
 export function targetOf(state: HolderState, set: ScopeSet): NanoUsd {
   const { targetRequests, targetMs } = state.settings
+  return mostOf(times(largeOf(set), targetRequests), comingIn(state, set, targetMs))
+}
+
+/** What is spent in so long, if it goes on as it does. */
+function comingIn(state: HolderState, set: ScopeSet, forMs: number): NanoUsd {
   fade(state, set)
-  const coming = nanoUsd(Math.ceil((set.burnedNanoUsd / spanMs(state, set)) * targetMs))
-  return mostOf(times(largeOf(set), targetRequests), coming)
+  return nanoUsd(Math.ceil((set.burnedNanoUsd / spanMs(state, set)) * forMs))
 }
 
 function asksDue(state: HolderState): readonly Ask[] {
+  const { settings, nowMs } = state
   const asks: Ask[] = []
+  const asked = new Set<string>()
+  // Whatever has become of the set that they were for: it may be part of another by now.
+  for (const pending of state.pending.values()) {
+    if (pending.kind !== 'grant') continue
+    asked.add(pending.setKey)
+    // Its lease would be worth nothing by now.
+    if (nowMs - pending.firstSentAtMs >= settings.askLifeMs) abandon(state, pending.askId)
+    else if (nowMs - pending.sentAtMs >= settings.askAgainMs) asks.push(resend(pending, nowMs))
+  }
   for (const set of state.sets.values()) {
-    const pending = [...state.pending.values()].find(
-      ({ kind, setKey }) => kind === 'grant' && setKey === set.key,
-    )
-    if (pending !== undefined) {
-      // Its lease would be worth nothing by now.
-      if (state.nowMs - pending.firstSentAtMs >= state.settings.askLifeMs) {
-        abandon(state, pending.askId)
-        continue
-      }
-      if (state.nowMs - pending.sentAtMs < state.settings.askAgainMs) continue
-      pending.sentAtMs = state.nowMs
-      asks.push(askOf(pending))
-      continue
-    }
-    const want = refillOf(state, set)
+    if (asks.length >= settings.maxAsks) break
+    const want = asked.has(set.key) ? null : refillOf(state, set)
     if (want !== null)
       asks.push(askFor(state, 'grant', set.key, want.want, want.nanoUsd, want.units).ask)
   }
-  return asks
+  return asks.slice(0, settings.maxAsks)
+}
+
+/** Nobody may be here to take what was asked for. */
+function abandonGrants(state: HolderState): void {
+  for (const { askId, kind } of state.pending.values()) if (kind === 'grant') abandon(state, askId)
 }
 
 interface Refill {
@@ -130,13 +140,15 @@ function refillOf(state: HolderState, set: ScopeSet): Refill | null {
   )
   const free = leases.reduce((sum, lease) => plus(sum, freeOf(lease)), zeroNanoUsd)
   const target = targetOf(state, set)
-  // Credit in pieces, none of which is enough for a large request, does not help it.
-  const fits = leases.some((lease) => freeOf(lease) >= worstNanoUsd && hasUnits(lease))
+  // Credit in pieces, none of which is enough for a large request by the time the next one is here, does not help it.
+  const soon = plus(worstNanoUsd, comingIn(state, set, settings.refillMs))
+  const fits = leases.some((lease) => freeOf(lease) >= soon && hasUnits(lease))
   if (free >= Math.ceil(target / 2) && fits) return null
   const requests = Math.ceil((perS * settings.targetMs) / 1000)
   return {
     want: { scopes: set.scopes, worstNanoUsd, leastNanoUsd: worstNanoUsd, tokens: 0 },
-    nanoUsd: mostOf(minusOrZero(target, free), worstNanoUsd),
+    // A piece that has room for one large request is worth nothing when something else was paid from it.
+    nanoUsd: mostOf(minusOrZero(target, free), plus(soon, comingIn(state, set, settings.refillMs))),
     units: {
       requests,
       tokens: Math.ceil(requests * set.tokens),
@@ -152,56 +164,4 @@ function hasUnits({ grantedUnits, usedUnits }: HeldLease): boolean {
     (tokens === null || usedUnits.tokens < tokens) &&
     (slots === null || usedUnits.slots < slots)
   )
-}
-
-function statementsDue(state: HolderState): readonly Statement[] {
-  const { nowMs, settings } = state
-  const statements: Statement[] = []
-  const isDue = (toldAtMs: number): boolean =>
-    nowMs - toldAtMs >= settings.resendMs && statements.length < settings.maxStatements
-  for (const [askId, toldAtMs] of state.voids) {
-    if (!isDue(toldAtMs)) continue
-    state.voids.set(askId, nowMs)
-    statements.push({ kind: 'void', askId })
-  }
-  for (const entry of state.bookings.values()) {
-    if (!isDue(entry.toldAtMs)) continue
-    entry.toldAtMs = nowMs
-    statements.push(entry.booking)
-  }
-  for (const lease of state.leases.values()) {
-    const isOwed = lease.hasNews || (isUnheard(lease) && isDue(lease.toldAtMs))
-    if (isOwed && statements.length < settings.maxStatements) statements.push(say(state, lease))
-  }
-  return statements
-}
-
-/** The ledger does not know all of it yet. */
-function isUnheard({ kind, isSealed, lines, tickets, knownState }: HeldLease): boolean {
-  if (lines.length > 0 || knownState === 'unknown') return true
-  // A hold is sealed from its beginning: what it can cost is what was granted.
-  if (!isSealed || (kind === 'hold' && tickets.size > 0)) return false
-  return tickets.size === 0 ? knownState !== 'closed' : knownState === 'active'
-}
-
-function say(state: HolderState, lease: HeldLease): Statement {
-  lease.sequence += 1
-  lease.hasNews = false
-  lease.toldAtMs = state.nowMs
-  const { id: leaseId, sequence, spentNanoUsd, heldNanoUsd, lines, isSealed, tickets } = lease
-  const about = {
-    leaseId,
-    sequence,
-    spentNanoUsd,
-    heldNanoUsd,
-    lines: [...lines],
-    ...(lease.epoch !== state.epoch && { adopt: adoptionOf(lease) }),
-  }
-  if (!isSealed) return { kind: 'report', ...about }
-  if (tickets.size > 0) return { kind: 'seal', ...about }
-  return { kind: 'close', ...about, usedUnits: { ...lease.usedUnits, slots: 0 } }
-}
-
-function adoptionOf({ grantNanoUsd, accounts, scopes }: HeldLease) {
-  return { grantNanoUsd, accounts, scopes }
 }

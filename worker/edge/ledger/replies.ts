@@ -2,18 +2,24 @@ import { plus, zeroNanoUsd } from '../../../durable-objects/tenant-ledger/money.
 import {
   type Acknowledgement,
   type Answer,
+  type Denied,
+  type DenyReason,
   type ExchangeReply,
   type Granted,
-  scopeSetKey,
 } from '../../../durable-objects/tenant-ledger/protocol.ts'
 import { take } from './admit.ts'
 import {
   clock,
+  dropLease,
   fade,
+  forgetBudgets,
   type HeldLease,
   type HolderState,
+  keepLease,
+  learnBudgets,
   markUnused,
   type PendingAsk,
+  scopeKeyOf,
   type ScopeSet,
   setNamed,
 } from './holder-state.ts'
@@ -56,7 +62,7 @@ export function sawKillVersion(state: HolderState, killVersion: number, atMs: nu
   clock(state, atMs)
   if (killVersion < state.killVersion) return
   // What has a budget may be another set now.
-  if (killVersion > state.killVersion) state.setOf.clear()
+  if (killVersion > state.killVersion) forgetBudgets(state)
   state.killVersion = killVersion
   state.confirmedAtMs = Math.max(state.confirmedAtMs, atMs)
 }
@@ -66,10 +72,13 @@ function takeAcknowledgement(state: HolderState, said: Acknowledgement): void {
   if (lease === undefined) return
   lease.knownState = said.state
   if (said.state === 'unknown') return
+  const before = lease.lines.length
   lease.lines = lease.lines.filter(({ number }) => number > said.lineCount)
+  // There was no room for all of them: the next can go at once.
+  if (lease.lines.length > 0 && lease.lines.length < before) lease.hasNews = true
   if (said.state === 'closed') {
     lease.isSealed = true
-    if (lease.tickets.size === 0) state.leases.delete(lease.id)
+    if (lease.tickets.size === 0) dropLease(state, lease)
   }
 }
 
@@ -82,20 +91,49 @@ function takeAnswer(state: HolderState, reply: ExchangeReply, answer: Answer): v
     return
   }
   state.pending.delete(answer.askId)
-  const { scopes } = pending.want
+  const killVersion = killVersionOf(reply, pending)
+  // What was overtaken says nothing of the budgets that there are by now.
+  const isLatest = killVersion === state.killVersion && !isDoubtful(pending)
   if (answer.kind === 'granted') {
-    const key = scopeSetKey(answer.scopes)
-    if (state.setOf.size >= 4 * state.settings.maxSets) state.setOf.clear()
-    state.setOf.set(scopeSetKey(scopes), key)
-    const set = learned(setNamed(state, key, answer.scopes), state, answer)
-    mergeSet(state, pending.setKey, set)
-    set.failOpenNanoUsd = answer.failOpenNanoUsd
-    takeGrant(state, reply, answer, pending, key)
+    if (isLatest) learnGrant(state, answer, pending)
+    takeGrant(state, killVersion, answer, pending)
     return
   }
   markUnused(state, answer.askId)
-  learned(setNamed(state, pending.setKey, scopes), state, answer)
+  if (isLatest) learnDenial(state, answer, pending)
   if (pending.kind === 'hold') state.answers.set(answer.askId, answer)
+}
+
+/**
+ * As of when an ask was answered. The same ask is answered by the same lease: it may be of before what its reply has
+ * heard of, a revocation or a new budget, and is trusted only as far as was known when it was asked for. Who knows
+ * nothing yet has nothing to compare, and takes a hold all the same: it is one attempt, not all that follow.
+ */
+function killVersionOf({ killVersion }: ExchangeReply, pending: PendingAsk): number {
+  const knewNothing = pending.killVersion === 0 && (pending.kind === 'hold' || !pending.isResent)
+  return knewNothing ? killVersion : Math.min(killVersion, pending.killVersion)
+}
+
+/** It may have been answered before, by a ledger with other budgets: nothing is learned from it. */
+function isDoubtful({ killVersion, isResent }: PendingAsk): boolean {
+  return killVersion === 0 && isResent
+}
+
+/** Which of the scopes have budgets, and how those stand. */
+function learnGrant(state: HolderState, answer: Granted, { want, setKey }: PendingAsk): void {
+  const key = scopeKeyOf(answer.scopes)
+  const set = learned(setNamed(state, key, answer.scopes), state, answer)
+  learnBudgets(state, want.scopes, answer.scopes)
+  mergeSet(state, setKey, set)
+  set.failOpenNanoUsd = answer.failOpenNanoUsd
+}
+
+/** Who was told to stop does not go on because the ledger cannot be reached. */
+const stopReasons: ReadonlySet<DenyReason> = new Set(['budget_blocked', 'revoked', 'frozen'])
+
+function learnDenial(state: HolderState, answer: Denied, { want, setKey }: PendingAsk): void {
+  const set = learned(setNamed(state, setKey, want.scopes), state, answer)
+  if (stopReasons.has(answer.reason)) set.failOpenNanoUsd = zeroNanoUsd
 }
 
 /** Before it was known which scopes have budgets the set had a longer name: its traffic is that of the shorter one. */
@@ -127,23 +165,23 @@ function learned(set: ScopeSet, state: HolderState, answer: Answer): ScopeSet {
 
 function takeGrant(
   state: HolderState,
-  reply: ExchangeReply,
+  killVersion: number,
   answer: Granted,
   { kind, want, firstSentAtMs }: PendingAsk,
-  setKey: string,
 ): void {
   const lease: HeldLease = {
     id: answer.leaseId,
     kind: kind === 'hold' ? 'hold' : 'lease',
-    setKey,
+    setKey: scopeKeyOf(answer.scopes),
     scopes: answer.scopes,
     accounts: answer.accounts,
     epoch: epochOf(answer),
-    killVersion: reply.killVersion,
+    killVersion,
     grantNanoUsd: answer.grantNanoUsd,
     deadlineMs: firstSentAtMs + answer.validForMs,
     validForMs: answer.validForMs,
     grantedUnits: answer.units,
+    isHard: answer.remainingNanoUsd !== null,
     spentNanoUsd: zeroNanoUsd,
     heldNanoUsd: zeroNanoUsd,
     usedUnits: { requests: 0, tokens: 0, slots: 0 },
@@ -156,10 +194,12 @@ function takeGrant(
     hasNews: false,
     toldAtMs: state.nowMs,
   }
-  state.leases.set(lease.id, lease)
+  keepLease(state, lease)
   if (kind !== 'hold') return
   // A hold belongs to the request that asked for it, if that is still in time.
-  const isLate = state.nowMs >= lease.deadlineMs || lease.epoch !== state.epoch
+  const { deadlineMs, epoch } = lease
+  const isOvertaken = epoch !== state.epoch || killVersion !== state.killVersion
+  const isLate = state.nowMs >= deadlineMs || isOvertaken
   if (isLate) state.answers.set(answer.askId, late(answer))
   else state.answers.set(answer.askId, take(state, lease, answer.grantNanoUsd, want.tokens))
   lease.hasNews = isLate

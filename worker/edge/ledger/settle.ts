@@ -4,7 +4,6 @@ import {
   minusOrZero,
   type NanoUsd,
   plus,
-  zeroNanoUsd,
 } from '../../../durable-objects/tenant-ledger/money.ts'
 import type { AttemptLine, Basis } from '../../../durable-objects/tenant-ledger/protocol.ts'
 import {
@@ -12,6 +11,7 @@ import {
   fade,
   type HeldLease,
   type HolderState,
+  type ScopeSet,
   setKeyOf,
   type Ticket,
   type Want,
@@ -74,14 +74,12 @@ function writeLine(
 
 /** A place is free again; tokens that were set aside and not used may be used by the next. */
 function freeUnits(lease: HeldLease, ticket: Ticket, outcome: Outcome): void {
-  const { requests, tokens, slots } = lease.usedUnits
+  const { usedUnits } = lease
   const isVoid = outcome.kind === 'void'
   const unused = isVoid ? ticket.tokens : ticket.tokens - tokensOf(outcome, ticket.tokens)
-  lease.usedUnits = {
-    requests: isVoid ? requests - 1 : requests,
-    tokens: tokens - unused,
-    slots: slots - 1,
-  }
+  if (isVoid) usedUnits.requests -= 1
+  usedUnits.tokens -= unused
+  usedUnits.slots -= 1
 }
 
 function tokensOf(outcome: Exclude<Outcome, { readonly kind: 'void' }>, most: number): number {
@@ -98,15 +96,24 @@ function burn(state: HolderState, setKey: string, amountNanoUsd: NanoUsd): void 
   set.burnedNanoUsd += amountNanoUsd
 }
 
-/** Writes down an attempt that was let through while the ledger was out of reach. */
+/**
+ * Ends an attempt that was let through while the ledger was out of reach, once. `setKey`: the set whose allowance it
+ * was taken from, which may go by another name by now.
+ */
 export function bookAway(
   state: HolderState,
   want: Want,
-  outcome: Exclude<Outcome, { readonly kind: 'void' }>,
+  outcome: Outcome,
   nowMs: number,
+  setKey: string = setKeyOf(state, want.scopes),
 ): void {
   clock(state, nowMs)
   const { worstNanoUsd, scopes } = want
+  const set = awaySet(state, setKey, scopes)
+  if (outcome.kind === 'void') {
+    if (set !== undefined) set.awayNanoUsd = minusOrZero(set.awayNanoUsd, worstNanoUsd)
+    return
+  }
   const isKnown = outcome.kind === 'posted'
   const amountNanoUsd = isKnown ? outcome.amountNanoUsd : worstNanoUsd
   const basis: Basis = isKnown ? outcome.basis : 'worst_case'
@@ -115,13 +122,18 @@ export function bookAway(
   const line = { ...outcome.facts, number: 1, worstNanoUsd, amountNanoUsd, basis }
   state.bookings.set(askId, {
     booking: { kind: 'book', askId, scopes, line },
+    setKey,
     toldAtMs: -Infinity,
   })
-  const set = state.sets.get(setKeyOf(state, scopes))
   if (set === undefined) return
   // What was set aside beyond the cost may be spent again; the rest is free when it is booked.
   set.awayNanoUsd = plus(minusOrZero(set.awayNanoUsd, worstNanoUsd), amountNanoUsd)
   burn(state, set.key, amountNanoUsd)
+}
+
+/** The set whose allowance it was; it may have become part of another since. */
+function awaySet(state: HolderState, setKey: string, scopes: Want['scopes']): ScopeSet | undefined {
+  return state.sets.get(setKey) ?? state.sets.get(setKeyOf(state, scopes))
 }
 
 /** The booking is stored: the allowance is there again. */
@@ -129,19 +141,12 @@ export function booked(state: HolderState, askId: string): void {
   const entry = state.bookings.get(askId)
   if (entry === undefined) return
   state.bookings.delete(askId)
-  const { scopes, line } = entry.booking
-  const set = state.sets.get(setKeyOf(state, scopes))
-  if (set !== undefined) set.awayNanoUsd = minusOrZero(set.awayNanoUsd, line.amountNanoUsd)
+  const { setKey, booking } = entry
+  const set = awaySet(state, setKey, booking.scopes)
+  if (set !== undefined) set.awayNanoUsd = minusOrZero(set.awayNanoUsd, booking.line.amountNanoUsd)
 }
 
 /** Everything is settled and told: the isolate may go without stranding a cent. */
-export function isClean(state: HolderState): boolean {
-  const open = [...state.leases.values()]
-  return (
-    open.every(({ heldNanoUsd }) => heldNanoUsd === zeroNanoUsd) &&
-    open.length === 0 &&
-    state.pending.size === 0 &&
-    state.voids.size === 0 &&
-    state.bookings.size === 0
-  )
+export function isClean({ leases, pending, voids, bookings }: HolderState): boolean {
+  return leases.size + pending.size + voids.size + bookings.size === 0
 }

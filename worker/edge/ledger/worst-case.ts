@@ -52,6 +52,8 @@ export interface Bounded {
   /** The dearest prices that may apply, and the fees. */
   readonly prices: Prices
   readonly feesNanoUsd: NanoUsd
+  /** Its input is text alone, so that its tokens are counted by bytes. */
+  readonly isText: boolean
 }
 
 export interface Refused {
@@ -83,10 +85,11 @@ export function worstCase(
   const inputTokens = inputTokensOf(bound, target, rules)
   if (inputTokens === null) return refuse('unbounded_input', bound.unbounded ?? 'tools')
   const outputTokens = outputTokensOf(request, target, rules)
+  const isMixed = bound.hasAudio || bound.hasImages || bound.serverTools.length > 0
   const shape = {
     inputTokens,
     answers: request.sampling.n ?? 1,
-    prices: dearest(prices, inputTokens, bound),
+    prices: dearestOf(prices, inputTokens, bound),
     feesNanoUsd: fees,
   }
   const leastOutputTokens = Math.min(outputTokens, rules.leastOutputTokens)
@@ -94,6 +97,7 @@ export function worstCase(
     kind: 'bounded',
     ...shape,
     outputTokens,
+    isText: !isMixed && bound.unbounded === null,
     leastOutputTokens,
     worstNanoUsd: costOf(shape, outputTokens),
     leastNanoUsd: costOf(shape, leastOutputTokens),
@@ -164,6 +168,17 @@ function feesOf(bound: InputBound, prices: Prices, { isStrict }: WorstCaseRules)
     fees += (prices.webSearchNanoUsd ?? 0) * (maxUses ?? 1)
   }
   return nanoUsd(fees)
+}
+
+/** Of prices that do not depend on what is asked: worked out once. */
+const dearestOfAll = new WeakMap<Prices, Prices>()
+
+function dearestOf(prices: Prices, inputTokens: number, bound: InputBound): Prices {
+  if (bound.hasAudio || bound.hasImages || prices.longContext !== undefined)
+    return dearest(prices, inputTokens, bound)
+  let most = dearestOfAll.get(prices)
+  if (most === undefined) dearestOfAll.set(prices, (most = dearest(prices, inputTokens, bound)))
+  return most
 }
 
 /** One price for all input and one for all output: the highest that any part of this request may be charged at. */
