@@ -1,7 +1,7 @@
 /** `npm run schema`: writes `routes.schema.json` for editors from the schema the gateway itself reads with. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { configSchema } from '../worker/edge/config-schema.ts'
 
 const file = join(resolve(import.meta.dirname, '..'), 'routes.schema.json')

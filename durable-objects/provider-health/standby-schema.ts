@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { regions } from './place.ts'
 import type { StandbySettings } from './standby.ts'
 

@@ -9,7 +9,7 @@ import {
 import { type StructuredToolInterface, tool } from '@langchain/core/tools'
 import { ChatOpenAI } from '@langchain/openai'
 import { describe, expect, it } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   greeting,
   greetingAnswer,

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { nanoUsdOfText, usdText } from '../../durable-objects/tenant-ledger/access/key-request.ts'
 import {
   isKeyId,

@@ -1,5 +1,5 @@
 import type { Context, Env, Hono } from 'hono'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { HealthPlace } from '../../durable-objects/provider-health/object-name.ts'
 import { regions, type Region } from '../../durable-objects/provider-health/place.ts'
 import type { DomainKey } from '../../durable-objects/provider-health/protocol.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { problemsOf } from '../../durable-objects/tenant-ledger/access/problems.ts'
 import type { ScopeId } from '../../durable-objects/tenant-ledger/protocol.ts'
 import { invalidRequest } from '../canonical/errors.ts'

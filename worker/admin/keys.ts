@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ListedKey } from '../../durable-objects/tenant-ledger/access/keys.ts'
 import { isKeyId } from '../../durable-objects/tenant-ledger/access/names.ts'
 import { problemsOf } from '../../durable-objects/tenant-ledger/access/problems.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { isTagName, tagNameRule } from '../../durable-objects/tenant-ledger/access/names.ts'
 import { maxPageLines } from '../../durable-objects/tenant-ledger/border.ts'
 import { readCursor } from '../../durable-objects/tenant-ledger/cursor.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { keyBody } from '../../durable-objects/tenant-ledger/access/key-request.ts'
 import { tenantBody } from '../../durable-objects/tenant-ledger/access/tenant.ts'
 import { budgetsBody, limitsBody } from './budgets-body.ts'

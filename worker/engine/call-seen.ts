@@ -2,8 +2,9 @@ import type { CanonicalEvent } from '../canonical/events.ts'
 import type { Failure, FailureClass } from '../canonical/failure.ts'
 import { mergeUsage, type Usage } from '../canonical/usage.ts'
 import type { CallSeen } from './money-port.ts'
+import type { AttemptRecord } from './record.ts'
 
-/** A provider's own word that it will not answer: no provider documents a bill for one. */
+/** A provider's own word that it will not answer: with an error status, no provider documents a bill for one. */
 const declined: ReadonlySet<FailureClass> = new Set([
   'overloaded',
   'rate_limited',
@@ -53,9 +54,13 @@ export function seenOfAnswer(
   }
 }
 
-/** Whether a call may have cost something: all but those that a provider declined. */
-export function mayBeBilled({ outcome }: { readonly outcome: 'ok' | FailureClass }): boolean {
-  return outcome === 'ok' || !declined.has(outcome)
+/** Whether a call may have cost something: all but those that a provider declined by its status. */
+export function mayBeBilled({ outcome, status }: AttemptRecord): boolean {
+  return outcome === 'ok' || !declined.has(outcome) || (status !== undefined && isSuccess(status))
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status <= 299
 }
 
 function endingOfFailure(
@@ -64,8 +69,8 @@ function endingOfFailure(
   isStream: boolean,
 ): CallSeen['ending'] {
   if (status !== null && unansweredStatuses.has(status)) return 'unknown'
-  if (status !== null && (status < 200 || status > 299)) return 'rejected'
-  if (declined.has(what)) return 'rejected'
+  if (status !== null && !isSuccess(status)) return 'rejected'
+  // An error inside a 200 is of a call that had begun: nobody says that it is free.
   // An unstreamed answer may have been made whole before the connection was given up.
   const brokenOff = what === 'timeout' || what === 'cancelled' || what === 'connect'
   return brokenOff && isStream ? 'aborted' : 'unknown'

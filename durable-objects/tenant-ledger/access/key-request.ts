@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { isNanoUsd, type NanoUsd } from '../money.ts'
 import type { Asked } from './grant.ts'
 import { isTeamId, teamRule } from './names.ts'

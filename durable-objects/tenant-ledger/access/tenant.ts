@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ScopeId } from '../protocol.ts'
 import { everything, type Grant } from './grant.ts'
 import {

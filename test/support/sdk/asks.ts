@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What the tests say and send; the simulator's answers follow from it (`simulator/plan-answer.ts`). */
 export const greeting = 'Hello there'

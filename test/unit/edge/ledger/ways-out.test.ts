@@ -89,11 +89,11 @@ const ways: readonly Way[] = [
     amounts: [0],
   },
   {
-    name: 'an error in a stream before its first token',
+    name: 'an error in a stream before its first token: the call had begun',
     host: (host) => host.on('openai', streamed(inBandError)).on('backup', streamed(inBandError)),
     asked: translated,
     // The first is asked twice.
-    amounts: [0, 0, 0],
+    amounts: [worstOf(100), worstOf(100), worstOf(100)],
   },
   {
     name: 'an error in a stream after its first token: nobody knows what was made',
