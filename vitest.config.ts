@@ -52,6 +52,19 @@ export default defineConfig({
         },
       },
       {
+        test: {
+          name: 'storm',
+          include: ['test/storm/**/*.test.ts'],
+          environment: 'node',
+          fileParallelism: false,
+          testTimeout: 30_000,
+          // The storm itself: all of its tests look at the same one.
+          hookTimeout: 120_000,
+          // It takes the whole machine: after all others.
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
         plugins: [
           cloudflareTest({
             main: './test/workers/worker.ts',

@@ -11,7 +11,7 @@ export type TestRun =
   | { readonly kind: 'broken'; readonly reason: string }
 
 /** The suites of `vitest.config.ts` that mutants are shown to. */
-export const projects = ['node', 'workers', 'e2e', 'disconnect'] as const
+export const projects = ['node', 'workers', 'e2e', 'disconnect', 'storm'] as const
 
 export type Project = (typeof projects)[number]
 

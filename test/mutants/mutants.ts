@@ -1,4 +1,5 @@
 import { accessMutants } from './access.ts'
+import { adminMutants } from './admin.ts'
 import { catalogMutants } from './catalog.ts'
 import { dialectMutants } from './dialects.ts'
 import { doorMutants } from './doors.ts'
@@ -8,11 +9,13 @@ import { healthMutants } from './health.ts'
 import { healthObjectMutants } from './health-object.ts'
 import { healthEdgeMutants } from './health-edge.ts'
 import { ledgerMutants } from './ledger.ts'
+import { ledgerEdgeMutants } from './ledger-edge.ts'
 import { ledgerObjectMutants } from './ledger-object.ts'
 import type { Mutant } from './mutant.ts'
 import { workerdMutants } from './on-workerd.ts'
 import { policyMutants } from './policy.ts'
 import { providerMutants } from './providers.ts'
+import { stormMutants } from './storm.ts'
 import { streamMutants } from './streams.ts'
 
 /** Every broken variant that the suite must notice, by room. */
@@ -28,8 +31,11 @@ export const mutants: readonly Mutant[] = [
   ...healthObjectMutants,
   ...healthEdgeMutants,
   ...ledgerMutants,
+  ...ledgerEdgeMutants,
   ...ledgerObjectMutants,
   ...accessMutants,
+  ...adminMutants,
   ...doorMutants,
   ...workerdMutants,
+  ...stormMutants,
 ]
