@@ -108,7 +108,7 @@ function authenticate(app: App, isolateOf: IsolateOf): void {
   app.use('/v1/*', async (context, next) => {
     const isolate = isolateOf(context.env)
     const key = presentedKey(context.req.raw.headers)
-    const found = isolate.access.identify(key, accessHostOf(context))
+    const found = isolate.access.identify(key, accessHostOf(context, isolate))
     const identified = found instanceof Promise ? await found : found
     if (identified.kind === 'refused') return refuse(context, isolate, identified.error)
     context.set('caller', identified.caller)
@@ -127,11 +127,17 @@ function authenticate(app: App, isolateOf: IsolateOf): void {
   })
 }
 
-function accessHostOf({ env, req, executionCtx }: AppContext): AccessHost {
+function accessHostOf({ env, req, executionCtx }: AppContext, { ledger }: Isolate): AccessHost {
   return {
     nowMs: Date.now,
     waitUntil: (work) => executionCtx.waitUntil(work),
-    open: (tenant, key) => ledgerOf(req.raw, env)(tenant).open({ key }),
+    killVersionOf: (tenant) => ledger?.killVersionOf(tenant) ?? -1,
+    open: async (tenant, key) => {
+      const askedAtMs = Date.now()
+      const opened = await ledgerOf(req.raw, env)(tenant).open({ key })
+      if (opened.kind === 'verified') ledger?.sawKillVersion(tenant, opened.killVersion, askedAtMs)
+      return opened
+    },
   }
 }
 

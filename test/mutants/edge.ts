@@ -235,9 +235,9 @@ export const edgeMutants: readonly Mutant[] = [
     id: 'body-before-key',
     invariant: 'keys',
     file: 'worker/app.ts',
-    find: 'const found = isolate.access.identify(key, accessHostOf(context))',
+    find: 'const found = isolate.access.identify(key, accessHostOf(context, isolate))',
     replace:
-      'await context.req.raw.body?.getReader().read()\n    const found = isolate.access.identify(key, accessHostOf(context))',
+      'await context.req.raw.body?.getReader().read()\n    const found = isolate.access.identify(key, accessHostOf(context, isolate))',
     killedBy: app,
     why: 'A stranger makes the gateway read bodies.',
   },

@@ -12,6 +12,24 @@ const count = ['test/unit/engine/count-tokens.test.ts'] as const
 /** Carrying a plan out: retries, limits, commit, endings, settling. */
 export const engineMutants: readonly Mutant[] = [
   {
+    id: 'relay-mark-by-name',
+    invariant: 'S3 ending',
+    file: 'worker/engine/relay-account.ts',
+    find: "'anthropic-messages': ({ data }) =>",
+    replace: "'anthropic-messages': ({ event, data }) =>\n    event === 'message_stop' ||",
+    killedBy: ['test/unit/engine/relay-account.test.ts'],
+    why: 'A stream that ends in an event that only is called the end mark ends without a word.',
+  },
+  {
+    id: 'stopped-bytes-not-counted',
+    invariant: 'limits',
+    file: 'worker/engine/carry-translate.ts',
+    find: 'if (bytes instanceof Uint8Array) meter.count(decoder.push(bytes))',
+    replace: '',
+    killedBy: ['test/unit/engine/carry-invariants.test.ts'],
+    why: 'What came in the moment in which a client left is billed and not charged.',
+  },
+  {
     id: 'retry-timeouts',
     invariant: 'retries',
     file: 'worker/canonical/failure.ts',

@@ -46,9 +46,11 @@ export async function carryTranslated(
         // What broke it is told below.
       }
       reading = false
-      if (control.stopped)
+      if (control.stopped) {
+        // Nothing more is told, but it came, and it is billed.
+        if (bytes instanceof Uint8Array) meter.count(decoder.push(bytes))
         text = meter.take([{ type: 'failure', failure: control.failure(brokenConnection) }])
-      else if (bytes === 'broken')
+      } else if (bytes === 'broken')
         text = meter.take([{ type: 'failure', failure: brokenConnection }])
       else text = meter.take(bytes === null ? decoder.end() : decoder.push(bytes))
     }
@@ -87,6 +89,13 @@ class EventMeter {
   constructor(renderer: StreamRenderer, context: CarryContext) {
     this.#renderer = renderer
     this.#context = context
+  }
+
+  /** What came and is not sent on. */
+  count(events: readonly CanonicalEvent[]): void {
+    this.#receivedBytes += generatedBytes(events)
+    for (const event of events)
+      if (event.type === 'usage') this.#usage = mergeUsage(this.#usage, event.usage)
   }
 
   /** The text to send for `events`. */

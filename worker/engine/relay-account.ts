@@ -81,7 +81,7 @@ export class RelayAccount {
     // Where the first read held a broken event, everything behind it was read with it.
     if (this.#letGo === null && source.kind === 'relay') framer.push(source.lastRead, look)
     framer.push(join(this.#tail, this.#tailBytes), look)
-    framer.end(look)
+    // An event without its blank line has not gone out: what is written behind it is what closes it.
     return found
   }
 
@@ -118,8 +118,17 @@ export class RelayAccount {
 /** After which message a client of a dialect reads no further. */
 const endMarks: Readonly<Record<Dialect['id'], (message: WireMessage) => boolean>> = {
   'openai-chat': ({ data }) => data.trim() === '[DONE]',
-  'anthropic-messages': ({ event, data }) =>
-    event === 'message_stop' || /^\{\s*"type"\s*:\s*"message_stop"/.test(data),
+  // By what is in it: the SDKs look at the name of an event first, and end by its type alone.
+  'anthropic-messages': ({ data }) =>
+    /^\{\s*"type"\s*:\s*"message_stop"/.test(data) || typeOf(data) === 'message_stop',
+}
+
+function typeOf(data: string): unknown {
+  try {
+    return (JSON.parse(data) as { readonly type?: unknown } | null)?.type
+  } catch {
+    return undefined
+  }
 }
 
 /**

@@ -73,7 +73,8 @@ function replace<Row extends { readonly id: string }>(
 
 function shapeOf(budgets: Iterable<BudgetRow>, limits: Iterable<LimitRow>): string {
   const names = [...budgets].map(({ id, mode }) => `${id} ${mode}`)
-  return [...names, ...[...limits].map(({ id }) => id)].sort().join('\n')
+  const limited = [...limits].map(({ id, scope, kind }) => `${id} ${scope} ${kind}`)
+  return [...names, ...limited].sort().join('\n')
 }
 
 function bumpKillVersion(turn: Turn): void {

@@ -20,8 +20,15 @@ class Doors {
   nowMs = 1_000_000
   readonly asked: { tenant: string; ask: OpenAsk }[] = []
   readonly behind: Promise<unknown>[] = []
-  answer: () => Promise<Opened> = () =>
-    Promise.resolve({ kind: 'verified', profile: profile({ tenantId: 'acme' }) })
+  answer: (tenant: string) => Promise<Opened> = (tenant) =>
+    Promise.resolve({
+      kind: 'verified',
+      profile: profile({ tenantId: tenant }),
+      killVersion: this.killVersion,
+    })
+  /** Of every ledger, and what the isolate has heard of it in exchanges. */
+  killVersion = 3
+  heardVersion = -1
   readonly access: Access
 
   constructor(hasLedger = true) {
@@ -35,9 +42,10 @@ class Doors {
     return this.access.identify(key, {
       nowMs: () => this.nowMs,
       waitUntil: (work) => void this.behind.push(work),
+      killVersionOf: () => this.heardVersion,
       open: (tenant, ask) => {
         this.asked.push({ tenant, ask })
-        return this.answer()
+        return this.answer(tenant)
       },
     })
   }
@@ -97,6 +105,21 @@ describe('a key of a tenant', () => {
     await doors.code(theirs)
     doors.access.forgetTenant('acme')
     expect(doors.identify(theirs)).toBeInstanceOf(Promise)
+  })
+
+  it('is asked for again as soon as an exchange has told of a revocation that it does not know', async () => {
+    const doors = new Doors()
+    await doors.code(theirs)
+    await doors.code(own)
+    doors.heardVersion = 3
+    expect(doors.identify(theirs)).not.toBeInstanceOf(Promise)
+    doors.heardVersion = 4
+    doors.killVersion = 4
+    expect(doors.identify(theirs)).toBeInstanceOf(Promise)
+    expect(doors.identify(own)).toBeInstanceOf(Promise)
+    await Promise.resolve()
+    expect(await doors.code(theirs)).toBe('acme/Key00001')
+    expect(doors.identify(theirs)).not.toBeInstanceOf(Promise)
   })
 
   it('costs no call when it is junk, and opens nothing where there is no ledger', async () => {

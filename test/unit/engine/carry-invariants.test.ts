@@ -246,6 +246,18 @@ describe('carryTranslated()', () => {
     expect(stream.text.split('event: message_stop')).toHaveLength(2)
   })
 
+  it('counts what comes in the moment in which the client leaves', async () => {
+    const body = new UpstreamBody().push(chunk('a'))
+    const stream = await carried('translate', streaming(body))
+    const reading = stream.read()
+    await stream.host.clock.settle()
+    body.push(chunk('bbb'))
+    stream.host.leave()
+    const ending = await stream.host.clock.run(stream.work)
+    await reading
+    expect(ending).toMatchObject({ kind: 'client_gone', receivedBytes: 4 })
+  })
+
   it('does not take a client that reads slowly for a provider that is silent', async () => {
     const stream = await carried('translate', streamed(chunk('a'), chunk('b'), streamEnd))
     await stream.host.clock.advance(20_000)

@@ -117,3 +117,16 @@ describe('a limit of calls at once', () => {
     expect(ledger.state.tables.accounts.size).toBe(0)
   })
 })
+
+describe('a limit that is put anew', () => {
+  const versionOf = (ledger: Ledger) => ledger.exchange([]).killVersion
+
+  it('takes leases back when it is of another scope or kind, and not when only its number changes', () => {
+    const ledger = new Ledger([], [rpm])
+    const before = versionOf(ledger)
+    ledger.take({ kind: 'configure', budgets: [], limits: [{ ...rpm, limit: 9 }] })
+    expect(versionOf(ledger)).toBe(before)
+    ledger.take({ kind: 'configure', budgets: [], limits: [{ ...rpm, scope: 'key:a' }] })
+    expect(versionOf(ledger)).toBe(before + 1)
+  })
+})

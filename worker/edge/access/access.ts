@@ -18,13 +18,15 @@ export type OpenAsk =
   | { readonly keyId: string; readonly isProven: true }
 
 export type Opened =
-  | { readonly kind: 'verified'; readonly profile: KeyProfile }
+  | { readonly kind: 'verified'; readonly profile: KeyProfile; readonly killVersion: number }
   | { readonly kind: 'rejected'; readonly reason: Rejection }
 
 /** What asking for a key needs of the request that brings it. */
 export interface AccessHost {
   nowMs(): number
   waitUntil(work: Promise<unknown>): void
+  /** The latest that the isolate has heard of a tenant's revocations; -1: nothing. */
+  killVersionOf(tenant: string): number
   /** Asks the ledger of a tenant. Rejects when it cannot be reached. */
   open(tenant: string, ask: OpenAsk): Promise<Opened>
 }
@@ -53,6 +55,8 @@ export class Access {
   /** Profiles of the deployment's own keys, by tenant and id. */
   readonly #own = new Map<string, Seen>()
   readonly #asking = new Set<string>()
+  /** As of which revocations a tenant's profiles are. */
+  readonly #versions = new Map<string, number>()
   readonly #hasLedger: boolean
 
   constructor(ring: KeyRing, peppers: PepperSet, hmac: Hmac, hasLedger: boolean) {
@@ -71,6 +75,7 @@ export class Access {
     const parsed = this.#hasLedger ? parseKey(key) : null
     if (parsed === null) return refused('this key is not known')
     const digest = fingerprintOf(key) ?? ''
+    this.#forgetRevoked(parsed.tenantId, host)
     const found = this.#cache.find(digest, host.nowMs())
     if (found === null) return this.#ask(key, parsed, digest, host)
     if (found.kind === 'rejected') return rejected(found.reason)
@@ -79,12 +84,25 @@ export class Access {
 
   /** A tenant's ledger said that somebody was revoked. */
   forgetTenant(tenant: string): void {
+    this.#versions.delete(tenant)
     this.#cache.forgetTenant(tenant)
     for (const [name, { profile }] of this.#own)
       if (profile.tenantId === tenant) this.#own.delete(name)
   }
 
+  /** An exchange has told of a revocation, or of another budget, that no profile knows of. */
+  #forgetRevoked(tenant: string, host: AccessHost): void {
+    const heard = host.killVersionOf(tenant)
+    const known = this.#versions.get(tenant)
+    if (known !== undefined && heard > known) this.forgetTenant(tenant)
+  }
+
+  #opened(tenant: string, { killVersion }: { readonly killVersion: number }): void {
+    this.#versions.set(tenant, Math.max(killVersion, this.#versions.get(tenant) ?? -1))
+  }
+
   #identifyOwn(key: StoredKey, host: AccessHost): Identified | Promise<Identified> {
+    this.#forgetRevoked(key.tenant, host)
     const seen = this.#own.get(nameOf(key))
     if (seen === undefined) return this.#openOwn(key, host)
     if (host.nowMs() - seen.askedAtMs > refreshAfterMs) this.#refreshOwn(key, host)
@@ -96,6 +114,7 @@ export class Access {
     try {
       const opened = await host.open(key.tenant, { keyId: key.id, isProven: true })
       if (opened.kind === 'rejected') return rejected(opened.reason)
+      this.#opened(key.tenant, opened)
       this.#own.set(nameOf(key), { profile: opened.profile, askedAtMs })
       return known(key, opened.profile)
     } catch {
@@ -140,6 +159,7 @@ export class Access {
       this.#cache.refuse(digest, opened.reason, askedAtMs)
       return rejected(opened.reason)
     }
+    this.#opened(tenantId, opened)
     this.#cache.remember(digest, opened.profile, askedAtMs)
     return known({ tenant: tenantId, id: keyId }, opened.profile)
   }

@@ -46,6 +46,11 @@ export class LedgerBook {
     return fresh
   }
 
+  /** The latest that is known here; -1: nothing is. */
+  killVersionOf(tenant: string): number {
+    return this.#tenants.get(tenant)?.state.killVersion ?? -1
+  }
+
   /** What somebody else was told by a ledger: whether anybody was revoked, as of `atMs`. */
   sawKillVersion(tenant: string, killVersion: number, atMs: number): void {
     const credit = this.#tenants.get(tenant)
