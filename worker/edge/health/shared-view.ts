@@ -64,9 +64,15 @@ export class SharedView implements HealthSource {
     return domain === undefined ? null : aged(domain, nowMs - this.#receivedAtMs)
   }
 
-  /** A reply that a later one has overtaken: all that it says is known better, its permits are good all the same. */
+  /**
+   * The reply to a report that was not the latest to be answered. Of the same life of the object the version says which
+   * is newer: a report may have been overtaken on its way there. Otherwise all that it says is known better, and its
+   * permits are good all the same.
+   */
   overtaken(reply: HealthReply, nowMs: number): void {
-    if (reply.boot === this.#boot) this.#permits.add(reply.permits, nowMs)
+    if (reply.boot !== this.#boot) return
+    if (reply.version > this.#version) this.received(reply, nowMs)
+    else this.#permits.add(reply.permits, nowMs)
   }
 
   #take(domain: DomainSnapshot): void {

@@ -353,6 +353,17 @@ describe('ProviderWatch.received()', () => {
     world.watch.received(same, world.nowMs, early.sequence)
     expect(world.state()).toBe('probe')
   })
+
+  it('takes a reply of the same life that is newer, although its report was overtaken on the way', () => {
+    const world = new WatchWorld()
+    const [early, late] = [world.report(), world.report()]
+    const half = reply([halfOpenDomain(key)], { boot: 'life-2', version: 4 })
+    world.watch.received(half, world.nowMs, late.sequence)
+    expect(world.state()).toBe('barred')
+    const closed = reply([domain(key)], { boot: 'life-2', version: 5 })
+    world.watch.received(closed, world.nowMs, early.sequence)
+    expect(world.state()).not.toBe('barred')
+  })
 })
 
 describe('ProviderWatch.claim()', () => {
