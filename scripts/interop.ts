@@ -65,7 +65,7 @@ function routesWithLiteLlm(file: string, host: string): void {
     credential: { kind: 'bearer', secret: 'LITELLM_KEY', host },
   }
   for (const model of ['canned', 'through-openai', 'through-anthropic', 'gone', 'unknown'])
-    routes.targets[`${model}@litellm`] = {}
+    routes.targets[`${model}@litellm`] = { free: true }
   writeFileSync(file, JSON.stringify(routes))
 }
 
