@@ -3,7 +3,6 @@ import type { Isolate } from './isolate.ts'
 import { EdgeHealth } from './health/edge-health.ts'
 import { sendReportFor } from './health/send-report.ts'
 import { EdgeLedger } from './ledger/edge-ledger.ts'
-import { sendExchangeFor } from './ledger/send-exchange.ts'
 import { EdgeOnce } from './access/edge-once.ts'
 import { ledgerOf } from './ledger-of.ts'
 import type { Runtime } from './runtime.ts'
@@ -47,7 +46,8 @@ export class EdgePorts implements Ports {
             nowMs: Date.now,
             after: (delayMs, then) => this.after(delayMs, then),
             waitUntil: (work) => context.waitUntil(work),
-            send: sendExchangeFor(request, bindings),
+            send: async (tenant, exchange) =>
+              ledgerOf(request, bindings)(tenant).exchange(exchange),
           })
     this.#isolate = isolate
     this.#request = request
