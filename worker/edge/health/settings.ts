@@ -29,7 +29,7 @@ export interface WatchSettings {
   /** A suspect is still asked so often, ms: evidence that stops would keep the others from knowing. */
   readonly suspectEveryMs: number
 
-  /** Calls of one target on their way at once: where the guard starts, and its bounds. */
+  /** Calls of one target on their way at once: what the guard starts from when the target struggles first, and its bounds. */
   readonly concurrencyStart: number
   readonly concurrencyMin: number
   readonly concurrencyMax: number

@@ -3,7 +3,7 @@ import type { WatchSettings } from './settings.ts'
 
 /**
  * What one isolate sees of the load of one target: how many calls are on their
- * way, how many it takes well (additive increase, multiplicative decrease), and
+ * way, how many it takes well (additive increase, multiplicative decrease, from the first time that it struggles), and
  * how fast it answers (peak-sensitive average: it believes a slower answer at
  * once and a faster one gradually; `reliability.md` 1.1, Peak-EWMA).
  */
@@ -25,12 +25,16 @@ export class TargetLoad {
     return this.#inFlight
   }
 
+  /**
+   * How many calls at once it takes well. Before it has struggled once nothing speaks for less than the most: a cold
+   * isolate that gets 64 requests at once must not send two thirds of them to the second tier, to another model.
+   */
   get limit(): number {
-    return this.#limit
+    return this.#cutAtMs === -Infinity ? this.#settings.concurrencyMax : this.#limit
   }
 
   get full(): boolean {
-    return this.#inFlight >= Math.floor(this.#limit)
+    return this.#inFlight >= Math.floor(this.limit)
   }
 
   get lastBegunAtMs(): number {
@@ -64,9 +68,11 @@ export class TargetLoad {
   /** It was overloaded, or sent no token in time: fewer at once, at most one cut a second. */
   struggled(nowMs: number): void {
     if (nowMs - this.#cutAtMs < this.#settings.concurrencyCutEveryMs) return
+    const { concurrencyMin, concurrencyCut, concurrencyMax } = this.#settings
+    // The first time it is known to take less than what is on its way.
+    const before = this.#cutAtMs === -Infinity ? Math.max(this.#limit, this.#inFlight) : this.#limit
     this.#cutAtMs = nowMs
-    const { concurrencyMin, concurrencyCut } = this.#settings
-    this.#limit = Math.max(concurrencyMin, this.#limit * concurrencyCut)
+    this.#limit = Math.max(concurrencyMin, Math.min(before, concurrencyMax) * concurrencyCut)
   }
 
   /** Average time to first token times the calls it would then have, ms; `elsewhereMs` stands in for what was not measured here. */

@@ -79,6 +79,8 @@ describe('ProviderWatch.standing()', () => {
     load.measured(0, 500, startMs)
     expect(world.standing().health).toMatchObject({ loadMs: 500, full: false, weight: 1 })
     for (let call = 0; call < 20; call += 1) load.began(startMs)
+    expect(world.standing().health).toMatchObject({ loadMs: 10_500, full: false })
+    load.struggled(startMs)
     expect(world.standing().health).toMatchObject({ loadMs: 10_500, full: true })
   })
 

@@ -10,27 +10,48 @@ function load(inFlight = 0): TargetLoad {
 }
 
 describe('TargetLoad as a guard of concurrency', () => {
-  it('is full at its limit, and not any more when one call has ended', () => {
-    const made = load(19)
+  it('lets a cold isolate send as many as there are, while nothing speaks against it', () => {
+    const made = load(199)
+    expect(made.full).toBe(false)
+    made.began(startMs)
+    expect(made.full).toBe(true)
+  })
+
+  it('is full at its limit once it has struggled, and not any more when a call has ended', () => {
+    const made = load(13)
+    made.struggled(startMs)
+    expect(made.limit).toBe(14)
     expect(made.full).toBe(false)
     made.began(startMs)
     expect(made.full).toBe(true)
     made.ended()
     expect(made.full).toBe(false)
-    expect(made.inFlight).toBe(19)
+    expect(made.inFlight).toBe(13)
+  })
+
+  it('begins with seven tenths of what is on its way when that is more than it has shown to take', () => {
+    const made = load(100)
+    made.struggled(startMs)
+    expect(made.limit).toBeCloseTo(70)
+    expect(made.full).toBe(true)
+    made.struggled(startMs + 1000)
+    expect(made.limit).toBeCloseTo(49)
   })
 
   it('makes room for one more with each answer while more than half of it is used', () => {
-    const used = load(11)
+    const used = load(8)
+    used.struggled(startMs)
     used.answered()
-    expect(used.limit).toBe(21)
-    const idle = load(10)
+    expect(used.limit).toBe(15)
+    const idle = load(7)
+    idle.struggled(startMs)
     idle.answered()
-    expect(idle.limit).toBe(20)
+    expect(idle.limit).toBe(14)
   })
 
   it('grows no further than its most', () => {
     const made = load(150)
+    made.struggled(startMs)
     for (let answer = 0; answer < 400; answer += 1) made.answered()
     expect(made.limit).toBe(200)
   })
