@@ -49,7 +49,10 @@ export function tokenCount(value: unknown): number | undefined {
 /** Drops the absent fields, so that `exactOptionalPropertyTypes` and equality both see what is there. */
 export function usageOf(fields: { readonly [K in keyof Usage]: Usage[K] | undefined }): Usage {
   const usage: Record<string, number> = {}
-  for (const [key, value] of Object.entries(fields)) if (value !== undefined) usage[key] = value
+  for (const key in fields) {
+    const value = fields[key as keyof Usage]
+    if (value !== undefined) usage[key] = value
+  }
   return usage
 }
 

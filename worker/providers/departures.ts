@@ -26,6 +26,7 @@ export class Departures {
 
   /** As a call carries them: nothing where there is nothing. */
   listed(): Pick<UpstreamCall, 'unhonoured' | 'changed'> {
+    if (this.#left.size === 0 && this.#changed.size === 0) return {}
     const changed = new Map(this.#changed)
     const unhonoured: Feature[] = []
     for (const feature of this.#left) {

@@ -40,6 +40,8 @@ const slotMs = 500
 export class PendingReport {
   readonly #maxRows: number
   #rows = new Map<string, Row>()
+  /** The row of the last plain outcome: the next is mostly of its kind, and a key costs more than a look. */
+  #last: { readonly row: Row; readonly slot: number } | null = null
   #probes: ProbeOutcome[] = []
 
   constructor(maxRows: number) {
@@ -55,6 +57,26 @@ export class PendingReport {
   }
 
   note(noted: NotedOutcome, nowMs: number): void {
+    const row = this.#rowFor(noted, nowMs)
+    row.count += 1
+    if (noted.retryAfterMs !== undefined)
+      row.retryAfterMs = Math.max(row.retryAfterMs ?? 0, noted.retryAfterMs)
+    if (noted.elapsedMs !== undefined)
+      row.elapsedMs = Math.min(row.elapsedMs ?? Infinity, noted.elapsedMs)
+    if (noted.ttftMs !== undefined) add(row.ttftCounts, ttftBucketOf(noted.ttftMs))
+    if (noted.costNanoUsd !== undefined) add(row.costCounts, costBucketOf(noted.costNanoUsd))
+  }
+
+  #rowFor(noted: NotedOutcome, nowMs: number): Row {
+    const slot = Math.floor(nowMs / slotMs)
+    const last = this.#last
+    if (last?.slot === slot && isAlike(noted, last.row)) return last.row
+    const row = this.#keyedRow(noted, nowMs)
+    this.#last = isPlain(noted) ? { row, slot } : null
+    return row
+  }
+
+  #keyedRow(noted: NotedOutcome, nowMs: number): Row {
     const key = keyOf(noted, nowMs)
     let row = this.#rows.get(key)
     if (row === undefined) {
@@ -65,13 +87,7 @@ export class PendingReport {
       const [oldest] = this.#rows.keys()
       if (this.#rows.size > this.#maxRows && oldest !== undefined) this.#rows.delete(oldest)
     }
-    row.count += 1
-    if (noted.retryAfterMs !== undefined)
-      row.retryAfterMs = Math.max(row.retryAfterMs ?? 0, noted.retryAfterMs)
-    if (noted.elapsedMs !== undefined)
-      row.elapsedMs = Math.min(row.elapsedMs ?? Infinity, noted.elapsedMs)
-    if (noted.ttftMs !== undefined) add(row.ttftCounts, ttftBucketOf(noted.ttftMs))
-    if (noted.costNanoUsd !== undefined) add(row.costCounts, costBucketOf(noted.costNanoUsd))
+    return row
   }
 
   noteProbe(probe: ProbeOutcome): void {
@@ -85,9 +101,25 @@ export class PendingReport {
       probes: this.#probes,
     }
     this.#rows = new Map()
+    this.#last = null
     this.#probes = []
     return taken
   }
+}
+
+/** Nothing but a target, a size, an outcome and a credential tells it from others. */
+function isPlain({ retryAfterMs, elapsedMs, ramp }: NotedOutcome): boolean {
+  return retryAfterMs === undefined && elapsedMs === undefined && ramp === undefined
+}
+
+function isAlike(noted: NotedOutcome, row: Row): boolean {
+  return (
+    noted.outcome === row.outcome &&
+    noted.target === row.target &&
+    noted.size === row.size &&
+    noted.credential === row.credential &&
+    isPlain(noted)
+  )
 }
 
 function keyOf(noted: NotedOutcome, nowMs: number): string {

@@ -22,6 +22,9 @@ export interface PartOptions {
  * (every vendor takes that), else a list of parts.
  */
 export function contentOf(blocks: readonly Block[], options: PartOptions): string | JsonObject[] {
+  const [first] = blocks
+  // Most messages: nothing to make a list of.
+  if (blocks.length === 1 && first?.type === 'text' && first.cache === undefined) return first.text
   const parts = blocks.flatMap((block) => partOf(block, options))
   const [only] = parts
   if (only === undefined) return ''

@@ -183,17 +183,17 @@ function known(
   fields: readonly (readonly [feature: Feature, name: string, value: unknown])[],
   lacks: readonly Feature[] = [],
 ): JsonObject {
-  return Object.fromEntries(
-    fields.flatMap(([feature, name, value]) =>
-      value === undefined || !quirks.features.has(feature) || lacks.includes(feature)
-        ? []
-        : [[name, value]],
-    ),
-  )
+  const written: Record<string, unknown> = {}
+  for (const [feature, name, value] of fields) {
+    if (value === undefined || !quirks.features.has(feature) || lacks.includes(feature)) continue
+    written[name] = value
+  }
+  return written as JsonObject
 }
 
 function extensionsOf(request: CanonicalRequest, written: JsonObject): JsonObject {
-  const extensions = request.extensions?.['openai-chat'] ?? {}
+  const extensions = request.extensions?.['openai-chat']
+  if (extensions === undefined) return {}
   return Object.fromEntries(
     Object.entries(extensions).filter(
       ([name]) => !reserved.has(name) && !Object.hasOwn(written, name),
