@@ -6,7 +6,12 @@ import { writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 import { readArguments } from '../scripts/read-arguments.ts'
 import { type LatencyFigures, measureLatency, moneys, places } from './ledger-latency.ts'
-import { heldByRuleShare, runTraffic, type Traffic, type TrafficFigures } from './ledger-traffic.ts'
+import {
+  heldByRuleShare,
+  runTraffic,
+  type Traffic,
+  type TrafficFigures,
+} from '../test/simulation/ledger/traffic.ts'
 
 const help = `node bench/ledger.ts [options]
 

@@ -1,12 +1,15 @@
 import type { BeginAsk } from './access/idempotency.ts'
-import { isKeyId } from './access/names.ts'
+import { isKeyId, isTagName, isTagValue, maxTags } from './access/names.ts'
 import type { Proof } from './access/rows.ts'
 import type { KeyAsk } from './access/verify.ts'
 import { flag, list, name, object, oneOf, refuse, wholeNumber } from './border.ts'
+import { nanoUsd } from './money.ts'
 import type {
+  AdvanceCall,
   CreateKeyCall,
   FinishCall,
   OpenCall,
+  PinCall,
   PutTenantCall,
   RevokeKeyCall,
   RotateKeyCall,
@@ -38,6 +41,11 @@ function proof(value: unknown, path: string): Proof {
   if (typeof pepperVersion !== 'string' || !versionForm.test(pepperVersion))
     refuse(`${path}.pepperVersion`, '1 to 16 letters and digits', typeof pepperVersion)
   return { pepperVersion, digest: digest(text, `${path}.digest`) }
+}
+
+export function readPin(value: unknown): PinCall {
+  const { residency, actor } = object(value, 'pin')
+  return { residency: name(residency, 'pin.residency'), actor: name(actor, 'pin.actor') }
 }
 
 export function readPutTenant(value: unknown): PutTenantCall {
@@ -78,15 +86,46 @@ export function readRevokeKey(value: unknown): RevokeKeyCall {
 }
 
 export function readOpen(value: unknown): OpenCall {
-  const key = object(object(value, 'open')['key'], 'open.key')
+  const call = object(value, 'open')
+  const asked = call['advance'] === undefined ? {} : { advance: advanceOf(call['advance']) }
+  return { key: readOpenKey(call['key']), ...asked }
+}
+
+function readOpenKey(value: unknown): OpenCall['key'] {
+  const key = object(value, 'open.key')
   const { keyId } = key
   if (typeof keyId !== 'string' || !isKeyId(keyId))
     refuse('open.key.keyId', 'the id of a key', typeof keyId)
   if (key['proofs'] === undefined) {
     if (!flag(key['isProven'], 'open.key.isProven')) refuse('open.key.isProven', 'true', false)
-    return { key: { keyId, isProven: true } }
+    return { keyId, isProven: true }
   }
-  return { key: { keyId, proofs: proofs(key['proofs']) } }
+  return { keyId, proofs: proofs(key['proofs']) }
+}
+
+function advanceOf(value: unknown): AdvanceCall {
+  const path = 'open.advance'
+  const { holder, askId, wantNanoUsd, softNanoUsd, tokens, tags } = object(value, path)
+  return {
+    holder: name(holder, `${path}.holder`),
+    askId: name(askId, `${path}.askId`),
+    wantNanoUsd: nanoUsd(wholeNumber(wantNanoUsd, `${path}.wantNanoUsd`)),
+    softNanoUsd: nanoUsd(wholeNumber(softNanoUsd, `${path}.softNanoUsd`)),
+    tokens: wholeNumber(tokens, `${path}.tokens`),
+    tags: tagsOf(tags, `${path}.tags`),
+  }
+}
+
+function tagsOf(value: unknown, path: string): AdvanceCall['tags'] {
+  const entries = Object.entries(object(value, path))
+  if (entries.length > maxTags) refuse(path, `at most ${maxTags} tags`, entries.length)
+  return Object.fromEntries(
+    entries.map(([tag, text]): readonly [string, string] => {
+      if (!isTagName(tag) || typeof text !== 'string' || !isTagValue(text))
+        refuse(path, 'tags', typeof text)
+      return [tag, text]
+    }),
+  )
 }
 
 function proofs(value: unknown): KeyAsk['proofs'] {

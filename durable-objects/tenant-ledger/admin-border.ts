@@ -14,7 +14,7 @@ import {
   scope,
   wholeNumber,
 } from './border.ts'
-import type { NanoUsd } from './money.ts'
+import { nanoUsd } from './money.ts'
 import type { BudgetRow, LimitRow, RowChange, Threshold } from './rows.ts'
 import type {
   ConfigureCall,
@@ -60,12 +60,12 @@ function readBudget(value: unknown, path: string): BudgetRow {
     scope: scope(row['scope'], `${path}.scope`),
     period: oneOf(row['period'], `${path}.period`, ['hour', 'day', 'week', 'month', 'total']),
     zone: name(row['zone'], `${path}.zone`),
-    capNanoUsd: wholeNumber(row['capNanoUsd'], `${path}.capNanoUsd`) as NanoUsd,
+    capNanoUsd: nanoUsd(wholeNumber(row['capNanoUsd'], `${path}.capNanoUsd`)),
     mode: oneOf(row['mode'], `${path}.mode`, ['hard', 'soft']),
     thresholds: list(row['thresholds'], `${path}.thresholds`, maxThresholds).map((one, index) =>
       readThreshold(one, `${path}.thresholds[${index}]`),
     ),
-    failOpenNanoUsd: wholeNumber(row['failOpenNanoUsd'], `${path}.failOpenNanoUsd`) as NanoUsd,
+    failOpenNanoUsd: nanoUsd(wholeNumber(row['failOpenNanoUsd'], `${path}.failOpenNanoUsd`)),
   }
 }
 
@@ -112,7 +112,7 @@ export function readReconcile(value: unknown): ReconcileCall {
   const call = object(value, 'reconcile')
   return {
     leaseId: leaseId(call['leaseId'], 'reconcile.leaseId'),
-    finalNanoUsd: wholeNumber(call['finalNanoUsd'], 'reconcile.finalNanoUsd') as NanoUsd,
+    finalNanoUsd: nanoUsd(wholeNumber(call['finalNanoUsd'], 'reconcile.finalNanoUsd')),
     actor: actorOf(call['actor'], 'reconcile'),
   }
 }

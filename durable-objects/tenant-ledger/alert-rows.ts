@@ -1,5 +1,6 @@
 import { alertRetryMs, alertWindowMs } from '../provider-health/alert-book.ts'
 import { type AlertSource, type LedgerAlert, type LedgerMessage, messageOf } from './alerts.ts'
+import { plusOrMost } from './money.ts'
 
 /**
  * Which alerts are to be sent. Pure. A row for each subject; it is stored in the transaction of what it tells of, so
@@ -73,10 +74,7 @@ function newRow(id: string): AlertRow {
 
 function added(before: LedgerAlert | null, alert: LedgerAlert): LedgerAlert {
   if (before === null) return alert
-  const amountNanoUsd = Math.min(
-    Number.MAX_SAFE_INTEGER,
-    before.amountNanoUsd + alert.amountNanoUsd,
-  )
+  const amountNanoUsd = plusOrMost(before.amountNanoUsd, alert.amountNanoUsd)
   return { ...before, count: before.count + alert.count, amountNanoUsd }
 }
 

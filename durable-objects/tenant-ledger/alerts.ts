@@ -11,7 +11,7 @@ export interface LedgerAlert {
   readonly code: LedgerAlertCode
   readonly atMs: number
   readonly count: number
-  readonly amountNanoUsd: number
+  readonly amountNanoUsd: NanoUsd
   /** Of the first. */
   readonly about: Readonly<Record<string, string | number | null>>
 }

@@ -18,9 +18,6 @@ export interface LedgerObjectSettings {
   readonly alerts: AlertSettings | null
 }
 
-/** Thirteen months: a statement can still be compared with that of a year ago. */
-export const defaultKeepLinesMs = 400 * 86_400_000
-
 export interface LedgerComposition {
   /** Asked once in the life of an object. */
   settingsOf(env: Variables): LedgerObjectSettings
@@ -43,7 +40,7 @@ export type LedgerLogEntry =
   | { readonly event: 'ledger_threshold'; readonly accountId: string; readonly basisPoints: number }
   | {
       readonly event: 'ledger_audit'
-      readonly action: Audit['action']
+      readonly action: Audit['action'] | 'tenant_pinned'
       readonly actor: string
       readonly subject: string
     }

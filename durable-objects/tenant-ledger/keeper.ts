@@ -25,12 +25,15 @@ import { type AccessNews, jointTurn, type JointTurn } from './joint-turn.ts'
 import { type LedgerEffect, type LedgerEvent, type LedgerState, loadLedger } from './ledger.ts'
 import { LineStore } from './line-store.ts'
 import { logOf } from './log-of.ts'
-import { readLedgerName } from './place.ts'
+import { pinnedLedgerName, readLedgerName } from './place.ts'
 import { LedgerStorage } from './storage.ts'
 import { isDue, newSweep, nextSweepMs, type Sweeps, wasSwept } from './sweeps.ts'
 
 /** An alarm that failed rings again after, ms. */
 const alarmRetryMs = 10_000
+
+/** Beside the tables: the ledger outside of a pinned tenant has none. */
+const pinKey = 'pinned-to'
 
 const platformClock = { nowMs: () => Date.now() }
 
@@ -59,7 +62,7 @@ const noAccess: AccessNews = { changes: [], effects: [] }
 
 /** What lives as long as the object: memory, database, alarm, alerts on their way. Holds no rules. */
 export class LedgerKeeper {
-  readonly source: AlertSource
+  source: AlertSource
   readonly settings: LedgerObjectSettings
   readonly #composition: LedgerComposition
   readonly #clock: NonNullable<LedgerComposition['clock']>
@@ -73,6 +76,7 @@ export class LedgerKeeper {
   #memory: Memory | null = null
   /** For when the platform's alarm is set; Infinity for never. */
   #alarmAtMs = Infinity
+  #pinnedTo: string | null
 
   constructor(ctx: DurableObjectState, env: Variables, composition: LedgerComposition) {
     this.#composition = composition
@@ -80,6 +84,7 @@ export class LedgerKeeper {
     this.source = readLedgerName(ctx.id.name ?? '', ctx.id.jurisdiction)
     this.settings = composition.settingsOf(env)
     this.#platform = ctx.storage
+    this.#pinnedTo = ctx.storage.kv.get<string>(pinKey) ?? null
     this.#storage = new LedgerStorage(ctx.storage)
     this.#lines = new LineStore(ctx.storage.sql)
     this.#entries = new AccessStore(ctx.storage.sql)
@@ -91,8 +96,36 @@ export class LedgerKeeper {
 
   /** Before any call, and before an alarm. A ledger that was only asked about gets no tables. */
   async start(): Promise<void> {
-    if (!this.isNew()) this.memory()
+    if (!this.isNew()) this.called(this.memory().access.tenant?.tenantId)
     this.#alarmAtMs = (await this.#platform.getAlarm()) ?? Infinity
+  }
+
+  /** Where the tenant is pinned to, and this is the ledger outside: nothing but this word may be here. */
+  get pinnedTo(): string | null {
+    return this.#pinnedTo
+  }
+
+  /** Nobody has put, given or spent anything here. */
+  isBlank(): boolean {
+    if (this.isNew()) return true
+    const { access, state } = this.memory()
+    const { budgets, limits, leases, asks } = state.tables
+    const used = [access.keys, budgets, limits, leases, asks].some(({ size }) => size > 0)
+    return access.tenant === null && !used
+  }
+
+  pin(residency: string): void {
+    this.#platform.kv.put(pinKey, residency)
+    this.#pinnedTo = residency
+  }
+
+  /** A ledger inside a jurisdiction cannot read its tenant from its name. */
+  called(tenantId: string | undefined): void {
+    const { tenantId: known, jurisdiction } = this.source
+    if (tenantId === undefined || tenantId === known || jurisdiction === null) return
+    if (known !== pinnedLedgerName(tenantId))
+      throw new Error('this is the ledger of another tenant')
+    this.source = { tenantId, jurisdiction }
   }
 
   isNew(): boolean {
@@ -161,6 +194,8 @@ export class LedgerKeeper {
    * in memory may be ahead of that: it is read again.
    */
   take(news: News): readonly LedgerEffect[] {
+    if (this.pinnedTo !== null)
+      throw new Error('the ledger of this tenant is inside its jurisdiction')
     const { events = [], access = noAccess, actor = '', alerts = [] } = news
     const nowMs = this.nowMs()
     const memory = this.memory()

@@ -37,7 +37,7 @@ export function step(state: LedgerState, event: LedgerEvent, nowMs: number): Ste
   const changes = changesOf(turn)
   const effects: LedgerEffect[] = changes.length > 0 ? [{ kind: 'write', changes }] : []
   effects.push(...turn.effects)
-  wake(state, event, effects)
+  wake(state, event, effects, nowMs)
   if (answer !== null) effects.push(answer)
   return { state, effects }
 }
@@ -89,9 +89,14 @@ function takeExchange(turn: Turn, exchange: Exchange): ExchangeReply {
 }
 
 /** Asks to be woken when the next lease is due, if that is earlier than what was asked for. */
-function wake(state: LedgerState, event: LedgerEvent, effects: LedgerEffect[]): void {
+function wake(
+  state: LedgerState,
+  event: LedgerEvent,
+  effects: LedgerEffect[],
+  nowMs: number,
+): void {
   if (event.kind === 'tick') state.wakeAtMs = Infinity
-  const atMs = nextWakeMs(state)
+  const atMs = nextWakeMs(state, nowMs)
   if (atMs >= state.wakeAtMs) return
   state.wakeAtMs = atMs
   effects.push({ kind: 'wake', atMs })

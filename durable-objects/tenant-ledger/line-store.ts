@@ -111,6 +111,7 @@ export class LineStore {
   }
 
   #select(rest: string, bindings: readonly SqlValue[]): readonly LineRow[] {
+    // oxlint-disable-next-line switchyard/bound-sql -- `rest` is a text of this file
     const records = this.#sql.exec<Records>(`SELECT * FROM lines ${rest}`, ...bindings)
     return records.toArray().map((record) => rowChangeOf('lines', record).row as LineRow)
   }

@@ -8,6 +8,8 @@ export type NanoUsd = number & { readonly [unit]: 'nano-USD' }
 
 export const zeroNanoUsd = 0 as NanoUsd
 
+export const oneNanoUsd = 1 as NanoUsd
+
 /** The largest amount that can be written down; some $9 million. */
 export const mostNanoUsd = Number.MAX_SAFE_INTEGER as NanoUsd
 
@@ -40,6 +42,16 @@ export function times(a: NanoUsd, count: number): NanoUsd {
   return nanoUsd(a * count)
 }
 
+/** The sum, or the most that can be written down. */
+export function plusOrMost(a: NanoUsd, b: NanoUsd): NanoUsd {
+  return a > mostNanoUsd - b ? mostNanoUsd : plus(a, b)
+}
+
+/** Largest first. */
+export function byAmount(a: NanoUsd, b: NanoUsd): number {
+  return b - a
+}
+
 export function leastOf(a: NanoUsd, b: NanoUsd): NanoUsd {
   return a < b ? a : b
 }
@@ -67,6 +79,11 @@ export function shareUp(amount: NanoUsd, basisPoints: number): NanoUsd {
   return nanoUsd(
     ((amount - rest) / 10_000) * basisPoints + Math.ceil((rest * basisPoints) / 10_000),
   )
+}
+
+/** How far apart two amounts are. */
+export function differenceOf(a: NanoUsd, b: NanoUsd): NanoUsd {
+  return a > b ? minus(a, b) : minus(b, a)
 }
 
 /** An equal part for each of `count`, rounded down. */

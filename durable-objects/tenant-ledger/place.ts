@@ -1,3 +1,5 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import {
   namespaceAt,
   type ObjectNamespace,
@@ -16,7 +18,10 @@ export interface LedgerPlace extends Whereabouts {
   readonly tenantId: string
 }
 
-/** As `routes.json` and keys have it. It is the object's name, which the platform logs outside any jurisdiction. */
+/**
+ * As `routes.json` and keys have it. Names of objects are logged by the platform outside any jurisdiction, so inside of
+ * one the name is a digest; outside, where it says nothing that a log line does not, it is the id itself.
+ */
 const tenantForm = /^[a-z0-9][a-z0-9._-]{0,63}$/
 
 /**
@@ -29,7 +34,13 @@ export function ledgerNamespace<Stub>(
   options: { readonly local: boolean },
 ): { readonly name: string; readonly placed: PlacedNamespace<Stub> } {
   if (!tenantForm.test(tenantId)) throw new RangeError('a ledger is named by the id of a tenant')
-  return { name: tenantId, placed: namespaceAt(namespace, { region, jurisdiction }, options) }
+  const name = jurisdiction === null ? tenantId : pinnedLedgerName(tenantId)
+  return { name, placed: namespaceAt(namespace, { region, jurisdiction }, options) }
+}
+
+/** Of a ledger inside a jurisdiction: whoever reads it does not learn whose it is. */
+export function pinnedLedgerName(tenantId: string): string {
+  return `t-${bytesToHex(sha256(utf8ToBytes(`ledger ${tenantId}`))).slice(0, 40)}`
 }
 
 /** What an object is called, read back by the object itself. `pinnedTo` is the jurisdiction of its id. */

@@ -131,6 +131,18 @@ export type Ask =
       /** Its worst case in tokens. */
       readonly tokens: number
     } & AnyAsk)
+  /**
+   * A small slice for the first request of an isolate, asked for with its key and before its body is read. Granted only
+   * while plenty is left of everything: it is a guess, and a guess takes nothing that somebody needs.
+   */
+  | ({
+      readonly kind: 'advance'
+      readonly wantNanoUsd: NanoUsd
+      /** The same where no budget is hard: nobody limits its answer then. */
+      readonly softNanoUsd: NanoUsd
+      readonly leastNanoUsd: NanoUsd
+      readonly tokens: number
+    } & AnyAsk)
 
 export interface Exchange {
   readonly holder: string
@@ -188,6 +200,11 @@ export interface Granted extends Standing {
   readonly validForMs: number
   /** What the limits allow; null where there is no limit of the kind. */
   readonly units: { readonly [K in keyof Units]: number | null }
+  /**
+   * The latest when it was granted. The same ask gets the same lease, however old: whoever knows a later version does
+   * not admit under it. Left out by a ledger of the version before.
+   */
+  readonly killVersion?: number
   /** What an isolate may spend, and book later, while it cannot reach the ledger; zero when any budget is hard. */
   readonly failOpenNanoUsd: NanoUsd
 }

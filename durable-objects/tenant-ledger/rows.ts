@@ -105,6 +105,10 @@ export interface LeaseRow {
   /** What it was closed with, to notice another word. */
   readonly finalNanoUsd: NanoUsd | null
   readonly refundedNanoUsd: NanoUsd
+  /** Of what the bounded policy gave back, what had been spent after all: charged again, as an overrun. */
+  readonly cameBackNanoUsd: NanoUsd
+  /** The latest when it was granted: a holder that knows a later one does not admit under it. */
+  readonly killVersion: number
   /** It is lost then, if it has not moved on, epoch ms. */
   readonly expiresAtMs: number
   /** Closed or lost, epoch ms. */
@@ -147,6 +151,17 @@ export interface UsageRow {
   readonly parts: readonly (readonly [startMs: number, count: number])[]
 }
 
+/** What requests of one key are like, by its lines: the size of the first credit of an isolate that has seen none. `id` is that of the key. */
+export interface HabitRow {
+  readonly id: string
+  /** The last one that money or a limit is kept by; null: another. */
+  readonly route: string | null
+  /** Of a large request, lately. */
+  readonly worstNanoUsd: NanoUsd
+  /** Of the line that changed it last. */
+  readonly atMs: number
+}
+
 /**
  * A ledger line: appended, never changed. `attempt`: a call and its cost. `lost`: charged, and not known for what.
  * `found`: takes as much of `lost` back. Attempts and lost less found are what is charged in the end.
@@ -173,6 +188,7 @@ export interface Tables {
   readonly kills: KillRow
   readonly limits: LimitRow
   readonly usage: UsageRow
+  readonly habits: HabitRow
 }
 
 export type TableName = keyof Tables

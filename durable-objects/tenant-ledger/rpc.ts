@@ -3,7 +3,14 @@ import type { ListedKey } from './access/keys.ts'
 import type { Problem } from './access/problems.ts'
 import type { IdempotencyRow, Proof, Refused, TenantRow } from './access/rows.ts'
 import type { KeyAsk, KeyProfile, Rejection } from './access/verify.ts'
-import type { LeaseId, LimitStanding, ScopeId, Exchange, ExchangeReply } from './protocol.ts'
+import type {
+  Answer,
+  Exchange,
+  ExchangeReply,
+  LeaseId,
+  LimitStanding,
+  ScopeId,
+} from './protocol.ts'
 import type { NanoUsd } from './money.ts'
 import type { BudgetRow, LimitRow, LineRow, PeriodKind, RowChange, Threshold } from './rows.ts'
 
@@ -147,7 +154,22 @@ export interface RequestLinesCall {
   readonly requestId: string
 }
 
-export interface PutTenantCall extends ByActor {
+/** A ledger inside a jurisdiction has a digest for a name, and is told whose it is. */
+interface OfTenant {
+  readonly tenantId?: string
+}
+
+export interface PinCall extends ByActor {
+  /** A jurisdiction: where the ledger proper is. */
+  readonly residency: string
+}
+
+export interface PinReply extends LedgerAdminReply {
+  /** Where the tenant is pinned to, whoever asked for it first; null: nowhere. */
+  readonly residency: string | null
+}
+
+export interface PutTenantCall extends ByActor, OfTenant {
   /** Body of `PUT /admin/v1/tenants/{id}` as it came: `tenantBody` is what it is held against. */
   readonly tenant: unknown
 }
@@ -171,7 +193,7 @@ export interface KeyReply {
   readonly key: ListedKey | null
 }
 
-export interface CreateKeyCall extends ByActor {
+export interface CreateKeyCall extends ByActor, OfTenant {
   /** Drawn by whoever mints the key. The same id with the same proof again is the same key. */
   readonly keyId: string
   /** Body of `POST /admin/v1/tenants/{id}/keys` as it came: `keyBody` is what it is held against. */
@@ -192,9 +214,36 @@ export interface RevokeKeyCall extends ByActor {
   readonly keyId: string
 }
 
-export interface OpenCall {
+export interface OpenCall extends OfTenant {
   /** `isProven`: one of the deployment's own keys, whose secret was looked at already. */
   readonly key: KeyAsk | { readonly keyId: string; readonly isProven: true }
+  /** Credit for the request that brings the key. Left out: none is wanted. */
+  readonly advance?: AdvanceCall
+}
+
+export interface AdvanceCall {
+  readonly holder: string
+  /** Made by the isolate, as for any ask: the same again is the same lease, and a void ends it. */
+  readonly askId: string
+  /** The worst case of any request whose headers are these. */
+  readonly wantNanoUsd: NanoUsd
+  /** The same with the longest answer that there is: it is not limited where all budgets are soft. */
+  readonly softNanoUsd: NanoUsd
+  /** The first of them in tokens. */
+  readonly tokens: number
+  /** Of the caller; those of the key win. */
+  readonly tags: Readonly<Record<string, string>>
+}
+
+/** What came of an advance. */
+export interface Advance {
+  /** What it was asked for: the scopes of the key, of the tags, and of the route that was guessed. */
+  readonly scopes: readonly ScopeId[]
+  /** Those of them that have a budget or a limit. */
+  readonly kept: readonly ScopeId[]
+  /** All routes that have a budget or a limit; null: too many to tell. */
+  readonly routes: readonly string[] | null
+  readonly answer: Answer
 }
 
 export type OpenReply =
@@ -208,8 +257,16 @@ export type OpenReply =
       readonly remainingNanoUsd: NanoUsd | null
       /** Of the same scopes. */
       readonly limits: readonly LimitStanding[]
+      /** Left out where none was asked for, where none can be, and by a ledger of the version before. */
+      readonly advance?: Advance
     }
   | { readonly kind: 'rejected'; readonly reason: Rejection }
+
+/** The tenant is pinned: its ledger is inside that jurisdiction, and nothing of it is here. */
+export interface Elsewhere {
+  readonly kind: 'elsewhere'
+  readonly residency: string
+}
 
 export type BeginCall = BeginAsk
 
@@ -259,6 +316,9 @@ export interface TenantLedgerRpc {
   reconcile(version: number, call: ReconcileCall): Promise<LedgerAdminReply>
   restore(version: number, call: RestoreCall): Promise<LedgerAdminReply>
   release(version: number, call: ReleaseCall): Promise<LedgerAdminReply>
+  /** Of the ledger outside of any jurisdiction: pins a tenant that has nothing there yet, once and for good. */
+  pin(version: number, call: PinCall): Promise<PinReply>
+  pinned(version: number): Promise<string | null>
   putTenant(version: number, call: PutTenantCall): Promise<TenantReply>
   /** Null: nobody has put it, and `plainTenant` rules. */
   tenant(version: number): Promise<TenantRow | null>
@@ -266,7 +326,7 @@ export interface TenantLedgerRpc {
   rotateKey(version: number, call: RotateKeyCall): Promise<KeyReply>
   revokeKey(version: number, call: RevokeKeyCall): Promise<KeyReply>
   keys(version: number): Promise<readonly ListedKey[]>
-  open(version: number, call: OpenCall): Promise<OpenReply>
+  open(version: number, call: OpenCall): Promise<OpenReply | Elsewhere>
   beginOnce(version: number, call: BeginCall): Promise<BeginReply>
   finishOnce(version: number, call: FinishCall): Promise<OnceReply>
   abandonOnce(version: number, call: RunCall): Promise<OnceReply>

@@ -44,6 +44,16 @@ export const migrations: readonly Migration[] = [
     ],
   },
   { number: 2, statements: accessTables },
+  {
+    number: 3,
+    statements: [
+      `ALTER TABLE leases ADD COLUMN came_back_nano_usd INTEGER NOT NULL DEFAULT 0`,
+      // 0: of before every version that anybody can know of.
+      `ALTER TABLE leases ADD COLUMN kill_version INTEGER NOT NULL DEFAULT 0`,
+      `CREATE TABLE habits (id TEXT PRIMARY KEY, route TEXT, worst_nano_usd INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL) STRICT`,
+    ],
+  },
 ]
 
 /** How a field is written: as it is, as JSON, or as 0 and 1. */
@@ -104,6 +114,8 @@ const forms: { readonly [Name in keyof Stored]: { readonly [Field in keyof Store
       sequence: 'value',
       finalNanoUsd: 'value',
       refundedNanoUsd: 'value',
+      cameBackNanoUsd: 'value',
+      killVersion: 'value',
       expiresAtMs: 'value',
       endedAtMs: 'value',
       limits: 'json',
@@ -114,6 +126,7 @@ const forms: { readonly [Name in keyof Stored]: { readonly [Field in keyof Store
     kills: { id: 'value', reason: 'value', atMs: 'value' },
     limits: { id: 'value', scope: 'value', kind: 'value', limit: 'value', windowMs: 'value' },
     usage: { id: 'value', inUse: 'value', parts: 'json' },
+    habits: { id: 'value', route: 'value', worstNanoUsd: 'value', atMs: 'value' },
     lines: {
       id: 'value',
       leaseId: 'value',
@@ -141,6 +154,7 @@ function columnOf(field: string): string {
 /** One statement for one change; a line that is stored already stays as it is. */
 export function sqlOf(change: RowChange): SqlStatement {
   const { table, id, row } = change
+  // oxlint-disable-next-line switchyard/bound-sql -- a name of this file
   if (row === null) return { sql: `DELETE FROM "${table}" WHERE id = ?`, bindings: [id] }
   const fields = Object.entries(forms[table])
   const columns = fields.map(([field]) => `"${columnOf(field)}"`).join(', ')
@@ -148,6 +162,7 @@ export function sqlOf(change: RowChange): SqlStatement {
   const verb = table === 'lines' ? 'INSERT OR IGNORE' : 'INSERT OR REPLACE'
   const values = row as unknown as Readonly<Record<string, unknown>>
   return {
+    // oxlint-disable-next-line switchyard/bound-sql -- names of this file
     sql: `${verb} INTO "${table}" (${columns}) VALUES (${places})`,
     bindings: fields.map(([field, form]) => written(values[field], form)),
   }
@@ -171,6 +186,7 @@ export const selections: readonly { readonly table: TableName; readonly sql: str
   { table: 'limits', sql: 'SELECT * FROM limits' },
   { table: 'kills', sql: 'SELECT * FROM kills' },
   { table: 'usage', sql: 'SELECT * FROM "usage"' },
+  { table: 'habits', sql: 'SELECT * FROM habits ORDER BY rowid' },
   { table: 'accounts', sql: 'SELECT * FROM accounts' },
   { table: 'leases', sql: 'SELECT * FROM leases ORDER BY rowid' },
   { table: 'asks', sql: 'SELECT * FROM asks ORDER BY rowid' },

@@ -57,6 +57,7 @@ export function emptyLedger(settings: LedgerSettings): LedgerState {
       kills: new Map(),
       limits: new Map(),
       usage: new Map(),
+      habits: new Map(),
     },
     index: {
       open: new Map(),

@@ -1,6 +1,7 @@
 import type { ListedKey } from './access/keys.ts'
 import type { TenantRow } from './access/rows.ts'
 import { addTotals } from './add-totals.ts'
+import { byAmount } from './money.ts'
 import { ledgerNamespace, type LedgerPlace, type ObjectNamespace } from './place.ts'
 import type { Exchange, ExchangeReply } from './protocol.ts'
 import {
@@ -18,6 +19,8 @@ import {
   type OnceReply,
   type OpenCall,
   type OpenReply,
+  type PinCall,
+  type PinReply,
   type PutTenantCall,
   type ReconcileCall,
   type ReleaseCall,
@@ -35,6 +38,16 @@ import {
 } from './rpc.ts'
 import type { LineRow } from './rows.ts'
 
+/** The ledger that was asked is the one outside, of a tenant that is pinned. */
+export class PinnedElsewhere extends Error {
+  readonly residency: string
+
+  constructor(residency: string) {
+    super('the ledger of this tenant is inside its jurisdiction')
+    this.residency = residency
+  }
+}
+
 /** One tenant's ledger, from outside. */
 export interface TenantLedgerStub {
   exchange(exchange: Exchange): Promise<ExchangeReply>
@@ -49,12 +62,15 @@ export interface TenantLedgerStub {
   reconcile(call: ReconcileCall): Promise<LedgerAdminReply>
   restore(call: RestoreCall): Promise<LedgerAdminReply>
   release(call: ReleaseCall): Promise<LedgerAdminReply>
+  pin(call: PinCall): Promise<PinReply>
+  pinned(): Promise<string | null>
   putTenant(call: PutTenantCall): Promise<TenantReply>
   tenant(): Promise<TenantRow | null>
   createKey(call: CreateKeyCall): Promise<KeyReply>
   rotateKey(call: RotateKeyCall): Promise<KeyReply>
   revokeKey(call: RevokeKeyCall): Promise<KeyReply>
   keys(): Promise<readonly ListedKey[]>
+  /** Rejects with `PinnedElsewhere` where the tenant is pinned and this is not its jurisdiction. */
   open(call: OpenCall): Promise<OpenReply>
   beginOnce(call: BeginCall): Promise<BeginReply>
   finishOnce(call: FinishCall): Promise<OnceReply>
@@ -71,6 +87,7 @@ export function tenantLedgerStub(
   const { name, placed } = ledgerNamespace(namespace, place, options)
   /** A new one for each call, because many failures leave a stub broken. */
   const ledger = (): TenantLedgerRpc => placed.get(placed.idFromName(name))
+  const whose = place.jurisdiction === null ? {} : { tenantId: place.tenantId }
   return {
     exchange: async (exchange) => ledger().exchange(rpcVersion, exchange),
     configure: async (call) => ledger().configure(rpcVersion, call),
@@ -83,13 +100,19 @@ export function tenantLedgerStub(
     reconcile: async (call) => ledger().reconcile(rpcVersion, call),
     restore: async (call) => ledger().restore(rpcVersion, call),
     release: async (call) => ledger().release(rpcVersion, call),
-    putTenant: async (call) => ledger().putTenant(rpcVersion, call),
+    pin: async (call) => ledger().pin(rpcVersion, call),
+    pinned: async () => ledger().pinned(rpcVersion),
+    putTenant: async (call) => ledger().putTenant(rpcVersion, { ...call, ...whose }),
     tenant: async () => ledger().tenant(rpcVersion),
-    createKey: async (call) => ledger().createKey(rpcVersion, call),
+    createKey: async (call) => ledger().createKey(rpcVersion, { ...call, ...whose }),
     rotateKey: async (call) => ledger().rotateKey(rpcVersion, call),
     revokeKey: async (call) => ledger().revokeKey(rpcVersion, call),
     keys: async () => ledger().keys(rpcVersion),
-    open: async (call) => ledger().open(rpcVersion, call),
+    open: async (call) => {
+      const reply = await ledger().open(rpcVersion, { ...call, ...whose })
+      if (reply.kind === 'elsewhere') throw new PinnedElsewhere(reply.residency)
+      return reply
+    },
     beginOnce: async (call) => ledger().beginOnce(rpcVersion, call),
     finishOnce: async (call) => ledger().finishOnce(rpcVersion, call),
     abandonOnce: async (call) => ledger().abandonOnce(rpcVersion, call),
@@ -106,7 +129,7 @@ async function allTotals(
     all = addTotals(all, await ledger().lineTotals(rpcVersion, { ...call, cursor: all.nextCursor }))
   const { groups, lostNanoUsd, foundNanoUsd } = all
   return {
-    groups: groups.toSorted((a, b) => b.amountNanoUsd - a.amountNanoUsd),
+    groups: groups.toSorted((a, b) => byAmount(a.amountNanoUsd, b.amountNanoUsd)),
     lostNanoUsd,
     foundNanoUsd,
   }

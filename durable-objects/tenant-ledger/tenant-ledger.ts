@@ -8,6 +8,7 @@ import {
   readCreateKey,
   readFinish,
   readOpen,
+  readPin,
   readPutTenant,
   readRevokeKey,
   readRotateKey,
@@ -32,7 +33,9 @@ import { LedgerKeeper, type News } from './keeper.ts'
 import { changeTenant, keyReply, makeKey } from './key-calls.ts'
 import type { LedgerEffect } from './ledger.ts'
 import { abandoned, finished, lost, type OnceTurn } from './once-calls.ts'
+import { advanceExchange, withAdvance } from './open-advance.ts'
 import { openKey } from './open-key.ts'
+import { pinLedger } from './pin.ts'
 import type { Exchange, ExchangeReply } from './protocol.ts'
 import { epochAfter, epochBeyond } from './rollback.ts'
 import type * as rpc from './rpc.ts'
@@ -139,9 +142,20 @@ export class TenantLedgerObject extends DurableObject<Variables> implements rpc.
     return this.#obey({ events: [{ kind: 'release', actor }], actor })
   }
 
+  async pin(version: number, call: rpc.PinCall): Promise<rpc.PinReply> {
+    acceptVersion(version)
+    return pinLedger(this.#keeper, readPin(call))
+  }
+
+  async pinned(version: number): Promise<string | null> {
+    acceptVersion(version)
+    return this.#keeper.pinnedTo
+  }
+
   async putTenant(version: number, call: rpc.PutTenantCall): Promise<rpc.TenantReply> {
     acceptVersion(version)
     const { tenant, actor } = readPutTenant(call)
+    this.#keeper.called(call.tenantId)
     const { source } = this.#keeper
     const before = this.#keeper.memory().access.tenant
     const { news, reply } = changeTenant(
@@ -163,6 +177,7 @@ export class TenantLedgerObject extends DurableObject<Variables> implements rpc.
   async createKey(version: number, call: rpc.CreateKeyCall): Promise<rpc.KeyReply> {
     acceptVersion(version)
     const read = readCreateKey(call)
+    this.#keeper.called(call.tenantId)
     const { source, settings } = this.#keeper
     const { access } = this.#keeper.memory()
     return this.#changeKey(
@@ -192,18 +207,30 @@ export class TenantLedgerObject extends DurableObject<Variables> implements rpc.
     return listKeys(this.#keeper.memory().access.keys, this.#keeper.nowMs())
   }
 
-  async open(version: number, call: rpc.OpenCall): Promise<rpc.OpenReply> {
+  async open(version: number, call: rpc.OpenCall): Promise<rpc.OpenReply | rpc.Elsewhere> {
     acceptVersion(version)
-    const { key } = readOpen(call)
+    const { key, advance } = readOpen(call)
+    const { pinnedTo } = this.#keeper
+    if (pinnedTo !== null) return { kind: 'elsewhere', residency: pinnedTo }
+    this.#keeper.called(call.tenantId)
     // Anybody can write keys of tenants that there are not: they leave no database behind.
     if ('proofs' in key && this.#keeper.isNew()) return { kind: 'rejected', reason: 'unknown' }
     const { source, settings } = this.#keeper
     const { access, state } = this.#keeper.memory()
     const nowMs = this.#keeper.nowMs()
     const opened = openKey(access, state, source.tenantId, key, settings.access, nowMs)
-    if (opened.changes.length > 0)
-      this.#keeper.take({ access: { changes: opened.changes, effects: [] } })
-    return opened.reply
+    const { reply, changes } = opened
+    const exchange =
+      advance === undefined || reply.kind === 'rejected'
+        ? null
+        : advanceExchange(state, reply.profile, advance)
+    if (changes.length === 0 && exchange === null) return reply
+    const events = exchange === null ? [] : [{ kind: 'exchange', exchange } as const]
+    const effects = this.#keeper.take({ access: { changes, effects: [] }, events })
+    if (exchange === null) return reply
+    const advanced = withAdvance(state, reply, exchange, effects)
+    await this.#keeper.setAlarm()
+    return advanced
   }
 
   async beginOnce(version: number, call: rpc.BeginCall): Promise<rpc.BeginReply> {

@@ -376,9 +376,9 @@ export const accessMutants: readonly Mutant[] = [
     id: 'access-cache-refreshed-by-use',
     invariant: 'keys',
     file: `${edge}/key-cache.ts`,
-    find: 'entries.set(digest, entry)\n  return entry.value',
+    find: 'entries.set(digest, entry)\n  return entry\n',
     replace:
-      'entries.set(digest, { ...entry, untilMs: nowMs + entry.untilMs - entry.fromMs })\n  return entry.value',
+      'entries.set(digest, { ...entry, untilMs: nowMs + entry.untilMs - entry.fromMs })\n  return entry\n',
     killedBy: cache,
     why: 'A key in steady use is never asked for again, revoked or not.',
   },

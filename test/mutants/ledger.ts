@@ -32,10 +32,10 @@ export const ledgerMutants: readonly Mutant[] = [
     id: 'ledger-close-by-difference',
     invariant: 'I6 any order, the same state',
     file: `${core}/rules/lease.ts`,
-    find: 'limitNanoUsd: leastOf(plus(lease.limitNanoUsd, wronglyRefunded), finalNanoUsd),',
+    find: 'limitNanoUsd: leastOf(plus(lease.limitNanoUsd, cameBackNanoUsd), finalNanoUsd),',
     replace:
       'limitNanoUsd: minusOrZero(lease.limitNanoUsd, minusOrZero(lease.grantNanoUsd, finalNanoUsd)),',
-    killedBy: simulation,
+    killedBy: leases,
     why: 'A close gives back the difference to the grant, also where a seal has given it back already.',
   },
   {
@@ -116,7 +116,7 @@ export const ledgerMutants: readonly Mutant[] = [
     id: 'ledger-final-above-grant',
     invariant: 'I4 final <= sealed <= granted',
     file: `${core}/rules/lease.ts`,
-    find: 'limitNanoUsd: leastOf(plus(lease.limitNanoUsd, wronglyRefunded), finalNanoUsd),',
+    find: 'limitNanoUsd: leastOf(plus(lease.limitNanoUsd, cameBackNanoUsd), finalNanoUsd),',
     replace: 'limitNanoUsd: finalNanoUsd,',
     killedBy: properties,
     why: 'A late close raises a charge above what was promised, and above the cap.',

@@ -49,6 +49,23 @@ const forbidden = {
     'export const a = () => Math.random()\n',
   'durable-objects/provider-health/standby.ts':
     "export const a = () => fetch('https://acme.example')\n",
+  'durable-objects/tenant-ledger/core/adds.ts':
+    'export const a = (b: { costNanoUsd: number }) => b.costNanoUsd + 1\n',
+  'durable-objects/tenant-ledger/core/divides.ts':
+    'export const a = (heldNanoUsd: number) => heldNanoUsd / 3\n',
+  'durable-objects/tenant-ledger/core/adds-in-place.ts':
+    'export const a = (b: { costNanoUsd: number }) => {\n  b.costNanoUsd += 0.1\n}\n',
+  'durable-objects/tenant-ledger/core/casts.ts':
+    "import type { NanoUsd } from '../money.ts'\nexport const a = 0.1 as NanoUsd\n",
+  'worker/edge/ledger/multiplies.ts':
+    'export const a = (b: { costNanoUsd?: number }) => 1.5 * (b.costNanoUsd ?? 0)\n',
+  'worker/admin/subtracts.ts': 'export const a = (lostNanoUsd: number) => 1 - lostNanoUsd\n',
+  'durable-objects/acme/writes-values.ts':
+    "export const a = (b: string) => `SELECT * FROM keys WHERE id = '${b}'`\n",
+  'durable-objects/acme/joins-values.ts':
+    'export const a = (b: string) => "DELETE FROM keys WHERE id = " + b\n',
+  'worker/edge/writes-values.ts':
+    'export const a = (b: string, c: string) => `${b} INTO keys VALUES (${c})`\n',
   'worker/engine/prints.ts': "export const a = () => console.log('x')\n",
   'worker/engine/any.ts': 'export const a = (b: any): unknown => b\n',
   'worker/engine/default-export.ts': 'export default function a(): number {\n  return 1\n}\n',
@@ -65,6 +82,13 @@ const allowed = {
     "import type { A } from '../../canonical/other.ts'\nexport type B = A\n",
   'durable-objects/acme/fine.ts':
     "import type { A } from '../../worker/canonical/other.ts'\nexport type B = A\n",
+  'durable-objects/tenant-ledger/core/compares.ts':
+    'export const a = (costNanoUsd: number) => costNanoUsd > 5 || costNanoUsd === 0\n',
+  'durable-objects/tenant-ledger/money.ts':
+    'export const a = (aNanoUsd: number, b: number) => aNanoUsd + b\n',
+  'durable-objects/acme/binds-values.ts':
+    "export const a = ['SELECT * FROM keys WHERE id = ?', `DELETE FROM keys`]\n",
+  'worker/engine/says-selected.ts': 'export const a = (b: string) => `Selected ${b}`\n',
   'worker/engine/fine.ts': "import type { A } from '../canonical/other.ts'\nexport type B = A\n",
 }
 
@@ -74,6 +98,7 @@ describe('the import rules of .oxlintrc.json', () => {
 
   beforeAll(() => {
     cpSync(join(root, '.oxlintrc.json'), join(folder, '.oxlintrc.json'))
+    cpSync(join(root, 'scripts/lint'), join(folder, 'scripts/lint'), { recursive: true })
     for (const [file, text] of Object.entries({ ...forbidden, ...allowed })) {
       mkdirSync(dirname(join(folder, file)), { recursive: true })
       writeFileSync(join(folder, file), text)

@@ -254,6 +254,15 @@ class Pair {
         leastNanoUsd: n(what === 0 ? 1 : worst),
         tokens: worst,
       }
+    if (what === 7)
+      return {
+        kind: 'advance',
+        ...common,
+        wantNanoUsd: n(worst * 2),
+        softNanoUsd: n(worst * 9),
+        leastNanoUsd: n(1),
+        tokens: worst,
+      }
     const units = { requests: 1 + what, tokens: worst, slots: 1 }
     return {
       kind: 'grant',
@@ -305,6 +314,7 @@ function sayOf(held: Held, cost: number, what: number): Statement {
     number: held.number,
     worstNanoUsd: n(worst),
     ...(what === 5 && { isImpossible: true }),
+    ...(what % 2 === 0 && { keyId: what === 2 ? 'b' : 'a' }),
   })
   held.lines.push(one)
   held.spent += Math.min(worst, one.amountNanoUsd)

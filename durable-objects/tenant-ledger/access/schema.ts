@@ -53,12 +53,14 @@ function columnOf(field: string): string {
 }
 
 export function accessSqlOf({ table, id, row }: AccessChange): AccessStatement {
+  // oxlint-disable-next-line switchyard/bound-sql -- a name of this file
   if (row === null) return { sql: `DELETE FROM "${table}" WHERE id = ?`, bindings: [id] }
   const fields = Object.entries(forms[table])
   const columns = fields.map(([field]) => `"${columnOf(field)}"`).join(', ')
   const places = fields.map(() => '?').join(', ')
   const values = row as unknown as Readonly<Record<string, unknown>>
   return {
+    // oxlint-disable-next-line switchyard/bound-sql -- names of this file
     sql: `INSERT OR REPLACE INTO "${table}" (${columns}) VALUES (${places})`,
     bindings: fields.map(([field, form]) => written(values[field], form)),
   }

@@ -55,6 +55,8 @@ export function adopt(
     limits: [],
     units: noUnits,
     unitsAtMs: nowMs,
+    // Of an earlier life: nothing is admitted under it any more.
+    killVersion: 0,
   })
   alert(turn, 'lease_adopted', leaseId, facts.grantNanoUsd)
   return moveLease(turn, null, lease)

@@ -4,6 +4,7 @@ import {
   mostNanoUsd,
   mostOf,
   type NanoUsd,
+  oneNanoUsd,
   partDown,
   plus,
   shareUp,
@@ -42,7 +43,19 @@ export function answerAsk(turn: Turn, holder: string, ask: Ask): Answer {
   const one: Case = { turn, holder, ask, funds, hard, limits: limitsOf(turn, scopes) }
   const asked = turn.state.tables.asks.get(ask.askId)
   if (asked !== undefined) return again(one, asked.leaseId)
-  return forbidden(one) ?? (ask.kind === 'grant' ? grant(one, ask) : hold(one, ask))
+  return forbidden(one) ?? taken(one)
+}
+
+function taken(one: Case): Answer {
+  const { ask } = one
+  switch (ask.kind) {
+    case 'hold':
+      return hold(one, ask)
+    case 'grant':
+      return grant(one, ask)
+    case 'advance':
+      return advance(one, ask)
+  }
 }
 
 /** The same ask gets the same lease, whatever has become of it. */
@@ -87,7 +100,7 @@ function grant(one: Case, ask: Ask & { readonly kind: 'grant' }): Answer {
   const { turn, hard, limits } = one
   const { settings } = turn.state
   const roomNanoUsd = least(hard.map((funds) => roomOf(turn.state, funds)))
-  const leastNanoUsd = mostOf(ask.leastNanoUsd, 1 as NanoUsd)
+  const leastNanoUsd = mostOf(ask.leastNanoUsd, oneNanoUsd)
   if (roomNanoUsd < leastNanoUsd) return short(one, leastNanoUsd)
   if (modeOf(one, leastNanoUsd) === 'sync') return deny(one, 'use_holds', 0, null)
   const holders = holdersOf(one)
@@ -114,6 +127,29 @@ function grant(one: Case, ask: Ask & { readonly kind: 'grant' }): Answer {
   })
 }
 
+/** For one request, out of the holder's fair share of everything and never the least that is left. */
+function advance(one: Case, ask: Ask & { readonly kind: 'advance' }): Answer {
+  const { turn, hard, limits } = one
+  const roomNanoUsd = least(hard.map((funds) => roomOf(turn.state, funds)))
+  const leastNanoUsd = mostOf(ask.leastNanoUsd, oneNanoUsd)
+  if (roomNanoUsd < leastNanoUsd) return short(one, leastNanoUsd)
+  const holders = holdersOf(one)
+  const units: Units = { requests: 1, tokens: ask.tokens, slots: 1 }
+  const isSpare = (kind: LimitRow['kind'], count: number): boolean =>
+    (sliceOf(turn, limits, kind, count, 0, holders) ?? count) >= count
+  const hasUnits =
+    isSpare('requests', 1) && isSpare('tokens', ask.tokens) && isSpare('concurrency', 1)
+  const share =
+    hard.length === 0
+      ? turn.state.settings.largestGrantNanoUsd
+      : partDown(fairShare(turn.state, roomNanoUsd), holders)
+  const wantNanoUsd = hard.length === 0 ? ask.softNanoUsd : ask.wantNanoUsd
+  const grantNanoUsd = leastOf(mostOf(wantNanoUsd, leastNanoUsd), share)
+  if (!hasUnits || grantNanoUsd < leastNanoUsd || modeOf(one, leastNanoUsd) === 'sync')
+    return deny(one, 'use_holds', 0, null)
+  return open(one, 'lease', grantNanoUsd, units)
+}
+
 /** Holders with a lease in one of these accounts, and the one that asks. */
 function holdersOf({ turn, holder, hard, limits }: Case): number {
   const accounts = new Set(hard.map(({ account }) => account.id))
@@ -132,7 +168,7 @@ function modeOf({ turn, hard }: Case, leastNanoUsd: NanoUsd): Mode {
   const { settings } = turn.state
   const isLow = hard.some((funds) => {
     const share = shareUp(funds.budget.capNanoUsd, settings.syncBasisPoints)
-    const few = leastNanoUsd > mostNanoUsd / settings.syncGrants
+    const few = leastNanoUsd > partDown(mostNanoUsd, settings.syncGrants)
     const need = few ? mostNanoUsd : mostOf(share, times(leastNanoUsd, settings.syncGrants))
     return roomOf(turn.state, funds) < need
   })
@@ -142,7 +178,7 @@ function modeOf({ turn, hard }: Case, leastNanoUsd: NanoUsd): Mode {
 function open(one: Case, kind: LeaseRow['kind'], grantNanoUsd: NanoUsd, units: Units): Granted {
   const { turn, holder, ask, funds, limits } = one
   const { settings } = turn.state
-  const { epoch, lastNumber } = metaOf(turn.state)
+  const { epoch, lastNumber, killVersion } = metaOf(turn.state)
   const id: LeaseId = `${epoch}.${lastNumber + 1}`
   putMeta(turn, { lastNumber: lastNumber + 1 })
   const lifeMs =
@@ -159,6 +195,7 @@ function open(one: Case, kind: LeaseRow['kind'], grantNanoUsd: NanoUsd, units: U
     limits: limits.map((limit) => limit.id),
     units,
     unitsAtMs: turn.nowMs,
+    killVersion,
   })
   const lease = moveLease(turn, null, fresh)
   put(turn, 'asks', { id: ask.askId, leaseId: id, atMs: turn.nowMs })
@@ -203,6 +240,7 @@ function granted(one: Case, lease: LeaseRow): Granted {
       tokens: has('tokens') ? tokens : null,
       slots: has('concurrency') ? slots : null,
     },
+    killVersion: lease.killVersion,
     failOpenNanoUsd:
       hard.length > 0 ? zeroNanoUsd : least(funds.map(({ budget }) => budget.failOpenNanoUsd)),
   }
@@ -248,7 +286,7 @@ function standing(one: Case): Omit<Granted, 'kind' | keyof GrantedOnly> {
   const { turn, ask, funds, hard, limits } = one
   const actions = actionsOf(funds)
   const rooms = hard.map((each) => roomOf(turn.state, each))
-  const needNanoUsd = ask.kind === 'grant' ? ask.leastNanoUsd : ask.worstNanoUsd
+  const needNanoUsd = ask.kind === 'hold' ? ask.worstNanoUsd : ask.leastNanoUsd
   return {
     askId: ask.askId,
     mode: modeOf(one, needNanoUsd),
@@ -260,7 +298,14 @@ function standing(one: Case): Omit<Granted, 'kind' | keyof GrantedOnly> {
 
 type GrantedOnly = Pick<
   Granted,
-  'leaseId' | 'grantNanoUsd' | 'scopes' | 'accounts' | 'validForMs' | 'units' | 'failOpenNanoUsd'
+  | 'leaseId'
+  | 'grantNanoUsd'
+  | 'scopes'
+  | 'accounts'
+  | 'validForMs'
+  | 'units'
+  | 'killVersion'
+  | 'failOpenNanoUsd'
 >
 
 function least(amounts: readonly NanoUsd[]): NanoUsd {

@@ -20,7 +20,7 @@ export function book(
   if (state.tables.asks.has(askId)) return
   const funds = fundsOf(turn, [...new Set(scopes)])
   const isHard = funds.some(({ budget }) => budget.mode === 'hard')
-  const { epoch, lastNumber } = metaOf(state)
+  const { epoch, lastNumber, killVersion } = metaOf(state)
   putMeta(turn, { lastNumber: lastNumber + 1 })
   const { amountNanoUsd } = line
   const fresh = newLease({
@@ -35,6 +35,7 @@ export function book(
     limits: [],
     units: noUnits,
     unitsAtMs: nowMs,
+    killVersion,
   })
   const first = { ...line, number: 1, worstNanoUsd: amountNanoUsd }
   moveLease(turn, null, closed(withLine(fresh, first), amountNanoUsd, nowMs), [first])

@@ -2,6 +2,7 @@ import { leastOf, minus, minusOrZero, mostNanoUsd, shareDown } from '../money.ts
 import type { LeaseRow } from '../rows.ts'
 import { lost, refunded } from '../rules/lease.ts'
 import type { LedgerState } from '../state.ts'
+import { sweepHabits } from './habits.ts'
 import { giveBack } from './limits.ts'
 import { moveLease } from './move.ts'
 import { alert, remove, type Turn } from './turn.ts'
@@ -69,6 +70,7 @@ export function sweep(turn: Turn): void {
   }
   if (nowMs < state.sweptAtMs + settings.sweepEveryMs && nowMs >= state.sweptAtMs) return
   state.sweptAtMs = nowMs
+  sweepHabits(turn)
   for (const lease of index.lost.values())
     if (isForgettable(state, lease, nowMs)) remove(turn, 'leases', lease.id)
   const used = new Set([...tables.leases.values()].flatMap(({ accounts }) => accounts))
@@ -84,8 +86,14 @@ function isForgettable({ settings, tables }: LedgerState, lease: LeaseRow, nowMs
 }
 
 /** When the next lease is lost if nothing is heard of it, or the memory of asks ends. */
-export function nextWakeMs({ index, tables, settings }: LedgerState): number {
+export function nextWakeMs({ index, tables, settings }: LedgerState, nowMs: number): number {
   let next = Infinity
+  if (settings.lostPolicy !== 'strict')
+    for (const { endedAtMs } of index.lost.values()) {
+      const dueMs = (endedAtMs ?? 0) + settings.longestStreamMs
+      // What was due and is there still had nothing to give back.
+      if (dueMs > nowMs) next = Math.min(next, dueMs)
+    }
   for (const { expiresAtMs } of index.open.values()) next = Math.min(next, expiresAtMs)
   const [firstAsk] = tables.asks.values()
   if (firstAsk !== undefined) next = Math.min(next, firstAsk.atMs + settings.rememberMs)

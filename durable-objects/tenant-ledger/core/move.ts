@@ -3,6 +3,7 @@ import type { AttemptLine } from '../protocol.ts'
 import type { AccountRow, LeaseRow, LineRow } from '../rows.ts'
 import { chargeOf, overrunOf, phantomOf, postedOf } from '../rules/lease.ts'
 import { accountNamed, putAccount } from './accounts.ts'
+import { learnHabit } from './habits.ts'
 import { alert, put, type Turn } from './turn.ts'
 
 /**
@@ -21,7 +22,10 @@ export function moveLease(
     const account = accountNamed(turn, id)
     if (account !== null) putAccount(turn, moved(account, before, next))
   }
-  for (const attempt of attempts) appendAttempt(turn, next, attempt)
+  for (const attempt of attempts) {
+    appendAttempt(turn, next, attempt)
+    learnHabit(turn, attempt)
+  }
   appendPhantom(turn, next, before?.phantomNanoUsd ?? zeroNanoUsd)
   tellOverrun(turn, before, next)
   put(turn, 'leases', next)

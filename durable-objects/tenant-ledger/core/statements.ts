@@ -1,4 +1,4 @@
-import { leastOf, nanoUsd, plus, zeroNanoUsd } from '../money.ts'
+import { differenceOf, leastOf, plus, zeroNanoUsd } from '../money.ts'
 import type { Acknowledgement, AttemptLine, LeaseId, Statement, Units } from '../protocol.ts'
 import type { LeaseRow } from '../rows.ts'
 import { closed, isEnded, phantomOf, sealed, withLine } from '../rules/lease.ts'
@@ -133,8 +133,8 @@ function phase(turn: Turn, lease: LeaseRow, said: AboutLease): LeaseRow {
 function closedAgain(turn: Turn, lease: LeaseRow, said: AboutLease): LeaseRow {
   const { finalNanoUsd } = lease
   if (finalNanoUsd !== said.spentNanoUsd) {
-    const difference = Math.abs((finalNanoUsd ?? 0) - said.spentNanoUsd)
-    alert(turn, 'close_differs', lease.id, nanoUsd(difference))
+    const difference = differenceOf(finalNanoUsd ?? zeroNanoUsd, said.spentNanoUsd)
+    alert(turn, 'close_differs', lease.id, difference)
   }
   return lease
 }

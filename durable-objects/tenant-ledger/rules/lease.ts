@@ -20,6 +20,7 @@ type Fresh = Pick<
   | 'limits'
   | 'units'
   | 'unitsAtMs'
+  | 'killVersion'
 >
 
 /** A lease that nothing was said about: charged in full. */
@@ -36,6 +37,7 @@ export function newLease(fresh: Fresh): LeaseRow {
     sequence: 0,
     finalNanoUsd: null,
     refundedNanoUsd: zeroNanoUsd,
+    cameBackNanoUsd: zeroNanoUsd,
     endedAtMs: null,
   }
 }
@@ -50,9 +52,10 @@ export function postedOf({ netNanoUsd, overNanoUsd }: LeaseRow): NanoUsd {
   return plus(netNanoUsd, overNanoUsd)
 }
 
-/** Charged beyond what was granted or promised: somebody's bound was wrong. */
-export function overrunOf({ limitNanoUsd, netNanoUsd, overNanoUsd }: LeaseRow): NanoUsd {
-  return plus(minusOrZero(netNanoUsd, limitNanoUsd), overNanoUsd)
+/** Charged beyond what was granted or promised, or given back too soon: somebody's bound was wrong. */
+export function overrunOf(lease: LeaseRow): NanoUsd {
+  const { limitNanoUsd, netNanoUsd, overNanoUsd, cameBackNanoUsd } = lease
+  return plus(plus(minusOrZero(netNanoUsd, limitNanoUsd), cameBackNanoUsd), overNanoUsd)
 }
 
 /** Nothing more is expected: what is charged and not posted is in a `lost` line. */
@@ -83,14 +86,15 @@ export function sealed(lease: LeaseRow, boundNanoUsd: NanoUsd, expiresAtMs: numb
  * spent: then that comes back as an overrun, because it is the truth.
  */
 export function closed(lease: LeaseRow, finalNanoUsd: NanoUsd, nowMs: number): LeaseRow {
-  const wronglyRefunded = leastOf(
+  const cameBackNanoUsd = leastOf(
     minusOrZero(finalNanoUsd, lease.limitNanoUsd),
     lease.refundedNanoUsd,
   )
   return {
     ...lease,
     state: 'closed',
-    limitNanoUsd: leastOf(plus(lease.limitNanoUsd, wronglyRefunded), finalNanoUsd),
+    limitNanoUsd: leastOf(plus(lease.limitNanoUsd, cameBackNanoUsd), finalNanoUsd),
+    cameBackNanoUsd,
     finalNanoUsd,
     endedAtMs: nowMs,
   }

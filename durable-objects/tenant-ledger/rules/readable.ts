@@ -49,6 +49,13 @@ export function isReadableAsk(ask: Ask, maxScopes: number): boolean {
   switch (ask.kind) {
     case 'grant':
       return isNanoUsd(ask.wantNanoUsd) && isNanoUsd(ask.leastNanoUsd) && isReadableUnits(ask.units)
+    case 'advance':
+      return (
+        isNanoUsd(ask.wantNanoUsd) &&
+        isNanoUsd(ask.softNanoUsd) &&
+        isNanoUsd(ask.leastNanoUsd) &&
+        isCount(ask.tokens)
+      )
     case 'hold':
       return (
         isNanoUsd(ask.worstNanoUsd) &&

@@ -14,7 +14,8 @@ export function chargedOf(lease: LeaseRow): number {
 }
 
 function overrunOf(lease: LeaseRow): number {
-  return Math.max(0, lease.netNanoUsd - lease.limitNanoUsd) + lease.overNanoUsd
+  const beyond = Math.max(0, lease.netNanoUsd - lease.limitNanoUsd)
+  return beyond + lease.cameBackNanoUsd + lease.overNanoUsd
 }
 
 interface Sums {
@@ -45,8 +46,6 @@ export class BookKeeper {
   readonly #truth: Truth
   /** The bounded policy takes back what was lost: then truth may be above the books by as much. */
   readonly #isBounded: boolean
-  /** Of the step that is being checked, by account. */
-  readonly #cameBack = new Map<string, number>()
 
   constructor(truth: Truth, isBounded: boolean) {
     this.#truth = truth
@@ -67,7 +66,6 @@ export class BookKeeper {
 
   /** Takes the rows of one step in and checks what they say. */
   step(changes: readonly RowChange[]): void {
-    this.#cameBack.clear()
     const before = new Map<string, AccountRow | undefined>()
     for (const change of changes)
       if (change.table === 'accounts') before.set(change.id, this.accounts.get(change.id))
@@ -121,7 +119,6 @@ export class BookKeeper {
       this.leases.delete(id)
       return
     }
-    this.#noteCameBack(before, after)
     for (const account of after.accounts) {
       const sums = this.#sumsOf(account)
       sums.charged += chargedOf(after) - (before === undefined ? 0 : chargedOf(before))
@@ -129,15 +126,6 @@ export class BookKeeper {
       sums.phantom += after.phantomNanoUsd - (before?.phantomNanoUsd ?? 0)
     }
     this.leases.set(id, after)
-  }
-
-  /** The bounded policy gave back what its holder had spent after all: a charge that rises to the truth, and no overrun. */
-  #noteCameBack(before: LeaseRow | undefined, after: LeaseRow): void {
-    if (!this.#isBounded || before === undefined || before.refundedNanoUsd === 0) return
-    const rose = chargedOf(after) - chargedOf(before)
-    const back = rose - (overrunOf(after) - overrunOf(before))
-    for (const account of after.accounts)
-      this.#cameBack.set(account, (this.#cameBack.get(account) ?? 0) + Math.max(0, back))
   }
 
   #line(line: LineRow): void {
@@ -222,13 +210,12 @@ export class BookKeeper {
       () => ({ account, sums }),
     )
     if (budget?.mode === 'hard' && account.chargedNanoUsd > budget.capNanoUsd) {
-      // Above the cap only by overruns, a cap that came down, leases adopted after a restore, or what was given back and
-      // had been spent: never by a grant.
+      // Above the cap only by overruns (what was given back and had been spent is one), a cap that came down, or leases
+      // adopted after a restore: never by a grant.
       const grew = account.chargedNanoUsd - (before?.chargedNanoUsd ?? 0)
       const overran = account.overrunNanoUsd - (before?.overrunNanoUsd ?? 0)
       const adopted = this.adoptedNanoUsd
-      const cameBack = this.#cameBack.get(account.id) ?? 0
-      invariant(grew <= overran + adopted + cameBack, 'I1 the charge is within the cap', () => ({
+      invariant(grew <= overran + adopted, 'I1 the charge is within the cap', () => ({
         account,
         budget,
       }))
@@ -274,11 +261,7 @@ function checkMove(before: LeaseRow, after: LeaseRow): void {
   const values = () => ({ before, after })
   const rose = chargedOf(after) - chargedOf(before)
   const overran = overrunOf(after) - overrunOf(before)
-  invariant(
-    rose <= Math.max(0, overran) + before.refundedNanoUsd,
-    'I3 a charge does not rise',
-    values,
-  )
+  invariant(rose <= Math.max(0, overran), 'I3 a charge does not rise', values)
   invariant(after.limitNanoUsd <= after.grantNanoUsd, 'I4 final <= sealed <= granted', values)
   invariant(after.grantNanoUsd === before.grantNanoUsd, 'I4 a grant does not change', values)
   invariant(after.accounts === before.accounts, 'I15 a lease stays in its period', values)

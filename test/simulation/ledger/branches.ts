@@ -4,6 +4,8 @@ import { Sometimes } from '../kernel/sometimes.ts'
 export const ledgerBranches = [
   // Answers.
   'lease granted',
+  'advance granted',
+  'same ask, lease of an older kill version',
   'hold granted',
   'hold granted for a shorter answer',
   'same ask, same lease',
@@ -51,6 +53,8 @@ export const ledgerBranches = [
   'hold given up',
   'attempt booked while the ledger was away',
   'admitted after the first sending of an ask again',
+  'advance given up',
+  'first request paid in advance',
 ] as const
 
 export type LedgerBranch = (typeof ledgerBranches)[number]

@@ -59,12 +59,18 @@ export function checkAnswers(
   }
 }
 
+const grantBranches = {
+  grant: 'lease granted',
+  hold: 'hold granted',
+  advance: 'advance granted',
+} as const satisfies Record<Ask['kind'], LedgerBranch>
+
 function noteGrant(
   ask: Ask,
   answer: Extract<Answer, { readonly kind: 'granted' }>,
   branches: LedgerBranches,
 ): void {
-  branches.reached(ask.kind === 'grant' ? 'lease granted' : 'hold granted')
+  branches.reached(grantBranches[ask.kind])
   if (ask.kind === 'hold' && answer.grantNanoUsd < ask.worstNanoUsd)
     branches.reached('hold granted for a shorter answer')
   invariant(answer.grantNanoUsd >= ask.leastNanoUsd, 'I20 a grant is of use', () => ({
@@ -111,7 +117,8 @@ function checkDenial(host: LedgerHost, ask: Ask, answer: Answer): void {
       answer,
       rooms,
     }))
-  if (reason !== 'use_holds' || answer.limits.length > 0) return
+  // An advance is a guess: it has no right to anything.
+  if (reason !== 'use_holds' || ask.kind === 'advance' || answer.limits.length > 0) return
   const isPlenty = rooms.every(
     (each) =>
       each.room >= 8 * ask.leastNanoUsd && each.room >= Math.ceil(each.budget.capNanoUsd / 50),

@@ -1,4 +1,4 @@
-import type { NanoUsd } from '../../../durable-objects/tenant-ledger/money.ts'
+import { type NanoUsd, plus } from '../../../durable-objects/tenant-ledger/money.ts'
 import type {
   Exchange,
   ExchangeReply,
@@ -9,10 +9,12 @@ import {
   admitWhileAway,
   askAgain,
   askForHold,
+  askInAdvance,
   type AttemptFacts,
   bookAway,
   claim,
   giveUp,
+  giveUpAdvance,
   type HolderSettings,
   type HolderState,
   isClean,
@@ -20,10 +22,12 @@ import {
   type Outcome,
   outgoing,
   settle,
+  takeAdvance,
   takeReply,
   type Ticket,
   type Want,
 } from '../../../worker/edge/ledger/lease-holder.ts'
+import type { Advance } from '../../../durable-objects/tenant-ledger/rpc.ts'
 import { invariant } from '../kernel/broken.ts'
 import type { Random } from '../kernel/random.ts'
 import type { LedgerWorld } from './world.ts'
@@ -49,6 +53,7 @@ export class SimulatedIsolate {
   /** What this isolate was told of its leases, kept apart from the holder's own record. */
   readonly #known = new Map<string, Known>()
   readonly #sentAtMs = new Map<string, number>()
+  readonly #advances = new Set<string>()
   #latestKill = 0
   #latestEpoch = 0
   #attempts = 0
@@ -105,37 +110,81 @@ export class SimulatedIsolate {
     this.#world.send(this, exchange)
   }
 
-  receive(reply: ExchangeReply): void {
+  receive(reply: ExchangeReply, advance: Advance | null): void {
     if (!this.isAlive) return
-    this.#later(0, () => this.#take(reply))
+    this.#later(0, () => this.#take(reply, advance))
   }
 
-  #take(reply: ExchangeReply): void {
+  #take(reply: ExchangeReply, advance: Advance | null): void {
     if (reply.epoch >= this.#latestEpoch) {
       this.#latestEpoch = reply.epoch
       this.#latestKill = Math.max(this.#latestKill, reply.killVersion)
     }
     for (const answer of reply.answers) {
+      if (answer.kind === 'granted' && (answer.killVersion ?? 0) < reply.killVersion)
+        this.#world.reached('same ask, lease of an older kill version')
       if (answer.kind !== 'granted' || this.#known.has(answer.leaseId)) continue
       const sentAtMs = this.#sentAtMs.get(answer.askId) ?? -Infinity
       this.#known.set(answer.leaseId, {
         deadlineMs: sentAtMs + answer.validForMs,
-        killVersion: reply.killVersion,
+        killVersion: answer.killVersion ?? -1,
         epoch: Number(answer.leaseId.split('.')[0]),
         accounts: answer.accounts,
       })
       if (!this.holder.pending.has(answer.askId))
         this.#world.reached('answer that nobody waited for')
     }
-    takeReply(this.holder, reply, this.nowMs)
+    if (advance === null) takeReply(this.holder, reply, this.nowMs)
+    else
+      takeAdvance(this.holder, advance.answer.askId, { ...reply, advance }, this.nowMs, this.nowMs)
+    if (advance?.answer.kind === 'granted') this.#advances.add(advance.answer.leaseId)
     this.checkHolder()
   }
 
   #arrive(): void {
     if (this.isLeaving || this.#world.isDraining) return
     const want = this.#want()
+    if (this.#random.chance(0.1) && this.#askInAdvance(want)) return
+    this.#admit(want)
+  }
+
+  /** A key that this isolate sees first; the route is a guess, right or none. The request goes on when it is answered. */
+  #askInAdvance(want: Want): boolean {
+    const askId = askInAdvance(this.holder, this.nowMs)
+    if (askId === null) return false
+    const { scopes, worstNanoUsd, tokens } = want
+    const guessed = this.#random.chance(0.5) ? scopes : scopes.filter((one) => one !== 'route:chat')
+    const ask = {
+      kind: 'advance',
+      askId,
+      scopes: guessed,
+      wantNanoUsd: plus(worstNanoUsd, worstNanoUsd),
+      softNanoUsd: plus(worstNanoUsd, worstNanoUsd),
+      leastNanoUsd: 1 as NanoUsd,
+      tokens,
+    } as const
+    const exchange = { holder: this.name, statements: [], asks: [ask] }
+    this.#send(exchange)
+    // Whoever carries it may send it twice, and later than anybody waits for it.
+    if (this.#random.chance(0.1))
+      this.#later(this.#random.between(10, 5000), () => this.#send(exchange))
+    this.#later(this.#random.between(50, 1500), () => {
+      if (this.holder.pending.has(askId)) {
+        giveUpAdvance(this.holder, askId, false)
+        this.#world.reached('advance given up')
+      }
+      this.#admit(want)
+    })
+    return true
+  }
+
+  #admit(want: Want): void {
+    if (this.isLeaving || this.#world.isDraining) return
     const ticket = admit(this.holder, want, this.nowMs)
     if (ticket !== null) {
+      const lease = this.holder.leases.get(ticket.leaseId)
+      if (lease?.spentNanoUsd === 0 && lease.tickets.size === 1 && this.#advances.has(lease.id))
+        this.#world.reached('first request paid in advance')
       this.#checkAdmission(ticket, true)
       this.#call(ticket, want)
       return
@@ -274,6 +323,7 @@ export class SimulatedIsolate {
       priceVersion: 'simulated',
       usage: { inputTokens: 1, outputTokens: Math.floor(want.tokens / 2) },
       atMs: this.nowMs,
+      keyId: want.scopes[1] ?? '',
     }
   }
 }

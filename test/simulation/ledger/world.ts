@@ -1,5 +1,7 @@
 import type { NanoUsd } from '../../../durable-objects/tenant-ledger/money.ts'
-import type { Exchange } from '../../../durable-objects/tenant-ledger/protocol.ts'
+import { isKept } from '../../../durable-objects/tenant-ledger/core/habits.ts'
+import type { Exchange, ExchangeReply } from '../../../durable-objects/tenant-ledger/protocol.ts'
+import type { Advance } from '../../../durable-objects/tenant-ledger/rpc.ts'
 import { invariant } from '../kernel/broken.ts'
 import { EventLog } from '../kernel/event-log.ts'
 import { Random } from '../kernel/random.ts'
@@ -110,8 +112,17 @@ export class LedgerWorld {
       const dies = !this.isDraining && this.random.chance(this.plan.unstoredShare)
       const reply = this.host.exchange(exchange, this.ledgerNowMs, dies)
       this.write(`${isolate.name} ${JSON.stringify(exchange)} -> ${JSON.stringify(reply)}`)
-      if (reply !== null) this.#carry(() => isolate.receive(reply))
+      if (reply === null) return
+      const advance = this.#advanceOf(exchange, reply)
+      this.#carry(() => isolate.receive(reply, advance))
     })
+  }
+
+  /** What `open` says beside the answer: which scopes have a budget now. */
+  #advanceOf({ asks: [ask] }: Exchange, { answers: [answer] }: ExchangeReply): Advance | null {
+    if (ask?.kind !== 'advance' || answer === undefined) return null
+    const kept = ask.scopes.filter((scope) => isKept(this.host.state, scope))
+    return { scopes: ask.scopes, kept, routes: [], answer }
   }
 
   #carry(deliver: () => void): void {

@@ -95,6 +95,17 @@ describe('a hold', () => {
     })
   })
 
+  it('says as of which revocations it is, also when it is asked for again after another', () => {
+    const ledger = new Ledger([budget('b'), budget('k', { scope: 'key:a' })])
+    const ask = ledger.holdAsk(10)
+    const first = granted(ledger.ask(ask))
+    ledger.take({ kind: 'kill', scope: 'key:a', reason: 'revoked' })
+    const { killVersion, answers } = ledger.exchange([], [ask])
+    expect(answers).toMatchObject([{ leaseId: first.leaseId, killVersion: first.killVersion }])
+    expect(killVersion).toBe((first.killVersion ?? 0) + 1)
+    expect(granted(ledger.hold(10)).killVersion).toBe(killVersion)
+  })
+
   it('is the same one when it is asked for again, and the money is taken once', () => {
     const ledger = new Ledger()
     const ask = ledger.holdAsk(300)

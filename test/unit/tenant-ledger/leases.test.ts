@@ -171,8 +171,58 @@ describe('a lease that is not heard of again', () => {
     expect(ledger.account()).toMatchObject({ chargedNanoUsd: 50, refundedNanoUsd: 50 })
     expect(ledger.alerts()).toEqual(['bounded_refund'])
     ledger.say('close', id, 70, 0, [line(2, 60)], 2)
-    // It had been spent: the truth counts.
-    expect(ledger.account()).toMatchObject({ chargedNanoUsd: 70, postedNanoUsd: 70 })
+    // It had been spent: the truth counts, as what it is.
+    expect(ledger.account()).toMatchObject({
+      chargedNanoUsd: 70,
+      postedNanoUsd: 70,
+      overrunNanoUsd: 20,
+    })
+    expect(ledger.alerts()).toEqual(['overrun'])
+  })
+
+  it('is charged what it is closed for, also behind a seal and without its lines', () => {
+    const { ledger, id } = leased()
+    ledger.say('seal', id, 40, 20)
+    ledger.say('close', id, 50, 0, [], 2)
+    expect(ledger.alerts()).toEqual(['lines_missing'])
+    expect(ledger.account()).toMatchObject({ chargedNanoUsd: 50, phantomNanoUsd: 50 })
+  })
+
+  it('asks to be woken for what comes back, also where nothing else happens', () => {
+    const { ledger, id } = leased({ lostPolicy: { boundedBasisPoints: 500 }, rememberMs: 1 })
+    ledger.say('report', id, 10, 5, [line(1, 10)])
+    ledger.tick(60_000)
+    const woken = () => ledger.effects.findLast((effect) => effect.kind === 'wake')
+    // Asks are forgotten sooner here.
+    for (let times = 0; times < 3; times += 1) ledger.tick(1000)
+    expect(woken()).toMatchObject({ atMs: ledger.nowMs - 3000 + 900_000 })
+    ledger.tick(900_000 - 3000)
+    expect(ledger.account().refundedNanoUsd).toBe(50)
+    // And not again and again for what is over.
+    expect(woken()).toBeUndefined()
+  })
+
+  it.each([
+    ['by a close alone', false],
+    ['by its lines first, and then by a close', true],
+  ])('is an overrun when it had been spent, above the cap and seen: %s', (_what, isReported) => {
+    const { ledger, id } = leased({ lostPolicy: { boundedBasisPoints: 500 } })
+    ledger.say('report', id, 10, 5, [line(1, 10)])
+    ledger.tick(60_000).tick(900_000)
+    // Others spend what came back, and all else.
+    ledger.post(granted(ledger.hold(950)).leaseId, 950)
+    expect(ledger.account().chargedNanoUsd).toBe(1000)
+    if (isReported) ledger.say('report', id, 70, 0, [line(2, 60)], 2)
+    ledger.say('close', id, 80, 0, [line(isReported ? 3 : 2, isReported ? 10 : 70)], 3)
+    expect(ledger.account()).toMatchObject({
+      chargedNanoUsd: 1030,
+      postedNanoUsd: 1030,
+      overrunNanoUsd: 30,
+      // Not free to be given back once more.
+      refundedNanoUsd: 50,
+    })
+    // The margin is kept from now on.
+    expect(ledger.hold(1)).toMatchObject({ kind: 'denied', reason: 'budget_exceeded' })
   })
 })
 

@@ -45,6 +45,8 @@ function lived() {
   const { leaseId } = ledger.lease(100)
   ledger.hold(5)
   ledger.post(granted(ledger.hold(7)).leaseId, 9, 7)
+  const ofKey = { ...line(1, 9, 9), keyId: 'k' }
+  ledger.exchange([{ kind: 'post', leaseId: granted(ledger.hold(9)).leaseId, line: ofKey }])
   ledger.say('report', leaseId, 3, 0, [line(1, 3)])
   ledger.tick(60_000)
   ledger.say('seal', leaseId, 3, 10, [], 2)
@@ -67,7 +69,7 @@ describe('the tables', () => {
     const { ledger, into } = lived()
     const again = loadLedger(ledger.state.settings, load(into))
     expect(again.tables).toEqual(ledger.state.tables)
-    expect(new Set(load(into).map(({ table }) => table)).size).toBe(9)
+    expect(new Set(load(into).map(({ table }) => table)).size).toBe(10)
     expect([...again.index.open.keys()]).toEqual([...ledger.state.index.open.keys()])
   })
 

@@ -9,6 +9,7 @@ import type { Caller } from '../../engine/caller.ts'
 import { fingerprintOf, type KeyRing, type StoredKey } from '../keys.ts'
 import { denialOf } from './authorize.ts'
 import { type Hmac, type PepperSet, proofsOf } from './digest.ts'
+import { JunkShield } from './junk-shield.ts'
 import { KeyCache } from './key-cache.ts'
 import { parseKey } from './key-format.ts'
 
@@ -27,8 +28,17 @@ export interface AccessHost {
   waitUntil(work: Promise<unknown>): void
   /** The latest that the isolate has heard of a tenant's revocations; -1: nothing. */
   killVersionOf(tenant: string): number
-  /** Asks the ledger of a tenant. Rejects when it cannot be reached. */
-  open(tenant: string, ask: OpenAsk): Promise<Opened>
+  /** Where the request comes from, as the platform says it; null: nobody knows. */
+  addressOf(): string | null
+  /** The platform's own limit of calls from an address, where one is bound: whether this one is within it. */
+  isWithinLimit(address: string): Promise<boolean>
+  /** `routes.json` names the tenant, and so says where it is pinned to. */
+  isDeclared(tenant: string): boolean
+  /**
+   * Asks the ledger of a tenant. Rejects when it cannot be reached. `isAwaited`: for the request that brings the key,
+   * which may be asked for money in the same call.
+   */
+  open(tenant: string, ask: OpenAsk, isAwaited: boolean): Promise<Opened>
 }
 
 export type Identified =
@@ -52,6 +62,7 @@ export class Access {
   readonly #peppers: PepperSet
   readonly #hmac: Hmac
   readonly #cache = new KeyCache()
+  readonly #shield = new JunkShield()
   /** Profiles of the deployment's own keys, by tenant and id. */
   readonly #own = new Map<string, Seen>()
   readonly #asking = new Set<string>()
@@ -77,9 +88,12 @@ export class Access {
     const digest = fingerprintOf(key) ?? ''
     this.#forgetRevoked(parsed.tenantId, host)
     const found = this.#cache.find(digest, host.nowMs())
-    if (found === null) return this.#ask(key, parsed, digest, host)
+    if (found === null) return this.#askShielded(key, parsed, digest, host)
     if (found.kind === 'rejected') return rejected(found.reason)
-    return known({ tenant: parsed.tenantId, id: parsed.keyId }, found.profile)
+    const { profile, askedAtMs } = found
+    if (host.nowMs() - askedAtMs > refreshAfterMs)
+      this.#refresh(digest, host, () => this.#ask(key, parsed, digest, host, false))
+    return known({ tenant: parsed.tenantId, id: parsed.keyId }, profile)
   }
 
   /** A tenant's ledger said that somebody was revoked. */
@@ -104,32 +118,35 @@ export class Access {
   #identifyOwn(key: StoredKey, host: AccessHost): Identified | Promise<Identified> {
     this.#forgetRevoked(key.tenant, host)
     const seen = this.#own.get(nameOf(key))
-    if (seen === undefined) return this.#openOwn(key, host)
-    if (host.nowMs() - seen.askedAtMs > refreshAfterMs) this.#refreshOwn(key, host)
+    if (seen === undefined) return this.#openOwn(key, host, true)
+    if (host.nowMs() - seen.askedAtMs > refreshAfterMs)
+      this.#refresh(nameOf(key), host, () => this.#openOwn(key, host, false))
     return known(key, seen.profile)
   }
 
-  async #openOwn(key: StoredKey, host: AccessHost): Promise<Identified> {
+  async #openOwn(key: StoredKey, host: AccessHost, isAwaited: boolean): Promise<Identified> {
     const askedAtMs = host.nowMs()
     try {
-      const opened = await host.open(key.tenant, { keyId: key.id, isProven: true })
+      const opened = await host.open(key.tenant, { keyId: key.id, isProven: true }, isAwaited)
       if (opened.kind === 'rejected') return rejected(opened.reason)
       this.#opened(key.tenant, opened)
       this.#own.set(nameOf(key), { profile: opened.profile, askedAtMs })
       return known(key, opened.profile)
     } catch {
+      // Only the ledger knows where such a tenant is pinned to.
+      if (!host.isDeclared(key.tenant)) return ledgerAway()
       // Its secret has proven it; what it may spend is for admission to say, which fails closed by itself.
       return known(key, plainProfile(key))
     }
   }
 
-  #refreshOwn(key: StoredKey, host: AccessHost): void {
-    const name = nameOf(key)
+  /** Once at a time, behind the request. */
+  #refresh(name: string, host: AccessHost, ask: () => Promise<unknown>): void {
     if (this.#asking.has(name)) return
     this.#asking.add(name)
     const refresh = async () => {
       try {
-        await this.#openOwn(key, host)
+        await ask()
       } finally {
         this.#asking.delete(name)
       }
@@ -137,26 +154,40 @@ export class Access {
     host.waitUntil(refresh())
   }
 
+  /** A key that nobody here has seen: junk that looks like one must not become a call for each. */
+  async #askShielded(
+    key: string,
+    parsed: { readonly tenantId: string; readonly keyId: string },
+    digest: string,
+    host: AccessHost,
+  ): Promise<Identified> {
+    const address = host.addressOf()
+    const waitMs = this.#shield.waitMs(address, host.nowMs())
+    if (waitMs > 0) return tooMany(waitMs)
+    if (address !== null && !(await host.isWithinLimit(address))) return tooMany(shieldMs)
+    return this.#ask(key, parsed, digest, host, true)
+  }
+
   async #ask(
     key: string,
     { tenantId, keyId }: { readonly tenantId: string; readonly keyId: string },
     digest: string,
     host: AccessHost,
+    isAwaited: boolean,
   ): Promise<Identified> {
     const askedAtMs = host.nowMs()
     const proofs = await proofsOf(key, this.#peppers, this.#hmac)
     let opened: Opened
     try {
-      opened = await host.open(tenantId, { keyId, proofs })
+      opened = await host.open(tenantId, { keyId, proofs }, isAwaited)
     } catch {
-      const message = 'the ledger of this tenant cannot be reached, and nobody else knows its keys'
-      return {
-        kind: 'refused',
-        error: gatewayError('ledger_unavailable', 503, message, { retryAfterMs: 2000 }),
-      }
+      return ledgerAway()
     }
     if (opened.kind === 'rejected') {
       this.#cache.refuse(digest, opened.reason, askedAtMs)
+      // Whoever has the secret of a key that has ended is no stranger.
+      const isStrange = opened.reason === 'unknown' || opened.reason === 'wrong_secret'
+      if (isStrange) this.#shield.rejected(host.addressOf(), host.nowMs())
       return rejected(opened.reason)
     }
     this.#opened(tenantId, opened)
@@ -178,6 +209,20 @@ function known(
 
 function refused(message: string): Identified {
   return { kind: 'refused', error: gatewayError('unauthorized', 401, message) }
+}
+
+function ledgerAway(): Identified {
+  const message = 'the ledger of this tenant cannot be reached, and nobody else knows its keys'
+  const error = gatewayError('ledger_unavailable', 503, message, { retryAfterMs: 2000 })
+  return { kind: 'refused', error }
+}
+
+/** The period of the platform's limiter is ten seconds or a minute. */
+const shieldMs = 10_000
+
+function tooMany(retryAfterMs: number): Identified {
+  const message = 'too many keys that nobody knows came from this address'
+  return { kind: 'refused', error: gatewayError('rate_limited', 429, message, { retryAfterMs }) }
 }
 
 function rejected(reason: Rejection): Identified {

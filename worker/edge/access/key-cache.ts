@@ -17,7 +17,7 @@ export const defaultKeyCacheSettings: KeyCacheSettings = {
 }
 
 export type Cached =
-  | { readonly kind: 'verified'; readonly profile: KeyProfile }
+  | { readonly kind: 'verified'; readonly profile: KeyProfile; readonly askedAtMs: number }
   | { readonly kind: 'rejected'; readonly reason: Rejection }
 
 interface Entry<Value> {
@@ -42,9 +42,10 @@ export class KeyCache {
   /** Null: nothing is known, ask. */
   find(digest: string, nowMs: number): Cached | null {
     const profile = fresh(this.#profiles, digest, nowMs)
-    if (profile !== null) return { kind: 'verified', profile }
-    const reason = fresh(this.#refusals, digest, nowMs)
-    return reason === null ? null : { kind: 'rejected', reason }
+    if (profile !== null)
+      return { kind: 'verified', profile: profile.value, askedAtMs: profile.fromMs }
+    const refusal = fresh(this.#refusals, digest, nowMs)
+    return refusal === null ? null : { kind: 'rejected', reason: refusal.value }
   }
 
   /** `askedAtMs`: when the question was sent. What changed after the answer was made is no later than that. */
@@ -78,13 +79,13 @@ function fresh<Value>(
   entries: Map<string, Entry<Value>>,
   digest: string,
   nowMs: number,
-): Value | null {
+): Entry<Value> | null {
   const entry = entries.get(digest)
   if (entry === undefined) return null
   entries.delete(digest)
   if (nowMs >= entry.untilMs || nowMs < entry.fromMs) return null
   entries.set(digest, entry)
-  return entry.value
+  return entry
 }
 
 /** The one that was not looked at for longest makes room. */

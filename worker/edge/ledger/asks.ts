@@ -39,7 +39,13 @@ export function resend(pending: PendingAsk, nowMs: number): Ask {
 /** Word for word the same each time it is sent. */
 function askOf({ askId, kind, want, wantNanoUsd, units }: PendingAsk): Ask {
   const { scopes, worstNanoUsd, leastNanoUsd, tokens } = want
-  return kind === 'hold'
-    ? { kind, askId, scopes, worstNanoUsd, leastNanoUsd, tokens }
-    : { kind, askId, scopes, wantNanoUsd, leastNanoUsd, units }
+  switch (kind) {
+    case 'hold':
+      return { kind, askId, scopes, worstNanoUsd, leastNanoUsd, tokens }
+    case 'grant':
+      return { kind, askId, scopes, wantNanoUsd, leastNanoUsd, units }
+    // What it is for the ledger says, which knows the key.
+    case 'advance':
+      return { kind, askId, scopes, wantNanoUsd, softNanoUsd: wantNanoUsd, leastNanoUsd, tokens }
+  }
 }

@@ -43,7 +43,7 @@ export interface AttemptTerms extends CallTerms {
 /** The longest answer while a threshold asks for short ones, tokens. */
 export const clampedOutputTokens = 1024
 /** Where nobody knows how long an answer, or a window, can be, tokens. */
-const longestAnswerTokens = 16_384
+export const longestAnswerTokens = 16_384
 const largeContextTokens = 1_000_000
 
 /** What is known of the budgets of a request, as rules. */

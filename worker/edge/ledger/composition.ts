@@ -1,13 +1,13 @@
 import { defaultAccessSettings } from '../../../durable-objects/tenant-ledger/access/settings.ts'
-import {
-  defaultKeepLinesMs,
-  type LedgerComposition,
-  type LedgerObjectSettings,
-  type Variables,
+import type {
+  LedgerComposition,
+  LedgerObjectSettings,
+  Variables,
 } from '../../../durable-objects/tenant-ledger/composition.ts'
 import { defaultLedgerSettings } from '../../../durable-objects/tenant-ledger/settings.ts'
 import type { Isolate } from '../isolate.ts'
 import { logAdmin, logFault } from '../log.ts'
+import { optionsOf } from './config.ts'
 
 /** What this Worker gives its ledgers: the same configuration that its requests go by. */
 export function ledgerComposition(isolateOf: (variables: Variables) => Isolate): LedgerComposition {
@@ -21,12 +21,13 @@ export function ledgerComposition(isolateOf: (variables: Variables) => Isolate):
 }
 
 function settingsOf({ runtime }: Isolate, env: Variables): LedgerObjectSettings {
-  const { alerts } = runtime.config
+  const { alerts, ledger } = runtime.config
+  const { keepLinesMs, lostPolicy } = optionsOf(ledger)
   const secret = alerts === undefined ? undefined : env[alerts.secret]
   return {
-    ledger: defaultLedgerSettings,
+    ledger: { ...defaultLedgerSettings, lostPolicy },
     access: defaultAccessSettings,
-    keepLinesMs: defaultKeepLinesMs,
+    keepLinesMs,
     alerts: alerts === undefined || typeof secret !== 'string' ? null : { url: alerts.url, secret },
   }
 }

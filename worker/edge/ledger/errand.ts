@@ -1,7 +1,7 @@
 import type { Exchange } from '../../../durable-objects/tenant-ledger/protocol.ts'
 import { call, type ErrandHost } from './ledger-call.ts'
 import type { TenantCredit } from './ledger-book.ts'
-import { isClean, isFull, outgoing } from './lease-holder.ts'
+import { dueInMs, type HolderState, isClean, isFull, outgoing } from './lease-holder.ts'
 
 /** The platform ends what waits behind a response after 30 s; one errand lives no longer than this, ms. */
 const errandMs = 25_000
@@ -9,8 +9,9 @@ const errandMs = 25_000
 const handOverMs = 7000
 /** So many exchanges go out one behind the other while there is more to say than one can hold. */
 const mostPieces = 64
-/** Between two looks at what has to be said, ms. */
-const lookMs = 1000
+/** Between two looks at what has to be said, ms: at most, and at least. */
+export const lookMs = 1000
+const shortestLookMs = 50
 /** A call that is not answered by then does not keep what comes after it; its answer is taken in when it comes, ms. */
 const callMs = 3000
 
@@ -40,11 +41,18 @@ async function run(credit: TenantCredit, errand: number, host: ErrandHost): Prom
       pieces = isTold && isFull(state, exchange.statements) ? pieces + 1 : 0
       if (pieces > 0 && pieces < mostPieces) continue
       if (isLast || isClean(state)) return
-      await pause(lookMs, host)
+      await pause(nextLookMs(state), host)
     }
   } finally {
     if (isMine()) credit.errandUntilMs = -Infinity
   }
+}
+
+/** When the next thing has to be said, if that is earlier than the usual look. */
+export function nextLookMs(state: HolderState): number {
+  const { nowMs, saidAtMs, settings } = state
+  const mayMs = saidAtMs + settings.reportMs - nowMs
+  return Math.min(lookMs, Math.max(shortestLookMs, mayMs, dueInMs(state)))
 }
 
 function deliver({ state }: TenantCredit, exchange: Exchange, host: ErrandHost): Promise<boolean> {

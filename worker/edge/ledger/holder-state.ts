@@ -67,13 +67,15 @@ export interface HeldLease {
   /** What the ledger said last. */
   knownState: 'active' | 'sealed' | 'closed' | 'lost' | 'unknown'
   hasNews: boolean
+  /** Of the first attempt that ended since it was last told of, epoch ms; Infinity: none has. */
+  newsAtMs: number
   toldAtMs: number
 }
 
 /** An ask that was sent and not answered. */
 export interface PendingAsk {
   readonly askId: string
-  readonly kind: 'grant' | 'hold'
+  readonly kind: 'grant' | 'hold' | 'advance'
   readonly setKey: string
   readonly want: Want
   readonly wantNanoUsd: NanoUsd
@@ -90,8 +92,8 @@ export interface PendingAsk {
 export interface ScopeSet {
   readonly key: string
   readonly scopes: readonly ScopeId[]
-  /** Decayed sums: settled cost, and requests. */
-  burnedNanoUsd: number
+  /** Decayed averages, no money: settled cost (nano-USD), and requests. */
+  burned: number
   requests: number
   averagedAtMs: number
   readonly bornAtMs: number
@@ -127,6 +129,8 @@ export interface HolderState {
   nowMs: number
   /** Whether a scope has a budget or a limit. Learned from grants, and forgotten when that may have changed. */
   readonly hasBudget: Map<ScopeId, boolean>
+  /** Every route that has a budget or a limit; null: nobody has told. */
+  keptRoutes: ReadonlySet<string> | null
   /** By all scopes of a request: the set of those that have. */
   readonly setOf: Map<string, string>
   readonly sets: Map<string, ScopeSet>
@@ -158,6 +162,7 @@ export function newHolder(settings: HolderSettings, holder: string): HolderState
     confirmedAtMs: -Infinity,
     nowMs: -Infinity,
     hasBudget: new Map(),
+    keptRoutes: null,
     setOf: new Map(),
     sets: new Map(),
     leases: new Map(),
@@ -227,13 +232,17 @@ function knownKeyOf(state: HolderState, scopes: readonly ScopeId[]): string | nu
   if (known !== undefined) return known
   const budgeted: ScopeId[] = []
   for (const scope of scopes) {
-    const has = state.hasBudget.get(scope)
+    const has = state.hasBudget.get(scope) ?? routeHas(state, scope)
     if (has === undefined) return null
     if (has) budgeted.push(scope)
   }
   const key = scopeSetKey(budgeted)
   state.setOf.set(all, key)
   return key
+}
+
+function routeHas({ keptRoutes }: HolderState, scope: ScopeId): boolean | undefined {
+  return scope.startsWith('route:') ? keptRoutes?.has(scope.slice('route:'.length)) : undefined
 }
 
 /** The ledger said which of these scopes have a budget or a limit. */
@@ -247,9 +256,10 @@ export function learnBudgets(
   for (const scope of asked) state.hasBudget.set(scope, budgeted.includes(scope))
 }
 
-export function forgetBudgets({ hasBudget, setOf }: HolderState): void {
-  hasBudget.clear()
-  setOf.clear()
+export function forgetBudgets(state: HolderState): void {
+  state.hasBudget.clear()
+  state.setOf.clear()
+  state.keptRoutes = null
 }
 
 /** How the budgets of a request stood when the ledger last spoke of them; null: it has not said which it has. */
@@ -264,7 +274,7 @@ export function setNamed(state: HolderState, key: string, scopes: readonly Scope
   const fresh: ScopeSet = {
     key,
     scopes,
-    burnedNanoUsd: 0,
+    burned: 0,
     requests: 0,
     averagedAtMs: state.nowMs,
     bornAtMs: state.nowMs,
@@ -303,12 +313,18 @@ export function spanMs({ settings, nowMs }: HolderState, { bornAtMs }: ScopeSet)
   return Math.max(averageMinMs, averageMs * (1 - Math.exp((bornAtMs - nowMs) / averageMs)))
 }
 
+/** Requests a second that a lease is worth its calls for: fewer hold one by one. */
+export function isSlow(state: HolderState, set: ScopeSet): boolean {
+  const perS = set.requests / (spanMs(state, set) / 1000)
+  return perS < state.settings.leaseRequestsPerS
+}
+
 /** Lets the averages fade to now. */
 export function fade(state: HolderState, set: ScopeSet): void {
   const pastMs = state.nowMs - set.averagedAtMs
   if (pastMs <= 0) return
   const kept = Math.exp(-pastMs / state.settings.averageMs)
-  set.burnedNanoUsd *= kept
+  set.burned *= kept
   set.requests *= kept
   set.averagedAtMs = state.nowMs
 }

@@ -7,6 +7,7 @@
  * call; then `settle`, once, whatever happened. Beside that `outgoing` says what to send, and every reply goes to
  * `takeReply`.
  */
+export { askInAdvance, giveUpAdvance, takeAdvance } from './advance.ts'
 export {
   admit,
   admitWhileAway,
@@ -29,5 +30,6 @@ export {
   type Want,
 } from './holder-state.ts'
 export { isFull, outgoing } from './outgoing.ts'
+export { dueInMs } from './statements.ts'
 export { sawKillVersion, takeReply } from './replies.ts'
 export { type AttemptFacts, bookAway, isClean, type Outcome, settle } from './settle.ts'

@@ -15,13 +15,14 @@ import {
   freeOf,
   type HeldLease,
   type HolderState,
+  isSlow,
   type ScopeSet,
   spanMs,
   type Want,
 } from './holder-state.ts'
 import { isUsable } from './admit.ts'
 import { askFor, resend } from './asks.ts'
-import { statementsDue } from './statements.ts'
+import { dueInMs, statementsDue } from './statements.ts'
 
 /** What has to be said now, or null. Call it after each settlement, each second, and before the isolate goes idle. */
 export function outgoing(state: HolderState, nowMs: number, isLeaving = false): Exchange | null {
@@ -29,7 +30,7 @@ export function outgoing(state: HolderState, nowMs: number, isLeaving = false): 
   sealDue(state, isLeaving)
   if (isLeaving) abandonGrants(state)
   const asks = isLeaving ? [] : asksDue(state)
-  const isEarly = state.nowMs - state.saidAtMs < state.settings.reportMs
+  const isEarly = state.nowMs - state.saidAtMs < state.settings.reportMs || dueInMs(state) > 0
   if (isEarly && !isLeaving && asks.length === 0) return null
   const statements = statementsDue(state, isLeaving)
   if (statements.length === 0 && asks.length === 0) return null
@@ -51,6 +52,7 @@ function sealDue(state: HolderState, isLeaving: boolean): void {
   for (const lease of state.leases.values()) {
     if (lease.kind === 'hold' || lease.isSealed) continue
     if (isLeaving || !isUsable(state, lease) || isIdle(state, lease)) seal(lease)
+    else if (isSpent(state, lease)) seal(lease)
   }
   for (const set of state.sets.values()) sealSurplus(state, set)
 }
@@ -63,6 +65,18 @@ function seal(lease: HeldLease): void {
 function isIdle({ sets, settings, nowMs }: HolderState, lease: HeldLease): boolean {
   const usedAtMs = sets.get(lease.setKey)?.usedAtMs ?? -Infinity
   return nowMs - usedAtMs >= settings.idleMs
+}
+
+/** It has paid for what it was for, and its set is too slow to need one: it goes back with its lines, in one call. */
+function isSpent(state: HolderState, lease: HeldLease): boolean {
+  const { lineCount, tickets, setKey, newsAtMs } = lease
+  if (lineCount === 0 || tickets.size > 0) return false
+  const set = state.sets.get(setKey)
+  return (
+    set !== undefined &&
+    isSlow(state, set) &&
+    state.nowMs - Math.max(set.usedAtMs, Math.min(newsAtMs, state.nowMs)) >= state.settings.reportMs
+  )
 }
 
 /** Credit for more than twice what is aimed at goes back, the oldest lease first. */
@@ -92,7 +106,7 @@ export function targetOf(state: HolderState, set: ScopeSet): NanoUsd {
 /** What is spent in so long, if it goes on as it does. */
 function comingIn(state: HolderState, set: ScopeSet, forMs: number): NanoUsd {
   fade(state, set)
-  return nanoUsd(Math.ceil((set.burnedNanoUsd / spanMs(state, set)) * forMs))
+  return nanoUsd(Math.ceil((set.burned / spanMs(state, set)) * forMs))
 }
 
 function asksDue(state: HolderState): readonly Ask[] {
@@ -101,6 +115,9 @@ function asksDue(state: HolderState): readonly Ask[] {
   const asked = new Set<string>()
   // Whatever has become of the set that they were for: it may be part of another by now.
   for (const pending of state.pending.values()) {
+    // One that was lost with its request.
+    if (pending.kind === 'advance' && nowMs - pending.firstSentAtMs >= settings.askLifeMs)
+      abandon(state, pending.askId)
     if (pending.kind !== 'grant') continue
     asked.add(pending.setKey)
     // Its lease would be worth nothing by now.
@@ -118,7 +135,7 @@ function asksDue(state: HolderState): readonly Ask[] {
 
 /** Nobody may be here to take what was asked for. */
 function abandonGrants(state: HolderState): void {
-  for (const { askId, kind } of state.pending.values()) if (kind === 'grant') abandon(state, askId)
+  for (const { askId, kind } of state.pending.values()) if (kind !== 'hold') abandon(state, askId)
 }
 
 interface Refill {
@@ -131,8 +148,7 @@ interface Refill {
 function refillOf(state: HolderState, set: ScopeSet): Refill | null {
   const { settings, nowMs } = state
   fade(state, set)
-  const perS = set.requests / (spanMs(state, set) / 1000)
-  if (perS < settings.leaseRequestsPerS || nowMs < set.syncUntilMs) return null
+  if (isSlow(state, set) || nowMs < set.syncUntilMs) return null
   if (nowMs - set.usedAtMs >= settings.idleMs) return null
   const worstNanoUsd = largeOf(set)
   const leases = usableLeases(state, set).filter(
@@ -144,7 +160,7 @@ function refillOf(state: HolderState, set: ScopeSet): Refill | null {
   const soon = plus(worstNanoUsd, comingIn(state, set, settings.refillMs))
   const fits = leases.some((lease) => freeOf(lease) >= soon && hasUnits(lease))
   if (free >= Math.ceil(target / 2) && fits) return null
-  const requests = Math.ceil((perS * settings.targetMs) / 1000)
+  const requests = Math.ceil((set.requests / spanMs(state, set)) * settings.targetMs)
   return {
     want: { scopes: set.scopes, worstNanoUsd, leastNanoUsd: worstNanoUsd, tokens: 0 },
     // A piece that has room for one large request is worth nothing when something else was paid from it.

@@ -37,8 +37,7 @@ export function takeReply(
 ): void {
   clock(state, nowMs)
   // A reply of an earlier life that comes late says nothing that holds.
-  if (state.epoch !== null && reply.epoch < state.epoch) return
-  if (state.epoch !== reply.epoch) startEpoch(state, reply.epoch)
+  if (!sawEpoch(state, reply.epoch)) return
   sawKillVersion(state, reply.killVersion, sentAtMs)
   for (const acknowledgement of reply.acknowledgements) takeAcknowledgement(state, acknowledgement)
   for (const askId of reply.noted) {
@@ -48,8 +47,19 @@ export function takeReply(
   for (const answer of reply.answers) takeAnswer(state, reply, answer)
 }
 
-/** The ledger was restored: every lease of before is only good for being settled, and the ledger may not know it. */
+/** False: it is of an earlier life of the ledger than is known here. */
+export function sawEpoch(state: HolderState, epoch: number): boolean {
+  if (state.epoch !== null && epoch < state.epoch) return false
+  if (state.epoch !== epoch) startEpoch(state, epoch)
+  return true
+}
+
+/**
+ * The ledger was restored: every lease of before is only good for being settled, and the ledger may not know it. Its
+ * kill versions begin anew from the backup's, which may be lower than what was known here.
+ */
 function startEpoch(state: HolderState, epoch: number): void {
+  if (state.epoch !== null) state.killVersion = 0
   state.epoch = epoch
   for (const lease of state.leases.values()) {
     lease.isSealed = true
@@ -75,7 +85,10 @@ function takeAcknowledgement(state: HolderState, said: Acknowledgement): void {
   const before = lease.lines.length
   lease.lines = lease.lines.filter(({ number }) => number > said.lineCount)
   // There was no room for all of them: the next can go at once.
-  if (lease.lines.length > 0 && lease.lines.length < before) lease.hasNews = true
+  if (lease.lines.length > 0 && lease.lines.length < before) {
+    lease.hasNews = true
+    lease.newsAtMs = -Infinity
+  }
   if (said.state === 'closed') {
     lease.isSealed = true
     if (lease.tickets.size === 0) dropLease(state, lease)
@@ -91,9 +104,9 @@ function takeAnswer(state: HolderState, reply: ExchangeReply, answer: Answer): v
     return
   }
   state.pending.delete(answer.askId)
-  const killVersion = killVersionOf(reply, pending)
+  const killVersion = killVersionOf(reply, pending, answer)
   // What was overtaken says nothing of the budgets that there are by now.
-  const isLatest = killVersion === state.killVersion && !isDoubtful(pending)
+  const isLatest = killVersion === state.killVersion && !isDoubtful(pending, answer)
   if (answer.kind === 'granted') {
     if (isLatest) learnGrant(state, answer, pending)
     takeGrant(state, killVersion, answer, pending)
@@ -105,17 +118,25 @@ function takeAnswer(state: HolderState, reply: ExchangeReply, answer: Answer): v
 }
 
 /**
- * As of when an ask was answered. The same ask is answered by the same lease: it may be of before what its reply has
- * heard of, a revocation or a new budget, and is trusted only as far as was known when it was asked for. Who knows
+ * As of when an ask was answered. The same ask is answered by the same lease, which says what was known when it was
+ * granted; a denial is of now. A ledger of the version before does not say: its lease may be of before what the reply
+ * has heard of, a revocation or a new budget, and is trusted only as far as was known when it was asked for. Who knows
  * nothing yet has nothing to compare, and takes a hold all the same: it is one attempt, not all that follow.
  */
-function killVersionOf({ killVersion }: ExchangeReply, pending: PendingAsk): number {
+function killVersionOf(
+  { killVersion }: ExchangeReply,
+  pending: PendingAsk,
+  answer: Answer,
+): number {
+  if (answer.kind === 'denied') return killVersion
+  if (answer.killVersion !== undefined) return answer.killVersion
   const knewNothing = pending.killVersion === 0 && (pending.kind === 'hold' || !pending.isResent)
   return knewNothing ? killVersion : Math.min(killVersion, pending.killVersion)
 }
 
-/** It may have been answered before, by a ledger with other budgets: nothing is learned from it. */
-function isDoubtful({ killVersion, isResent }: PendingAsk): boolean {
+/** It may have been answered before, by a ledger with other budgets, and does not say: nothing is learned from it. */
+function isDoubtful({ killVersion, isResent }: PendingAsk, answer: Answer): boolean {
+  if (answer.kind === 'denied' || answer.killVersion !== undefined) return false
   return killVersion === 0 && isResent
 }
 
@@ -144,7 +165,7 @@ function mergeSet(state: HolderState, longKey: string, set: ScopeSet): void {
   fade(state, long)
   fade(state, set)
   set.requests += long.requests
-  set.burnedNanoUsd += long.burnedNanoUsd
+  set.burned += long.burned
   set.tokens = Math.max(set.tokens, long.tokens)
   set.usedAtMs = Math.max(set.usedAtMs, long.usedAtMs)
   set.awayNanoUsd = plus(set.awayNanoUsd, long.awayNanoUsd)
@@ -192,6 +213,7 @@ function takeGrant(
     sequence: 0,
     knownState: 'active',
     hasNews: false,
+    newsAtMs: Infinity,
     toldAtMs: state.nowMs,
   }
   keepLease(state, lease)

@@ -44,6 +44,7 @@ export function settle(
   if (lease === undefined || !lease.tickets.delete(ticket.id)) return false
   lease.heldNanoUsd = minus(lease.heldNanoUsd, ticket.worstNanoUsd)
   lease.hasNews = true
+  lease.newsAtMs = Math.min(lease.newsAtMs, state.nowMs)
   if (lease.kind === 'hold') lease.isSealed = true
   freeUnits(lease, ticket, outcome)
   if (outcome.kind !== 'void') writeLine(state, lease, ticket, outcome)
@@ -93,7 +94,8 @@ function burn(state: HolderState, setKey: string, amountNanoUsd: NanoUsd): void 
   const set = state.sets.get(setKey)
   if (set === undefined) return
   fade(state, set)
-  set.burnedNanoUsd += amountNanoUsd
+  // oxlint-disable-next-line switchyard/integer-money -- an average, no money
+  set.burned += amountNanoUsd
 }
 
 /**

@@ -34,6 +34,24 @@ export function statementsDue(state: HolderState, isLeaving = false): readonly S
   return statements
 }
 
+/**
+ * In how many ms something has to be said, if nothing happens before; Infinity: nothing. What gives money back is told
+ * at once; lines of a lease that goes on wait `reportMs` for more to come, and no longer.
+ */
+export function dueInMs(state: HolderState): number {
+  const { nowMs, settings, voids, bookings } = state
+  let dueMs = Infinity
+  for (const toldAtMs of voids.values()) dueMs = Math.min(dueMs, toldAtMs + settings.resendMs)
+  for (const { toldAtMs } of bookings.values())
+    dueMs = Math.min(dueMs, toldAtMs + settings.resendMs)
+  for (const lease of state.leases.values()) {
+    if (lease.hasNews)
+      dueMs = Math.min(dueMs, lease.isSealed ? nowMs : lease.newsAtMs + settings.reportMs)
+    else if (isUnheard(lease)) dueMs = Math.min(dueMs, lease.toldAtMs + settings.resendMs)
+  }
+  return Math.max(0, dueMs - nowMs)
+}
+
 function owed({ leases }: HolderState, lastMs: number): readonly HeldLease[] {
   const due: HeldLease[] = []
   for (const lease of leases.values())
@@ -55,6 +73,7 @@ type AboutLease = Extract<Statement, { readonly kind: 'report' | 'seal' | 'close
 function say(state: HolderState, lease: HeldLease, mostLines: number): AboutLease {
   lease.sequence += 1
   lease.hasNews = false
+  lease.newsAtMs = Infinity
   lease.toldAtMs = state.nowMs
   const { id: leaseId, sequence, spentNanoUsd, heldNanoUsd, isSealed, tickets } = lease
   const lines = lease.lines.slice(0, mostLines)

@@ -3,6 +3,9 @@ import {
   type NanoUsd,
   nanoUsd,
   plus,
+  plusOrMost,
+  times,
+  zeroNanoUsd,
 } from '../../../durable-objects/tenant-ledger/money.ts'
 import type { CanonicalRequest } from '../../canonical/request.ts'
 import { costNanoUsd, type Prices } from '../../catalog/index.ts'
@@ -113,9 +116,7 @@ type Shape = Pick<Bounded, 'inputTokens' | 'answers' | 'prices' | 'feesNanoUsd'>
 function costOf({ inputTokens, answers, prices, feesNanoUsd }: Shape, outputTokens: number) {
   const cost = costNanoUsd({ inputTokens, outputTokens: outputTokens * answers }, prices)
   // Too many tokens to be a count: more than any cap.
-  return cost === null || cost >= mostNanoUsd - feesNanoUsd
-    ? mostNanoUsd
-    : plus(nanoUsd(cost), feesNanoUsd)
+  return cost === null ? mostNanoUsd : plusOrMost(nanoUsd(cost), feesNanoUsd)
 }
 
 /** The longest answer that so much money pays for; null when it is too short to be of use. */
@@ -162,12 +163,12 @@ function inputTokensOf(
 
 /** What is charged by the piece; null when it has no price or no limit. */
 function feesOf(bound: InputBound, prices: Prices, { isStrict }: WorstCaseRules): NanoUsd | null {
-  let fees = 0
+  let fees = zeroNanoUsd
   for (const { maxUses } of bound.serverTools) {
     if (isStrict) return null
-    fees += (prices.webSearchNanoUsd ?? 0) * (maxUses ?? 1)
+    fees = plus(fees, times(nanoUsd(prices.webSearchNanoUsd ?? 0), maxUses ?? 1))
   }
-  return nanoUsd(fees)
+  return fees
 }
 
 /** Of prices that do not depend on what is asked: worked out once. */

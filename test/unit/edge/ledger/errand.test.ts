@@ -50,6 +50,25 @@ describe('the errand of an isolate', () => {
     expect(town.openLeases).toBe(0)
   })
 
+  it('tells of each attempt within a second, and of all that ended in it in one call', async () => {
+    const town = new Town()
+    const isolate = town.isolate()
+    await traffic(town, isolate, 8000)
+    const before = town.exchanges.length
+    const fromMs = town.clock.nowMs
+    await traffic(town, isolate, 24_000, 800)
+    const since = town.exchanges.slice(before)
+    for (const [index, { statements }] of since.entries())
+      for (const said of statements)
+        if ('lines' in said)
+          for (const { atMs } of said.lines)
+            expect((town.sentAtMs[before + index] ?? Infinity) - atMs).toBeLessThanOrEqual(1000)
+    // Each waits a second for more to come, so two attempts share a call; now and then a slice is asked for.
+    const calls = since.length / ((town.clock.nowMs - fromMs) / 1000)
+    expect(calls).toBeLessThan(0.8)
+    expect(town.lines.length).toBeGreaterThan(60)
+  })
+
   it('is handed over to a request that comes in its last seconds: credit is never without it', async () => {
     const town = new Town()
     const isolate = town.isolate()

@@ -7,6 +7,7 @@ import {
   defaultHolderSettings,
   knownSet,
   newHolder,
+  outgoing,
   takeReply,
 } from '../../../../worker/edge/ledger/lease-holder.ts'
 import type { CallSeen } from '../../../../worker/engine/money-port.ts'
@@ -134,6 +135,15 @@ describe('what is known of budgets', () => {
     expect(claim(state, quick.askId)).toMatchObject({ leaseId: '1.2' })
   })
 
+  it('nor what a ledger of the version before answers, which does not say how old its lease is', () => {
+    const state = newHolder(defaultHolderSettings, 'i')
+    const first = askForHold(state, want, 0)
+    takeReply(state, replyOf(2, granted(first.askId, scopes, 1)), 10)
+    const { askId } = askForHold(state, want, 20)
+    takeReply(state, replyOf(3, granted(askId, scopes, 2)), 30)
+    expect(claim(state, askId)).toMatchObject({ kind: 'denied', reason: 'voided' })
+  })
+
   it('is not what the answer to an ask says that may have been answered before', () => {
     const state = newHolder(defaultHolderSettings, 'i')
     const { askId } = askForHold(state, want, 0)
@@ -141,6 +151,71 @@ describe('what is known of budgets', () => {
     takeReply(state, replyOf(3, granted(askId, ['tenant'], 1)), 2010)
     expect(knownSet(state, scopes)).toBeNull()
     expect(claim(state, askId)).toMatchObject({ leaseId: '1.1' })
+  })
+})
+
+describe('a lease that says as of which revocations it is', () => {
+  const scopes: readonly ScopeId[] = ['tenant', 'key:k']
+  const want = { scopes, worstNanoUsd: n(5), leastNanoUsd: n(5), tokens: 1 }
+  const told = (askId: string, ofLease: number, ofReply: number) => ({
+    epoch: 1,
+    killVersion: ofReply,
+    acknowledgements: [],
+    noted: [],
+    answers: [
+      {
+        kind: 'granted',
+        askId,
+        mode: 'lease',
+        remainingNanoUsd: n(1000),
+        actions: [],
+        limits: [],
+        leaseId: '1.1',
+        grantNanoUsd: n(5),
+        scopes,
+        accounts: [],
+        validForMs: 45_000,
+        units: { requests: null, tokens: null, slots: null },
+        killVersion: ofLease,
+        failOpenNanoUsd: n(0),
+      } as const,
+    ],
+  })
+
+  it('is not begun when the same reply tells of a later one, whoever asks: also a new isolate', () => {
+    const state = newHolder(defaultHolderSettings, 'i')
+    const { askId } = askForHold(state, want, 0)
+    askAgain(state, askId, 2000)
+    takeReply(state, told(askId, 1, 2), 2010)
+    expect(claim(state, askId)).toMatchObject({ kind: 'denied', reason: 'voided' })
+    // Of before the change: it says nothing of which scopes have a budget now.
+    expect(knownSet(state, scopes)).toBeNull()
+    expect(outgoing(state, 5000)?.statements).toMatchObject([
+      { kind: 'close', leaseId: '1.1', spentNanoUsd: 0 },
+    ])
+  })
+
+  it('is used where it is the latest, however often it was asked for', () => {
+    const state = newHolder(defaultHolderSettings, 'i')
+    const { askId } = askForHold(state, want, 0)
+    askAgain(state, askId, 2000)
+    takeReply(state, told(askId, 2, 2), 2010)
+    expect(claim(state, askId)).toMatchObject({ leaseId: '1.1' })
+    expect(knownSet(state, scopes)).not.toBeNull()
+  })
+
+  it('of a restored ledger is good, whatever was known of the one before', () => {
+    const state = newHolder(defaultHolderSettings, 'i')
+    takeReply(state, { ...told('x', 9, 9), answers: [] }, 0)
+    const { askId } = askForHold(state, want, 10)
+    takeReply(state, { ...told(askId, 3, 3), epoch: 2 }, 20)
+    // The lease of this test is of epoch 1; what is asked for next is of the new life.
+    expect(claim(state, askId)).toMatchObject({ reason: 'voided' })
+    const again = askForHold(state, want, 30)
+    const reply = told(again.askId, 3, 3)
+    const answers = reply.answers.map((answer) => ({ ...answer, leaseId: '2.1' }) as const)
+    takeReply(state, { ...reply, epoch: 2, answers }, 40)
+    expect(claim(state, again.askId)).toMatchObject({ leaseId: '2.1' })
   })
 })
 

@@ -351,7 +351,7 @@ describe('a fault of ours', () => {
     await expectSettled(town, isolate, [...amounts])
   })
 
-  it('inside the call: nobody knows what it cost', async () => {
+  it('while the call is written: it never left, and nothing was bought', async () => {
     const town = new Town()
     const isolate = town.isolate()
     const host = isolate.host().on('openai', json(wholeAnswer))
@@ -361,7 +361,22 @@ describe('a fault of ours', () => {
     })
     await expect(isolate.ask(host)).rejects.toThrow('broken')
     broken.mockRestore()
-    await expectSettled(town, isolate, [worst])
+    await expectSettled(town, isolate, [])
+    expect(host.calls).toEqual([])
+  })
+
+  it('while the call is signed: it never left, and the next target is asked', async () => {
+    const town = new Town()
+    const isolate = town.isolate()
+    const host = isolate.host().on('backup', json(wholeAnswer))
+    const { credential } = host.target('gpt-4.1@openai').provider
+    if (credential === null) throw new Error('no credential')
+    const broken = vi.spyOn(credential, 'sign').mockImplementation(() => {
+      throw new Error('broken')
+    })
+    expect((await isolate.ask(host)).status).toBe(200)
+    broken.mockRestore()
+    await expectSettled(town, isolate, [answerCost])
   })
 
   it('that breaks the request after the call was sent leaves nothing held', async () => {

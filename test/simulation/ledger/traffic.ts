@@ -1,9 +1,10 @@
-import { emptyLedger, step } from '../durable-objects/tenant-ledger/ledger.ts'
-import { type NanoUsd, nanoUsd, zeroNanoUsd } from '../durable-objects/tenant-ledger/money.ts'
-import type { Exchange, ExchangeReply } from '../durable-objects/tenant-ledger/protocol.ts'
-import { defaultLedgerSettings } from '../durable-objects/tenant-ledger/settings.ts'
-import { Random } from '../test/simulation/kernel/random.ts'
-import { Timeline } from '../test/simulation/kernel/timeline.ts'
+import { emptyLedger, step } from '../../../durable-objects/tenant-ledger/ledger.ts'
+import { type NanoUsd, nanoUsd, zeroNanoUsd } from '../../../durable-objects/tenant-ledger/money.ts'
+import type { Exchange, ExchangeReply } from '../../../durable-objects/tenant-ledger/protocol.ts'
+import { defaultLedgerSettings } from '../../../durable-objects/tenant-ledger/settings.ts'
+import { Random } from '../kernel/random.ts'
+import { Timeline } from '../kernel/timeline.ts'
+import { nextLookMs } from '../../../worker/edge/ledger/errand.ts'
 import {
   admit,
   type AttemptFacts,
@@ -18,7 +19,7 @@ import {
   takeReply,
   type Ticket,
   type Want,
-} from '../worker/edge/ledger/lease-holder.ts'
+} from '../../../worker/edge/ledger/lease-holder.ts'
 
 /** One tenant in steady traffic, as in `reliability.md` 3.5. */
 export interface Traffic {
@@ -27,6 +28,8 @@ export interface Traffic {
   readonly isolates: number
   readonly killsPerIsolateHour: number
   readonly seconds: number
+  /** Of the tenant's one budget; left out: so much that it limits nobody. */
+  readonly capNanoUsd?: NanoUsd
 }
 
 export interface TrafficFigures {
@@ -42,6 +45,9 @@ export interface TrafficFigures {
   /** Charged, and spent by nobody, for isolates that were killed: of what was spent. */
   readonly phantomShare: number
   readonly refused: number
+  /** Of the cap: charged, and spent. */
+  readonly chargedShare: number
+  readonly spentShare: number
 }
 
 /** Worst case of a request: $0.03 on average, a fifth of it spent; streams of 8 s. */
@@ -49,10 +55,8 @@ const worstMeanNanoUsd = 30_000_000
 const spentMeanShare = 0.2
 const streamMeanMs = 8000
 const roundTripMs = 80
-/** How often an errand looks at what there is to say (`worker/edge/ledger/errand.ts`), ms. */
-const lookMs = 1000
 /** So large that it limits nobody. */
-const capNanoUsd = nanoUsd(100_000 * 1e9)
+const noCapNanoUsd = nanoUsd(100_000 * 1e9)
 
 const facts: AttemptFacts = {
   attemptId: '',
@@ -100,7 +104,7 @@ class TrafficWorld {
       scope: 'tenant',
       period: 'total',
       zone: 'UTC',
-      capNanoUsd,
+      capNanoUsd: traffic.capNanoUsd ?? noCapNanoUsd,
       mode: 'hard',
       thresholds: [],
       failOpenNanoUsd: zeroNanoUsd,
@@ -212,7 +216,7 @@ class TrafficWorld {
     const { holder } = isolate
     const rest = () => {
       if (isClean(holder)) isolate.isCarrying = false
-      else this.timeline.after(lookMs, () => this.#look(isolate))
+      else this.timeline.after(nextLookMs(holder), () => this.#look(isolate))
     }
     const exchange = outgoing(holder, this.timeline.nowMs)
     if (exchange === null) rest()
@@ -263,6 +267,7 @@ export async function runTraffic(traffic: Traffic, seed: string): Promise<Traffi
   const perHour = 3600 / traffic.seconds
   const spentUsdPerHour = usd(account?.postedNanoUsd ?? 0) * perHour
   const strandedUsd = usd(world.strandedSum / world.seconds)
+  const capNanoUsd = traffic.capNanoUsd ?? noCapNanoUsd
   return {
     requests: world.requests,
     spentUsdPerHour,
@@ -272,5 +277,7 @@ export async function runTraffic(traffic: Traffic, seed: string): Promise<Traffi
     heldUsd: usd(world.heldSum / world.seconds),
     phantomShare: (strandedUsd * traffic.killsPerIsolateHour) / spentUsdPerHour,
     refused: world.refused,
+    chargedShare: (account?.chargedNanoUsd ?? 0) / capNanoUsd,
+    spentShare: (account?.postedNanoUsd ?? 0) / capNanoUsd,
   }
 }
