@@ -1,4 +1,5 @@
 import { labels } from './cases.ts'
+import { hardestPlan } from './plan-time.ts'
 import { measuresOf, type BenchReport, type Measures } from './results.ts'
 import { differences, ratios, spread, type Spread } from './statistics.ts'
 
@@ -122,6 +123,13 @@ export const aims: readonly Aim[] = [
   ...firstTokenAims,
   ...largeAims,
   promptAim,
+  {
+    text: `one plan over ${hardestPlan}: p99`,
+    aim: 200,
+    notAcceptable: null,
+    unit: 'us',
+    read: ({ plans = [] }) => plans.find(({ name }) => name === hardestPlan)?.p99Us ?? [],
+  },
   {
     text: 'start-up: CPU of the bundle before its first request',
     aim: 50,

@@ -9,7 +9,7 @@ export const help = `npm run bench -- [options]
 
   --quick          few requests, one round: shows that it works; the figures are noise
   --rounds N       rounds, each in another order (default 5; 1 with --quick)
-  --only TEXT      cases whose name contains TEXT ("start-up", "sdks" and "sse" are names too); may be repeated
+  --only TEXT      cases whose name contains TEXT ("start-up", "sdks", "plan" and "sse" are names too); may be repeated
   --targets LIST   of ${targetIds.join(',')} (default all)
   --seed N         order of the rounds (default: by the clock; printed)
   --json FILE      write everything that was measured

@@ -24,6 +24,7 @@ export function renderReport(report: BenchReport): string {
     '### All figures\n',
     ...report.cases.map(renderCase),
     renderStartUp(report),
+    renderPlans(report),
   ].join('\n')
 }
 
@@ -118,6 +119,14 @@ function renderStartUp({ startUp }: BenchReport): string {
       ],
       ['bundle', `${(bundleBytes / 1000).toFixed(0)} kB, ${(gzipBytes / 1000).toFixed(0)} kB gzip`],
     ],
+  )}`
+}
+
+function renderPlans({ plans = [] }: BenchReport): string {
+  if (plans.length === 0) return ''
+  return `#### one plan, by the clock of one thread\n\n${table(
+    ['', 'p50, us', 'p99, us'],
+    plans.map(({ name, p50Us, p99Us }) => [name, withRange(p50Us), withRange(p99Us)]),
   )}`
 }
 

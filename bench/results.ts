@@ -56,6 +56,13 @@ export interface SdkShare {
   readonly plumbing: string
 }
 
+/** How long one plan took, a value a round, microseconds. */
+export interface PlanTimes {
+  readonly name: string
+  readonly p50Us: readonly number[]
+  readonly p99Us: readonly number[]
+}
+
 export interface BenchReport {
   readonly date: string
   readonly command: string
@@ -66,6 +73,8 @@ export interface BenchReport {
   readonly cases: readonly CaseResult[]
   readonly startUp: StartUp | null
   readonly sdks: readonly SdkShare[]
+  /** Absent in reports of earlier versions. */
+  readonly plans?: readonly PlanTimes[]
 }
 
 export function emptyMeasures(): Measures {

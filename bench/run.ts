@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { benchCases, modelsOf, type BenchCase } from './cases.ts'
 import { measure, unitName, warmUp } from './measure.ts'
 import { help, readOptions, type Options } from './options.ts'
+import { planTimes } from './plan-time.ts'
 import { renderPlot } from './plot.ts'
 import { loadAverage } from './process-meter.ts'
 import { killAll, node, pinned, startLoad, workerdBinary, type LoadGenerator } from './processes.ts'
@@ -19,6 +20,7 @@ import {
   type BenchReport,
   type CaseResult,
   type Machine,
+  type PlanTimes,
   type SdkShare,
 } from './results.ts'
 import { measureShare, shareModels } from './sdk-share.ts'
@@ -80,6 +82,17 @@ async function runShare(testbed: Testbed): Promise<SdkShare[]> {
   return measureShare({ url, key, logFile: testbed.switchyardLog })
 }
 
+/** Plans alone, in this process: no request, no network. */
+function runPlans(rounds: number): PlanTimes[] {
+  say('how long a plan takes')
+  const all = Array.from({ length: rounds }, () => planTimes())
+  return (all[0] ?? []).map(({ name }, index) => ({
+    name,
+    p50Us: all.flatMap((times) => times[index]?.p50Us ?? []),
+    p99Us: all.flatMap((times) => times[index]?.p99Us ?? []),
+  }))
+}
+
 function machine(loadBefore: string): Machine {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -105,6 +118,7 @@ async function runAll(options: Options, argv: readonly string[]): Promise<BenchR
     const startUp = chosen(options, 'start-up')
       ? await measureStartUp(directory, options.quick ? 1 : 5, say)
       : null
+    const plans = chosen(options, 'plan') ? runPlans(options.rounds) : []
     let results: CaseResult[] = []
     let sdks: SdkShare[] = []
     if (cases.length > 0 || wantsShare) {
@@ -127,6 +141,7 @@ async function runAll(options: Options, argv: readonly string[]): Promise<BenchR
       cases: results,
       startUp,
       sdks,
+      plans,
     }
   } finally {
     await load.stop()

@@ -1,7 +1,8 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import type { Transition } from './health.ts'
+import type { Transition, TrialStopped } from './health.ts'
 import type { HealthPlace } from './object-name.ts'
 import type { DomainKey, Evidence } from './protocol.ts'
+import { trialSentence } from './rules/trial.ts'
 import type { StandbyChange } from './standby.ts'
 
 /** Where alerts go, and what they are signed with. */
@@ -19,6 +20,7 @@ export type AlertType =
   | 'quota.restored'
   | 'standby.failed'
   | 'standby.recovered'
+  | 'canary.stopped'
 
 /** What a receiver reads, as Standard Webhooks has it: type, time, data. No prompt, key or tenant has a field in it. */
 export interface AlertPayload {
@@ -67,6 +69,17 @@ export function alertOfStandby(
   const type = status === 'failing' ? 'standby.failed' : 'standby.recovered'
   const domain: DomainKey = `target:${target}`
   return alert({ type, domain, cause: reason, evidence: null }, String(sinceMs), place, nowMs)
+}
+
+/** The trial's name says which route; its counts stand in the cause, because evidence is a circuit's. */
+export function alertOfTrial(
+  { trial, target, counts }: TrialStopped,
+  place: HealthPlace,
+  nowMs: number,
+): Alert {
+  const domain: DomainKey = `target:${target}`
+  const cause = `${trial}: ${trialSentence(counts)}`
+  return alert({ type: 'canary.stopped', domain, cause, evidence: null }, trial, place, nowMs)
 }
 
 function wordsFor(key: DomainKey): { readonly bad: AlertType; readonly good: AlertType } | null {

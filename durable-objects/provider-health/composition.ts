@@ -1,5 +1,5 @@
 import type { AlertSettings } from './alerts.ts'
-import type { Transition } from './health.ts'
+import type { Transition, TrialStopped } from './health.ts'
 import type { HealthPlace } from './object-name.ts'
 import type { Outcome } from './protocol.ts'
 import type { HealthSettings } from './settings.ts'
@@ -51,6 +51,8 @@ export interface HealthComposition {
 /** One line of the log. No prompt, key or tenant has a field in it. */
 export type HealthLogEntry =
   | { readonly event: 'circuit'; readonly place: HealthPlace; readonly transition: Transition }
+  /** A canary was stopped. */
+  | { readonly event: 'trial'; readonly place: HealthPlace; readonly stopped: TrialStopped }
   | { readonly event: 'standby'; readonly place: HealthPlace; readonly change: StandbyChange }
   /** An alert that its receiver did not take; `givenUp` after the last try. */
   | {

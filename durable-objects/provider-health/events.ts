@@ -1,3 +1,4 @@
+import type { TrialCounts } from './rules/trial.ts'
 import type {
   Cause,
   DomainKey,
@@ -59,6 +60,13 @@ export interface Transition {
   readonly evidence: Evidence | null
 }
 
+export interface TrialStopped {
+  readonly kind: 'trial_stopped'
+  readonly trial: string
+  readonly target: string
+  readonly counts: TrialCounts
+}
+
 export type HealthEffect =
   | { readonly kind: 'reply'; readonly reply: HealthReply }
   | { readonly kind: 'permits'; readonly permits: readonly Permit[] }
@@ -73,6 +81,8 @@ export type HealthEffect =
       readonly target: string
       readonly permits: readonly Permit[]
     }
+  /** The canary of a trial is worse than what it stands beside: nobody sends it anything for that trial any more. */
+  | TrialStopped
   | { readonly kind: 'refused'; readonly reason: Refusal }
 
 export type Refusal =

@@ -11,6 +11,7 @@ import { applyProbe } from './core/probe.ts'
 import { schedule } from './core/schedule.ts'
 import { domainsSince } from './core/snapshot.ts'
 import { emptyState, type HealthState } from './core/state.ts'
+import { stoppedTrials, takeTrials } from './core/trials.ts'
 import type { Turn } from './core/turn.ts'
 import type { HealthEffect, HealthEvent, OwnOutcomes } from './events.ts'
 import type { HealthReply, HealthReport, OutcomeRow, Permit, ProbeOutcome } from './protocol.ts'
@@ -19,7 +20,13 @@ import { activeIsolates, isNews, nextFlushMs } from './rules/senders.ts'
 import type { HealthSettings } from './settings.ts'
 
 export { durable, type DurableHealth } from './core/durable.ts'
-export type { HealthEffect, HealthEvent, Transition, TransitionCause } from './events.ts'
+export type {
+  HealthEffect,
+  HealthEvent,
+  Transition,
+  TransitionCause,
+  TrialStopped,
+} from './events.ts'
 export { restore } from './core/restore.ts'
 export { snapshot } from './core/snapshot.ts'
 export type { HealthState } from './core/state.ts'
@@ -90,6 +97,7 @@ function takeReport(turn: Turn, report: HealthReport): HealthEffect {
   const sender = `${report.isolate} ${report.bootNonce}`
   const isNew = isNews(state.senders, sender, report.sequence, nowMs, state.settings)
   if (isNew) takeOutcomes(turn, report.rows, report.probes, true)
+  if (isNew && Array.isArray(report.trials)) takeTrials(turn, report.trials)
   evaluateWhenDue(turn)
   const permits = isNew ? grantTo(turn, report.wants, report.credential) : []
   return { kind: 'reply', reply: replyTo(turn, report, permits) }
@@ -141,6 +149,7 @@ function grantTo(
 function replyTo(turn: Turn, report: HealthReport, permits: readonly Permit[]): HealthReply {
   const { state, nowMs } = turn
   const active = activeIsolates(state.senders, nowMs, state.settings)
+  const stopped = stoppedTrials(turn)
   const knows = report.haveBoot === state.boot && report.haveVersion <= state.version
   return {
     boot: state.boot,
@@ -149,6 +158,7 @@ function replyTo(turn: Turn, report: HealthReport, permits: readonly Permit[]): 
     activeIsolates: active,
     domains: domainsSince(state, knows ? report.haveVersion : -1, nowMs),
     permits,
+    ...(stopped.length > 0 && { stoppedTrials: stopped }),
   }
 }
 

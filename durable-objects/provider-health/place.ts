@@ -15,6 +15,11 @@ export const jurisdictions = ['eu', 'us', 'fedramp', 'fedramp-high'] as const
 
 export type Jurisdiction = (typeof jurisdictions)[number]
 
+/** Where the objects of a jurisdiction are named as being: one for all that ask from inside of it. */
+export function homeRegionOf(jurisdiction: Jurisdiction): Region {
+  return jurisdiction === 'eu' ? 'weur' : 'enam'
+}
+
 export interface Whereabouts {
   readonly region: Region
   /** Null: anywhere, best near the region. */

@@ -1,4 +1,5 @@
 import type { FailureClass } from '../../worker/canonical/failure.ts'
+import type { TrialCounts } from './rules/trial.ts'
 
 /**
  * What an isolate and the health object of one provider in one region say to each other.
@@ -62,6 +63,20 @@ export interface ProbeOutcome {
   readonly retryAfterMs?: number
 }
 
+/** Calls of both sides of the trial of a canary, since the last report. */
+export interface TrialRow extends TrialCounts {
+  /** Names the trial: the route and a fingerprint of what it declares. */
+  readonly trial: string
+  /** The target on trial. */
+  readonly target: string
+}
+
+/** A trial that was stopped, and why. */
+export interface TrialState {
+  readonly trial: string
+  readonly stopped: string
+}
+
 export interface HealthReport {
   readonly isolate: string
   /** Drawn when the isolate starts, so that a new life of the same id begins a new sequence. */
@@ -72,6 +87,8 @@ export interface HealthReport {
   readonly probes: readonly ProbeOutcome[]
   /** Targets this isolate has traffic for and would send a probe to now. */
   readonly wants: readonly string[]
+  /** Trials of this provider's targets; absent where there is none. */
+  readonly trials?: readonly TrialRow[]
   /** Fingerprint of the credential it would use; only then it may be given the probe of a disabled one. */
   readonly credential?: string
   readonly haveVersion: number
@@ -173,6 +190,8 @@ export interface HealthReply {
   /** Changed since `haveVersion`; all when `haveBoot` is another. A domain never named is closed. */
   readonly domains: readonly DomainSnapshot[]
   readonly permits: readonly Permit[]
+  /** All trials that were stopped; absent where there is none. */
+  readonly stoppedTrials?: readonly TrialState[]
 }
 
 export const ttftBucketCount = 24

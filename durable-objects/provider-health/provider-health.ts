@@ -1,6 +1,6 @@
 import { dropAlert, type OutgoingAlert } from './alert-book.ts'
 import { AlertCourier } from './alert-courier.ts'
-import { alertOfStandby, alertOfTransition, type Alert } from './alerts.ts'
+import { alertOfStandby, alertOfTransition, alertOfTrial, type Alert } from './alerts.ts'
 import { Background } from './background.ts'
 import type {
   HealthComposition,
@@ -166,6 +166,10 @@ export class ProviderHealthObject extends IttyObject {
         this.#log({ event: 'circuit', place: this.#place, transition: effect })
         const alert = alertOfTransition(effect, this.#place, nowMs)
         if (alert !== null) alerts.push(alert)
+      }
+      if (effect.kind === 'trial_stopped') {
+        this.#log({ event: 'trial', place: this.#place, stopped: effect })
+        alerts.push(alertOfTrial(effect, this.#place, nowMs))
       }
     }
     const mustStore = probes.length > 0 || effects.some(({ kind }) => kind === 'persist')

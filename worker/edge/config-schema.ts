@@ -3,6 +3,27 @@ import {
   alertsSchema,
   standbySchema,
 } from '../../durable-objects/provider-health/standby-schema.ts'
+import {
+  cacheSchema,
+  degradeSchema,
+  intentSchema,
+  prioritySchema,
+  scarcitySchema,
+  validateSchema,
+} from './ladder-schema.ts'
+import { parallelFields } from './parallel-schema.ts'
+import {
+  detectorsSchema,
+  providerPolicyFields,
+  routePolicyFields,
+  targetPolicyFields,
+  tenantPolicyFields,
+} from './policy-schema.ts'
+import { residencyFields } from './residency.ts'
+import { rulesSchema } from './rules-schema.ts'
+import { runFields } from './run/schema.ts'
+import { objectiveSchema, routeRankingFields, targetRankingFields } from './ranking-schema.ts'
+import { ledgerOptions } from './ledger/config.ts'
 
 /**
  * The shape of `routes.json`: providers, targets, routes, tenants.
@@ -74,6 +95,7 @@ export const providerSchema = z.strictObject({
     .record(z.string(), z.string())
     .default({})
     .describe('Settings of the adapter: `apiVersion` (Azure), ...'),
+  ...providerPolicyFields,
 })
 
 export const targetSchema = z.strictObject({
@@ -91,11 +113,20 @@ export const targetSchema = z.strictObject({
     .literal(true)
     .optional()
     .describe('Nobody bills for it (a server of your own): it is priced at 0 instead of unpriced.'),
+  maxConcurrent: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe('Calls it takes at once, from all isolates together; for `scarcity`.'),
   standby: standbySchema
     .optional()
     .describe(
       'Keep it warm: a one-token request now and then, so that it is known to work before it is needed.',
     ),
+  ...targetPolicyFields,
+  ...targetRankingFields,
 })
 
 const ms = z.number().int().positive()
@@ -130,6 +161,22 @@ const tierEntry = z.union(
   { error: 'must be "model@provider", or an object with "target" and "weight"' },
 )
 
+const tierTargets = z.array(tierEntry).min(1)
+
+const tier = z.union(
+  [
+    tierTargets,
+    z.strictObject({
+      targets: tierTargets,
+      intent: intentSchema.optional(),
+      objective: objectiveSchema.optional(),
+    }),
+  ],
+  {
+    error: 'must be a list of targets, or an object with "targets"',
+  },
+)
+
 /** An origin as a browser sends it: scheme and host, the port only where it is not the scheme's own. */
 const origin = z
   .string()
@@ -147,10 +194,7 @@ function isOrigin(text: string): boolean {
 
 export const routeSchema = z.strictObject({
   description: z.string().optional(),
-  tiers: z
-    .array(z.array(tierEntry).min(1))
-    .min(1)
-    .describe('Tried in order; inside a tier by weighted chance.'),
+  tiers: z.array(tier).min(1).describe('Tried in order; inside a tier by weighted chance.'),
   timeouts: timeoutsSchema.prefault({}),
   heartbeatAfterMs: ms
     .max(100_000)
@@ -173,6 +217,14 @@ export const routeSchema = z.strictObject({
         .describe('Upper bound laid over what the caller asks for, tokens.'),
     })
     .prefault({}),
+  degrade: degradeSchema.optional(),
+  cache: cacheSchema.optional().describe('Keeps answers of this route, each for its own tenant.'),
+  validate: validateSchema.optional().describe('What an answer must be to count as one.'),
+  priority: prioritySchema.optional(),
+  ...parallelFields,
+  ...runFields,
+  ...routePolicyFields,
+  ...routeRankingFields,
 })
 
 export const tenantSchema = z.strictObject({
@@ -185,6 +237,8 @@ export const tenantSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe('May name targets and bare models beside routes.'),
+  ...residencyFields,
+  ...tenantPolicyFields,
 })
 
 export const limitsSchema = z.strictObject({
@@ -234,6 +288,16 @@ export const ledgerSchema = z.strictObject({
     .describe(
       '`off`: nothing is budgeted, limited or written down, and models without a price are called all the same.',
     ),
+  ...ledgerOptions,
+})
+
+export const decisionsSchema = z.strictObject({
+  mode: z
+    .enum(['log', 'off'])
+    .default('log')
+    .describe(
+      '`log`: the log line of each request holds what its plan was made of, so that `npm run replay` can make it again.',
+    ),
 })
 
 export const configSchema = z.strictObject({
@@ -249,9 +313,15 @@ export const configSchema = z.strictObject({
     .prefault({}),
   health: healthSchema.prefault({}),
   ledger: ledgerSchema.prefault({}),
+  decisions: decisionsSchema.prefault({}),
+  scarcity: scarcitySchema
+    .optional()
+    .describe('Who goes first when targets are full. Absent: everybody alike.'),
   alerts: alertsSchema
     .optional()
     .describe('A signed webhook for circuits, credentials, quotas and standby targets.'),
+  detectors: detectorsSchema.optional(),
+  rules: rulesSchema.optional(),
   providers: z.record(id, providerSchema),
   targets: z.record(targetName, targetSchema),
   routes: z.record(id, routeSchema),

@@ -6,6 +6,12 @@ import {
   type ConfigProblem,
 } from './config-problem.ts'
 import { configSchema, type Config } from './config-schema.ts'
+import { ladderProblems } from './ladder-problems.ts'
+import { parallelProblems } from './parallel-problems.ts'
+import { rankingProblems } from './ranking-problems.ts'
+import { ruleProblems } from './rule-problems.ts'
+import { entriesOfTier } from './tiers.ts'
+import { runProblems } from './run/problems.ts'
 
 export { describeProblems, type ConfigProblem }
 
@@ -40,6 +46,7 @@ export function readConfig(raw: unknown, switches: ConfigSwitches): ConfigResult
   const problems = [
     ...crossProblems(parsed.data),
     ...alertProblems(parsed.data, switches),
+    ...runProblems(parsed.data, (url) => baseUrlRule(url, switches)),
     ...providerProblems(parsed.data, switches),
   ]
   if (problems.length > 0) return { ok: false, problems }
@@ -60,15 +67,18 @@ function crossProblems(config: Config): ConfigProblem[] {
       tiers.flatMap((tier, index) => tierProblems(config, tier, ['routes', name, 'tiers', index])),
     ),
     ...tenantProblems(config),
+    ...ladderProblems(config),
+    ...ruleProblems(config),
+    ...parallelProblems(config),
+    ...rankingProblems(config),
   ]
 }
 
 type Tier = Config['routes'][string]['tiers'][number]
 
-function tierProblems(config: Config, tier: Tier, path: readonly PropertyKey[]): ConfigProblem[] {
-  const entries = tier.map((entry) =>
-    typeof entry === 'string' ? { target: entry, weight: 1 } : entry,
-  )
+function tierProblems(config: Config, tier: Tier, at: readonly PropertyKey[]): ConfigProblem[] {
+  const path = Array.isArray(tier) ? at : [...at, 'targets']
+  const entries = entriesOfTier(tier)
   const names = entries.map(({ target }) => target)
   const problems: ConfigProblem[] = names.flatMap((target, index) =>
     Object.hasOwn(config.targets, target)

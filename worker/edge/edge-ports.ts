@@ -3,13 +3,19 @@ import type { Isolate } from './isolate.ts'
 import { EdgeHealth } from './health/edge-health.ts'
 import { sendReportFor } from './health/send-report.ts'
 import { EdgeLedger } from './ledger/edge-ledger.ts'
+import { EdgeAnswers, openPlaceCache } from './cache/edge-answers.ts'
 import { EdgeOnce } from './access/edge-once.ts'
+import { EdgeShadows } from './edge-shadows.ts'
 import { ledgerOf } from './ledger-of.ts'
+import { edgeRuns } from './run/edge-runs.ts'
 import type { Runtime } from './runtime.ts'
+import type { AnswerPort } from '../engine/answer-port.ts'
 import { type MoneyPort, unmetered } from '../engine/money-port.ts'
 import type { OncePort } from '../engine/once-port.ts'
 import type { Departure, IsolateMemory, Ports } from '../engine/ports.ts'
 import type { RequestRecord } from '../engine/record.ts'
+import type { RunPort } from '../engine/run-port.ts'
+import type { ShadowPort } from '../engine/shadow-port.ts'
 
 /** What the runtime hands over with one request. */
 export interface EdgeRequest {
@@ -37,7 +43,7 @@ export class EdgePorts implements Ports {
       nowMs: Date.now,
       after: (delayMs, then) => this.after(delayMs, then),
       waitUntil: (work) => context.waitUntil(work),
-      send: sendReportFor(request, bindings),
+      send: sendReportFor(request, bindings, isolate.jurisdiction),
     })
     this.money =
       isolate.ledger === null
@@ -47,7 +53,7 @@ export class EdgePorts implements Ports {
             after: (delayMs, then) => this.after(delayMs, then),
             waitUntil: (work) => context.waitUntil(work),
             send: async (tenant, exchange) =>
-              ledgerOf(request, bindings)(tenant).exchange(exchange),
+              ledgerOf(request, bindings, isolate.residencies)(tenant).exchange(exchange),
           })
     this.#isolate = isolate
     this.#request = request
@@ -94,14 +100,43 @@ export class EdgePorts implements Ports {
   }
 
   log(record: RequestRecord): void {
-    logRequest(record)
-    this.#isolate.recent.keep(record, Date.now())
+    this.#isolate.recent.keep(record.requestId, logRequest(record), Date.now())
   }
 
   get once(): OncePort | null {
-    const { ledger, peppers, hmac } = this.#isolate
+    const { ledger, peppers, hmac, residencies } = this.#isolate
     if (ledger === null) return null
-    return new EdgeOnce(peppers, hmac, ledgerOf(this.#request, this.#bindings))
+    return new EdgeOnce(peppers, hmac, ledgerOf(this.#request, this.#bindings, residencies))
+  }
+
+  get answers(): AnswerPort {
+    const { answers, peppers, hmac, jurisdiction } = this.#isolate
+    return new EdgeAnswers({
+      nowMs: Date.now,
+      memory: answers,
+      peppers,
+      hmac,
+      openCache: () => (jurisdiction === null ? openPlaceCache() : null),
+    })
+  }
+
+  get shadows(): ShadowPort | null {
+    const { ledger, memory, residencies, jurisdiction } = this.#isolate
+    // Who is pinned to a place has no shadow: its ledger would stand anywhere.
+    if (ledger === null || jurisdiction !== null) return null
+    const toLedger = ledgerOf(this.#request, this.#bindings, residencies)
+    // Not that of the request, which is the money of one tenant.
+    const money = new EdgeLedger(ledger, {
+      nowMs: Date.now,
+      after: (delayMs, then) => this.after(delayMs, then),
+      waitUntil: (work) => this.waitUntil(work),
+      send: (tenant, exchange) => toLedger(tenant).exchange(exchange),
+    })
+    return new EdgeShadows(money, toLedger, memory)
+  }
+
+  get runs(): RunPort | null {
+    return edgeRuns(this.#request, this.#bindings, this.#isolate)
   }
 }
 

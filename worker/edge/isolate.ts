@@ -1,4 +1,5 @@
 import routes from '../../routes.json'
+import { AnswerMemory } from './cache/answer-memory.ts'
 import { HealthBook } from './health/health-book.ts'
 import { LedgerBook } from './ledger/ledger-book.ts'
 import { ConfigurationError, describeProblems, readConfig } from './config.ts'
@@ -7,6 +8,7 @@ import { type Hmac, type PepperSet, readPeppers } from './access/digest.ts'
 import { createHmac } from './access/web-hmac.ts'
 import { KeyRing, parseStoredKeys } from './keys.ts'
 import { RecentRequests } from './requests.ts'
+import { declaredTenants, Residencies, type Residency } from './residency.ts'
 import type { IsolateMemory } from '../engine/ports.ts'
 import type { Variables } from './provider.ts'
 import { createRuntime, type Runtime } from './runtime.ts'
@@ -18,9 +20,14 @@ export interface Isolate {
   readonly peppers: PepperSet
   readonly hmac: Hmac
   readonly recent: RecentRequests
+  /** Whole answers of routes that keep them. */
+  readonly answers: AnswerMemory
   readonly adminKeys: KeyRing
   readonly memory: IsolateMemory
   readonly health: HealthBook
+  readonly residencies: Residencies
+  /** Objects are asked inside of it; null at the edge, where every tenant has its own. */
+  readonly jurisdiction: Residency | null
   /** Null: the configuration turned the ledger off. */
   readonly ledger: LedgerBook | null
 }
@@ -36,6 +43,8 @@ export function createIsolate(variables: Variables): Isolate {
   const peppers = readPeppers(secret(variables, 'SWITCHYARD_PEPPER'), 'SWITCHYARD_PEPPER')
   const hmac = createHmac()
   if (read.config.alerts !== undefined) secret(variables, read.config.alerts.secret)
+  for (const { jobs } of Object.values(read.config.routes))
+    if (jobs?.webhook !== undefined) secret(variables, jobs.webhook.secret)
   const hasLedger = read.config.ledger.mode !== 'off'
   return {
     runtime: createRuntime(read.config, read.version, variables),
@@ -43,13 +52,16 @@ export function createIsolate(variables: Variables): Isolate {
     peppers,
     hmac,
     recent: new RecentRequests(),
+    answers: new AnswerMemory(),
     adminKeys: ringOf('SWITCHYARD_ADMIN_KEYS', variables, peppers),
-    memory: { retryBudgets: new Map() },
+    memory: { retryBudgets: new Map(), hedgeGates: new Map() },
     health: new HealthBook({
       isolate: crypto.randomUUID(),
       observeOnly: read.config.health.mode === 'observe',
       random: Math.random,
     }),
+    residencies: new Residencies(declaredTenants(read.config.tenants)),
+    jurisdiction: null,
     ledger: hasLedger ? new LedgerBook(crypto.randomUUID()) : null,
   }
 }

@@ -104,6 +104,9 @@ interface Proven {
 /** No key is as long. */
 const longestKey = 160
 const characters = new Uint8Array(longestKey)
+/** One hasher for all: its buffers cost more than the hash of a key. */
+const fresh = sha256.create()
+const hash = sha256.create()
 
 /** The SHA-256 of a key; null for what is too long or not ASCII, and so no key. */
 function digestOf(key: string): Uint8Array | null {
@@ -114,7 +117,8 @@ function digestOf(key: string): Uint8Array | null {
     if (code > 127) return null
     characters[index] = code
   }
-  return sha256(characters.subarray(0, length))
+  fresh._cloneInto(hash)
+  return hash.update(characters.subarray(0, length)).digest()
 }
 
 /** The SHA-256 of a key as 32 characters, one a byte: what a map goes by. */

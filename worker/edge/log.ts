@@ -2,15 +2,21 @@ import { formatUsd } from '../catalog/index.ts'
 import { ConfigurationError } from './config.ts'
 import type { HealthLogEntry } from '../../durable-objects/provider-health/composition.ts'
 import type { RequestRecord } from '../engine/record.ts'
+import type { ComparedAnswer, ShadowRecord } from '../engine/shadow-port.ts'
 
 /**
  * The one door through which anything is logged: one line of JSON a request,
  * built from named fields (OpenTelemetry GenAI names where there are any).
- * Text of a prompt or an answer, keys and headers have no field here.
+ * Text of a prompt or an answer, keys and headers have no field here. Answers the line.
  */
-export function logRequest(record: RequestRecord): void {
-  console.log(JSON.stringify(logLine(record)))
+export function logRequest(record: RequestRecord): string {
+  const text = JSON.stringify(logLine(record))
+  console.log(text)
+  return text
 }
+
+/** The line of a request, as it is read back. */
+export type RequestLine = ReturnType<typeof logLine>
 
 /** A request that was turned away at the door, or asked for something else than an answer of a model. */
 export interface Refusal {
@@ -40,7 +46,7 @@ export function logRefusal(refusal: Refusal): void {
   )
 }
 
-export function logLine(record: RequestRecord): Readonly<Record<string, unknown>> {
+export function logLine(record: RequestRecord) {
   const { usage } = record
   return {
     event: 'request',
@@ -52,6 +58,8 @@ export function logLine(record: RequestRecord): Readonly<Record<string, unknown>
     'gen_ai.request.model': record.requestedModel,
     'switchyard.request.stream': record.stream,
     'switchyard.plumbing': record.plumbing,
+    'switchyard.served_from': record.servedFrom,
+    'switchyard.degraded': record.degraded,
     'switchyard.route': record.route,
     'switchyard.target': record.target,
     'gen_ai.provider.name': record.provider,
@@ -72,8 +80,38 @@ export function logLine(record: RequestRecord): Readonly<Record<string, unknown>
     'switchyard.duration_ms': record.durationMs,
     'switchyard.first_token_ms': record.firstTokenMs,
     'switchyard.reason': record.reason,
+    'switchyard.decision': record.decision,
     'switchyard.config': record.configVersion,
     'cloudflare.colo': record.colo,
+  }
+}
+
+/** A shadow beside the answer that the caller got: counts and times of both, no text. */
+export function logShadow({ answer, shadow, ...record }: ShadowRecord): void {
+  console.log(
+    JSON.stringify({
+      event: 'shadow',
+      'switchyard.request.id': record.requestId,
+      'switchyard.tenant': record.tenant,
+      'switchyard.route': record.route,
+      outcome: record.outcome,
+      answer: comparedLine(answer),
+      shadow: comparedLine(shadow),
+      same_finish: record.sameFinish,
+      length_ratio: record.lengthRatio,
+    }),
+  )
+}
+
+function comparedLine(one: ComparedAnswer): Readonly<Record<string, unknown>> {
+  return {
+    target: one.target,
+    finish: one.finish,
+    output_tokens: one.outputTokens,
+    well_formed: one.isWellFormed,
+    cost_usd: one.costNanoUsd === null ? null : formatUsd(one.costNanoUsd),
+    first_token_ms: one.firstTokenMs,
+    duration_ms: one.durationMs,
   }
 }
 
@@ -92,6 +130,10 @@ function healthLine(
     case 'circuit': {
       const { key, from, to, epoch, cause, evidence } = entry.transition
       return { ...where, domain: key, from, to, epoch, cause, evidence }
+    }
+    case 'trial': {
+      const { trial, target, counts } = entry.stopped
+      return { ...where, trial, target, counts }
     }
     case 'standby':
       return { ...where, change: entry.change }
@@ -132,9 +174,7 @@ export function logFault(requestId: string, fault: unknown): void {
   )
 }
 
-function attemptLine(
-  attempt: RequestRecord['attempts'][number],
-): Readonly<Record<string, unknown>> {
+function attemptLine(attempt: RequestRecord['attempts'][number]) {
   return {
     target: attempt.target,
     outcome: attempt.outcome,

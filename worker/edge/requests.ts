@@ -1,5 +1,5 @@
 import type { LineRow } from '../../durable-objects/tenant-ledger/rows.ts'
-import type { RequestRecord } from '../engine/record.ts'
+import type { RequestLine } from './log.ts'
 import { formatUsd } from '../catalog/index.ts'
 
 /** `GET /v1/requests/{id}`: what became of a request, for its own tenant. */
@@ -46,88 +46,88 @@ interface AttemptView {
 const mostRecords = 512
 
 interface Kept {
-  readonly record: RequestRecord
+  /** As it was logged. */
+  readonly line: RequestLine
   readonly atMs: number
 }
 
 /**
- * The last requests of this isolate, so that one is there at once after its answer. Each as one text: what lives longer
- * than a request is moved by the collector, and records as objects in a map cost every request some 25 us of 450 more
- * (p25 of 12 rounds of bench json-openai-c16, 2026-11-26).
+ * The last requests of this isolate, so that one is there at once after its answer. Each as the text of its log line:
+ * what lives longer than a request is moved by the collector, and records as objects in a map cost every request some
+ * 25 us of 450 more (p25 of 12 rounds of bench json-openai-c16, 2026-11-26).
  */
 export class RecentRequests {
   readonly #ids: string[] = []
   readonly #texts: string[] = []
+  readonly #timesMs: number[] = []
   #next = 0
 
-  keep(record: RequestRecord, atMs: number): void {
-    this.#ids[this.#next] = record.requestId
-    this.#texts[this.#next] = JSON.stringify({ record, atMs })
+  keep(requestId: string, line: string, atMs: number): void {
+    this.#ids[this.#next] = requestId
+    this.#texts[this.#next] = line
+    this.#timesMs[this.#next] = atMs
     this.#next = (this.#next + 1) % mostRecords
   }
 
   find(requestId: string, tenant: string): Kept | null {
-    const text = this.#texts[this.#ids.indexOf(requestId)]
+    const at = this.#ids.indexOf(requestId)
+    const text = this.#texts[at]
     if (text === undefined) return null
-    const kept = JSON.parse(text) as Kept
-    return kept.record.tenant === tenant ? kept : null
+    const line = JSON.parse(text) as RequestLine
+    return line['switchyard.tenant'] === tenant ? { line, atMs: this.#timesMs[at] ?? 0 } : null
   }
 }
 
-/** From the record of the isolate that served it, with what its ledger lines say of money. */
-export function viewOfRecord(
-  record: RequestRecord,
-  atMs: number,
-  lines: readonly LineRow[],
-): RequestView {
-  const { usage } = record
-  const attempts = record.attempts.map((attempt, index): AttemptView => {
-    const line = lines.find((one) => numberOf(one) === index + 1)
+/** From the log line of the isolate that served it, with what its ledger lines say of money. */
+export function viewOfKept({ line, atMs }: Kept, lines: readonly LineRow[]): RequestView {
+  const attempts = line['switchyard.attempts'].map((attempt, index): AttemptView => {
+    const paid = lines.find((one) => numberOf(one) === index + 1)
     return {
       target: attempt.target,
       outcome: attempt.outcome,
       status: attempt.status ?? null,
-      duration_ms: attempt.durationMs,
-      first_token_ms: attempt.firstTokenMs ?? null,
-      cost_usd: line === undefined ? null : formatUsd(line.amountNanoUsd),
-      basis: line?.basis ?? null,
+      duration_ms: attempt.duration_ms,
+      first_token_ms: attempt.first_token_ms ?? null,
+      cost_usd: paid === undefined ? null : formatUsd(paid.amountNanoUsd),
+      basis: paid?.basis ?? null,
     }
   })
   return {
-    id: record.requestId,
+    id: line['switchyard.request.id'],
     object: 'request',
     created: Math.floor(atMs / 1000),
-    route: record.route,
-    provider: record.provider,
-    model: record.model,
-    region: record.region,
-    status: record.status,
-    ending: record.ending,
-    error_code: record.errorCode ?? null,
-    usage:
-      usage === undefined
-        ? null
-        : {
-            input_tokens: usage.inputTokens ?? null,
-            output_tokens: usage.outputTokens ?? null,
-            cache_read_tokens: usage.cacheReadTokens ?? null,
-            cache_write_tokens: usage.cacheWriteTokens ?? null,
-            reasoning_tokens: usage.reasoningTokens ?? null,
-          },
-    cost_usd: costOf(record, lines),
+    route: line['switchyard.route'],
+    provider: line['gen_ai.provider.name'],
+    model: line['gen_ai.response.model'],
+    region: line['switchyard.region'],
+    status: line['http.response.status_code'],
+    ending: line['switchyard.ending'],
+    error_code: line['error.type'] ?? null,
+    usage: usageOf(line),
+    cost_usd: costOf(line, lines),
     attempts,
-    reason: record.reason,
-    config: record.configVersion,
+    reason: line['switchyard.reason'],
+    config: line['switchyard.config'],
   }
 }
 
+/** Null where the provider has said nothing of it. */
+function usageOf(line: RequestLine): UsageView | null {
+  const usage = {
+    input_tokens: line['gen_ai.usage.input_tokens'] ?? null,
+    output_tokens: line['gen_ai.usage.output_tokens'] ?? null,
+    cache_read_tokens: line['gen_ai.usage.cache_read.input_tokens'] ?? null,
+    cache_write_tokens: line['gen_ai.usage.cache_creation.input_tokens'] ?? null,
+    reasoning_tokens: line['gen_ai.usage.reasoning.output_tokens'] ?? null,
+  }
+  return Object.values(usage).every((count) => count === null) ? null : usage
+}
+
 /** What was charged for all of its attempts, and before their lines are written what its answer cost. */
-function costOf(
-  { attempts, costNanoUsd }: RequestRecord,
-  lines: readonly LineRow[],
-): string | null {
-  if (lines.length >= attempts.length && lines.length > 0) return formatUsd(sumOf(lines))
-  return costNanoUsd === undefined ? null : formatUsd(costNanoUsd)
+function costOf(line: RequestLine, lines: readonly LineRow[]): string | null {
+  const { length } = line['switchyard.attempts']
+  if (lines.length >= length && lines.length > 0) return formatUsd(sumOf(lines))
+  return line['switchyard.cost_usd'] ?? null
 }
 
 /** From its ledger lines alone: another isolate served it. Null when there are none. */

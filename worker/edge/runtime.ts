@@ -1,11 +1,20 @@
 import type { Feature } from '../canonical/features.ts'
 import type { Candidate } from '../policy/candidate.ts'
+import type { ReservedRate } from '../policy/reserve.ts'
 import type { NameSpace, WeightedTarget } from '../policy/resolve.ts'
+import { abortBillingOf } from '../catalog/abort-billing.ts'
+import { cacheLifetimeMsOf } from '../catalog/cache-lifetimes.ts'
+import { reservedOf } from './compile-ranking.ts'
 import { adapterFacts, declaredFree, modelFacts, type ModelFacts } from '../catalog/index.ts'
 import type { AdapterTarget, ProviderAdapter } from '../providers/adapter.ts'
 import type { Config, RouteConfig } from './config-schema.ts'
 import { modelOfTarget, providerOfTarget } from './config.ts'
+import { createLadders, type Ladders } from './ladder.ts'
+import { refuseImpossible } from './config-lint.ts'
+import { declaredFacts, type DeclaredFacts } from './declared-facts.ts'
+import { createPolicies, type Policies } from './policies.ts'
 import { createProvider, type Provider, type Variables } from './provider.ts'
+import { tiersOf } from './tiers.ts'
 
 export interface Target {
   readonly name: string
@@ -13,6 +22,10 @@ export interface Target {
   readonly provider: Provider
   readonly adapterTarget: AdapterTarget
   readonly facts: ModelFacts | null
+  /** Capacity that is paid for anyway; null: none. */
+  readonly reserved: ReservedRate | null
+  /** Calls it takes at once from all isolates together; null: nobody says. */
+  readonly maxConcurrent: number | null
   /** What the policy reads of it that no request changes. */
   readonly standing: Omit<Candidate, 'tier' | 'weight' | 'notBeforeMs'>
 }
@@ -30,6 +43,10 @@ export interface Runtime {
   readonly spaces: ReadonlyMap<string, NameSpace>
   /** Everything that can be named. */
   readonly names: NameSpace
+  /** Rules and constraints. */
+  readonly policies: Policies
+  /** What routes with such options do when they cannot answer as they should; most have no entry. */
+  readonly ladders: Ladders
   /** Of this deployment (`SWITCHYARD_ENVIRONMENT`), such as `production`; null: unnamed. */
   readonly environment: string | null
 }
@@ -41,31 +58,9 @@ export function createRuntime(config: Config, version: string, variables: Variab
       createProvider(id, provider, variables),
     ]),
   )
-  const targets = new Map<string, Target>()
-  const models = new Map<string, string[]>()
-  for (const [name, { upstreamModel, catalogModel, free }] of Object.entries(config.targets)) {
-    const provider = providers.get(providerOfTarget(name))
-    if (provider === undefined)
-      throw new Error(`target "${name}" names a provider that is not declared`)
-    const model = modelOfTarget(name)
-    const upstream = upstreamModel ?? model
-    const known = factsOf(provider, [catalogModel ?? upstream, model])
-    const facts = free === true ? declaredFree(known, provider.id, model) : known
-    targets.set(
-      name,
-      createTarget(
-        name,
-        model,
-        upstream,
-        provider,
-        facts,
-        config.providers[provider.id]?.options ?? {},
-      ),
-    )
-    models.set(model, [...(models.get(model) ?? []), name])
-  }
+  const { targets, models } = createTargets(config, providers)
   const tiers = new Map(
-    Object.entries(config.routes).map(([name, route]) => [name, tiersOf(route)]),
+    Object.entries(config.routes).map(([name, route]) => [name, tiersOf(route).targets]),
   )
   const names = {
     routes: tiers,
@@ -82,7 +77,7 @@ export function createRuntime(config: Config, version: string, variables: Variab
   )
   const routes = new Map(Object.entries(config.routes))
   const { SWITCHYARD_ENVIRONMENT: environment } = variables
-  return {
+  const runtime: Runtime = {
     config,
     version,
     targets,
@@ -91,8 +86,47 @@ export function createRuntime(config: Config, version: string, variables: Variab
     tiers,
     spaces,
     names,
+    policies: createPolicies(config),
+    ladders: createLadders(config),
     environment: typeof environment === 'string' && environment !== '' ? environment : null,
   }
+  refuseImpossible(runtime)
+  return runtime
+}
+
+/** All declared targets, and which of them serve a bare model id, in the order of the file. */
+function createTargets(
+  config: Config,
+  providers: ReadonlyMap<string, Provider>,
+): { targets: Map<string, Target>; models: Map<string, string[]> } {
+  const targets = new Map<string, Target>()
+  const models = new Map<string, string[]>()
+  for (const [name, declared] of Object.entries(config.targets)) {
+    const { upstreamModel, catalogModel, free } = declared
+    const provider = providers.get(providerOfTarget(name))
+    if (provider === undefined)
+      throw new Error(`target "${name}" names a provider that is not declared`)
+    const model = modelOfTarget(name)
+    const upstream = upstreamModel ?? model
+    const known = factsOf(provider, [catalogModel ?? upstream, model])
+    const facts = free === true ? declaredFree(known, provider.id, model) : known
+    targets.set(
+      name,
+      createTarget(
+        name,
+        model,
+        upstream,
+        provider,
+        facts,
+        config.providers[provider.id]?.options ?? {},
+        declaredFacts(declared, config.providers[provider.id]),
+        declared.maxConcurrent ?? null,
+        reservedOf(declared),
+      ),
+    )
+    models.set(model, [...(models.get(model) ?? []), name])
+  }
+  return { targets, models }
 }
 
 /** Adapters whose models the catalog files under another vendor's name. */
@@ -153,17 +187,6 @@ function standing(
   )
 }
 
-/** The tiers of a route; a target that stands in two of them counts in the first. */
-function tiersOf(route: RouteConfig): WeightedTarget[][] {
-  const seen = new Set<string>()
-  const tiers = route.tiers.map((tier) =>
-    tier
-      .map((entry) => (typeof entry === 'string' ? { target: entry, weight: 1 } : entry))
-      .filter(({ target }) => !seen.has(target) && seen.add(target)),
-  )
-  return tiers.filter((tier) => tier.length > 0)
-}
-
 function createTarget(
   name: string,
   model: string,
@@ -171,6 +194,9 @@ function createTarget(
   provider: Provider,
   facts: ModelFacts | null,
   options: Readonly<Record<string, string>>,
+  declared: DeclaredFacts,
+  maxConcurrent: number | null,
+  reserved: ReservedRate | null,
 ): Target {
   const adapterTarget: AdapterTarget = {
     upstreamModel,
@@ -186,6 +212,8 @@ function createTarget(
     provider,
     adapterTarget,
     facts,
+    reserved,
+    maxConcurrent,
     standing: {
       target: name,
       provider: provider.id,
@@ -201,6 +229,10 @@ function createTarget(
       wire: provider.adapter.wire,
       unavailable:
         provider.missing.length === 0 ? null : `${provider.missing.join(', ')} is not set here`,
+      prices: facts?.prices ?? null,
+      abortBilling: abortBillingOf(provider.id),
+      cacheLifetimeMs: cacheLifetimeMsOf(provider.id),
+      ...declared,
     },
   }
 }

@@ -1,4 +1,9 @@
 import type { Feature } from '../canonical/features.ts'
+import type { CallPrices } from './expected-cost.ts'
+import type { Measured } from './measured.ts'
+
+export type { Measured } from './measured.ts'
+import type { DataClass } from './request-facts.ts'
 
 /** What the policy knows of a target: plain data, gathered by whoever asks for a plan. */
 export interface Candidate {
@@ -26,6 +31,34 @@ export interface Candidate {
   readonly health?: TargetHealth
   /** Why it cannot be called at all here (a missing secret), or null. */
   readonly unavailable: string | null
+  /** Macro-regions in which it may process what it is sent; absent or empty: nobody has declared any. */
+  readonly regions?: readonly string[]
+  /** What its provider declares to do with what it is sent; absent: nothing is declared. */
+  readonly data?: DataFacts
+  /** Declared quality, from 1 upwards; absent: none is declared. */
+  readonly qualityTier?: number
+  /** What has been measured of it from here; absent while nothing has, or nobody asks. */
+  readonly measured?: Measured
+  /** Of the catalog; absent or null: nobody knows. */
+  readonly prices?: CallPrices | null
+  /** Whether leaving a call stops the provider's meter; absent: unknown. */
+  readonly abortBilling?: 'stops' | 'continues' | 'unknown'
+  /** How long the provider's prompt cache keeps what nobody asks for, ms; absent or null: it has none, or says nothing. */
+  readonly cacheLifetimeMs?: number | null
+  /** It has capacity that is paid for anyway, and whether this call fits into it now; absent: none is declared. */
+  readonly reserved?: 'room' | 'spent'
+}
+
+/** How a provider handles what it is sent, as the configuration declares it. Null: it declares nothing of that. */
+export interface DataFacts {
+  /** How long it may keep what it is sent, days; 0 with zero data retention. */
+  readonly retentionDays: number | null
+  readonly training: boolean | null
+  readonly zeroDataRetention: boolean | null
+  /** Lower-case names such as `hipaa`, `iso27001`. */
+  readonly certifications: readonly string[]
+  /** The most careful class of data that may be sent there; absent: any. */
+  readonly maxDataClass?: DataClass | undefined
 }
 
 /** What is known of a target's health at this moment, in this isolate. */
@@ -53,4 +86,8 @@ export interface Exclusion {
   readonly reason: string
   /** The target is out of service here; it is not the request's fault. */
   readonly unavailable?: true
+  /** It could answer, and may not because of where it is. */
+  readonly region?: true
+  /** The operator's constraints leave it out. */
+  readonly constraint?: true
 }

@@ -1,31 +1,22 @@
 import type { Feature } from '../canonical/features.ts'
 import type { CanonicalRequest, ToolChoice } from '../canonical/request.ts'
-import { Asked, contentNeeds, type WireNeed } from './content-needs.ts'
+import { Asked, contentNeeds } from './content-needs.ts'
 import { nameOf } from './field-names.ts'
+import {
+  plainContext,
+  sizeOf,
+  type FactsContext,
+  type Need,
+  type RequestFacts,
+} from './request-facts.ts'
 
-/** Something the request asks for, with the caller's own field for it. */
-export interface Need {
-  readonly feature: Feature
-  readonly param: string
-}
+export type { FactsContext, Need, RequestFacts } from './request-facts.ts'
 
-/** What the policy reads of a request. Never the text of a message. */
-export interface RequestFacts {
-  /** Without these the answer would be another one: a target that lacks one is avoided. */
-  readonly needs: readonly Need[]
-  /** A target that lacks one of these answers all the same, with a warning that names it. */
-  readonly wishes: readonly Need[]
-  /** A target that lacks one of these is avoided while another has it; the last one answers with a warning. */
-  readonly preferred: readonly Need[]
-  /** Wire formats whose own blocks, tools or fields the request holds. */
-  readonly wires: readonly WireNeed[]
-  /** Rough size of the prompt, tokens: four characters each. A lower estimate, not a bound. */
-  readonly promptTokens: number
-  readonly maxOutputTokens: number | null
-  readonly stopSequences: number
-}
-
-export function classify(request: CanonicalRequest): RequestFacts {
+/** The facts of a request; `context` is what stands beside its body. */
+export function classify(
+  request: CanonicalRequest,
+  context: FactsContext = plainContext,
+): RequestFacts {
   const asked = new Asked(request)
   contentNeeds(request, asked)
   toolNeeds(request, asked)
@@ -35,7 +26,9 @@ export function classify(request: CanonicalRequest): RequestFacts {
     for (const field of Object.keys(fields))
       asked.bind(wire, field === 'betas' ? nameOf(request, 'betas') : field, false)
   }
+  const promptTokens = Math.ceil(asked.characters / 4)
   return {
+    ...context,
     needs: listed(asked.needs),
     wishes: listed(asked.wishes),
     // Most models call one tool when one is forced, whether they can be held to it or not.
@@ -44,9 +37,13 @@ export function classify(request: CanonicalRequest): RequestFacts {
         ? [{ feature: 'singleToolCall', param: nameOf(request, 'singleToolCall') }]
         : [],
     wires: asked.wires,
-    promptTokens: Math.ceil(asked.characters / 4),
+    promptTokens,
+    size: sizeOf(promptTokens),
     maxOutputTokens: request.maxOutputTokens ?? null,
     stopSequences: request.stop?.length ?? 0,
+    messages: request.messages.length,
+    tools: request.tools?.length ?? 0,
+    stream: request.stream,
   }
 }
 

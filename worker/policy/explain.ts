@@ -1,6 +1,8 @@
 import type { Exclusion } from './candidate.ts'
 import type { RequestFacts } from './classify.ts'
+import type { SourcedConstraint } from './constraint.ts'
 import type { Plan } from './plan.ts'
+import { plainPolicy, type RoutePolicy } from './route-policy.ts'
 
 /** What `POST /v1/explain` says: the plan as it would be carried out, and why. */
 export interface Explanation {
@@ -9,6 +11,8 @@ export interface Explanation {
     readonly tier: number
     readonly reason: string
     readonly warnings: readonly string[]
+    /** What the objective of its tier makes of it, the lower the better (nano-USD, ms, or 0 to 1); null: unknown. */
+    readonly score?: number | null
   }[]
   readonly exclusions: readonly Exclusion[]
   readonly facts: {
@@ -16,22 +20,39 @@ export interface Explanation {
     readonly wishes: readonly string[]
     readonly prompt_tokens_estimate: number
     readonly max_output_tokens: number | null
+    readonly class: string | null
+    readonly size: string
+    readonly data_class: string | null
+    /** What the detectors found; null: nobody asked them. */
+    readonly data_found: readonly string[] | null
+    readonly region: string | null
+    readonly tenant_tier: string | null
+    readonly channel: string | null
+    readonly environment: string | null
+    readonly latency_budget_ms: number | null
+    readonly messages: number
+    readonly tools: number
+    readonly stream: boolean
   }
+  /** All that had to be met, and who asked for it. */
+  readonly constraints: readonly SourcedConstraint[]
 }
 
-export function explain(plan: Plan): Explanation {
+export function explain(plan: Plan, policy: RoutePolicy = plainPolicy): Explanation {
   return {
     steps:
       plan.kind === 'none'
         ? []
-        : plan.steps.map(({ target, tier, reason, warnings }) => ({
+        : plan.steps.map(({ target, tier, reason, warnings, score }) => ({
             target,
             tier: tier + 1,
             reason,
             warnings,
+            ...(score === undefined ? {} : { score }),
           })),
     exclusions: plan.exclusions,
     facts: factsOf(plan.facts),
+    constraints: policy.constraints ?? [],
   }
 }
 
@@ -41,5 +62,17 @@ function factsOf(facts: RequestFacts): Explanation['facts'] {
     wishes: [...facts.preferred, ...facts.wishes].map(({ feature }) => feature),
     prompt_tokens_estimate: facts.promptTokens,
     max_output_tokens: facts.maxOutputTokens,
+    class: facts.class,
+    size: facts.size,
+    data_class: facts.dataClass,
+    data_found: facts.found,
+    region: facts.region,
+    tenant_tier: facts.tenantTier,
+    channel: facts.channel,
+    environment: facts.environment,
+    latency_budget_ms: facts.latencyBudgetMs,
+    messages: facts.messages,
+    tools: facts.tools,
+    stream: facts.stream,
   }
 }

@@ -2,7 +2,10 @@ import type { Feature } from '../canonical/features.ts'
 import type { ProviderPreferences } from '../canonical/request.ts'
 import type { Candidate, Exclusion } from './candidate.ts'
 import type { Need, RequestFacts } from './classify.ts'
+import type { SourcedConstraint } from './constraint.ts'
+import { judgeOf, tooCareful } from './constraints.ts'
 import { isNamed } from './provider-names.ts'
+import { canSort } from './rank.ts'
 
 export interface Filtered {
   readonly kept: readonly Candidate[]
@@ -10,34 +13,56 @@ export interface Filtered {
 }
 
 /**
- * Leaves out what cannot answer this request, each with its reason. The
- * caller's `provider` preferences narrow; nothing here ever adds a target.
+ * Leaves out what may not or cannot answer this request, each with its reason,
+ * and of what is left what another can do better.
  */
 export function filter(
   candidates: readonly Candidate[],
   facts: RequestFacts,
   preferences: ProviderPreferences,
+  constraints: readonly SourcedConstraint[] = none,
 ): Filtered {
-  const kept: Candidate[] = []
-  const exclusions: Exclusion[] = []
-  for (const candidate of candidates) {
-    if (candidate.unavailable !== null) {
-      exclusions.push({
-        target: candidate.target,
-        reason: candidate.unavailable,
-        unavailable: true,
-      })
-      continue
-    }
-    const reason =
-      unwanted(candidate, preferences) ??
-      incapable(candidate, facts, preferences.requireParameters === true)
-    if (reason === null) kept.push(candidate)
-    else exclusions.push({ target: candidate.target, reason })
-  }
+  const { kept, exclusions } = eligible(candidates, facts, preferences, constraints)
   const able = narrow(kept, exclusions, (candidate) => lacking(candidate, facts))
   const large = narrow(able, exclusions, (candidate) => tooSmall(candidate, facts))
   return { kept: narrow(large, exclusions, (candidate) => tooShort(candidate, facts)), exclusions }
+}
+
+const none: readonly SourcedConstraint[] = []
+
+/**
+ * The targets that may and can answer. Preferences and constraints only narrow:
+ * with one more of them, what is left is a part of what was left before.
+ */
+export function eligible(
+  candidates: readonly Candidate[],
+  facts: RequestFacts,
+  preferences: ProviderPreferences,
+  constraints: readonly SourcedConstraint[],
+): { readonly kept: readonly Candidate[]; readonly exclusions: Exclusion[] } {
+  const kept: Candidate[] = []
+  const exclusions: Exclusion[] = []
+  const judge = constraints.length === 0 ? null : judgeOf(constraints, facts)
+  for (const candidate of candidates) {
+    const against = exclusionOf(candidate, facts, preferences) ?? judge?.(candidate) ?? null
+    if (against === null) kept.push(candidate)
+    else exclusions.push(against)
+  }
+  return { kept, exclusions }
+}
+
+function exclusionOf(
+  candidate: Candidate,
+  facts: RequestFacts,
+  preferences: ProviderPreferences,
+): Exclusion | null {
+  const { target, unavailable } = candidate
+  if (unavailable !== null) return { target, reason: unavailable, unavailable: true }
+  const reason =
+    unwanted(candidate, preferences) ??
+    incapable(candidate, facts, preferences.requireParameters === true) ??
+    tooCareful(candidate, facts)
+  return reason === null ? null : { target, reason }
 }
 
 /** Leaves out those with a reason against them while there are others; the last ones stay, whatever speaks against them. */
@@ -75,9 +100,10 @@ function tooShort({ maxOutputTokens: most }: Candidate, facts: RequestFacts): st
 
 function unwanted(candidate: Candidate, preferences: ProviderPreferences): string | null {
   const { only, ignore, order, allowFallbacks, maxPrice, zdr, dataCollection } = preferences
-  // A wish for privacy fails closed: no target says yet what it keeps or trains on.
-  if (zdr === true) return 'it does not declare zero data retention, which provider.zdr asks for'
-  if (dataCollection === 'deny')
+  // A wish for privacy fails closed: what is not declared is not there.
+  if (zdr === true && candidate.data?.zeroDataRetention !== true)
+    return 'it does not declare zero data retention, which provider.zdr asks for'
+  if (dataCollection === 'deny' && collects(candidate))
     return 'it does not declare that it collects nothing, which provider.data_collection asks for'
   if (only !== undefined && !isNamed(candidate.provider, only))
     return 'the caller named other providers in provider.only'
@@ -90,6 +116,12 @@ function unwanted(candidate: Candidate, preferences: ProviderPreferences): strin
     tooDear(candidate.inputUsdPerMillion, maxPrice?.prompt, 'prompt') ??
     tooDear(candidate.outputUsdPerMillion, maxPrice?.completion, 'completion')
   )
+}
+
+/** OpenRouter's `deny`: providers that neither keep what they are sent nor train on it. */
+function collects({ data }: Candidate): boolean {
+  const keepsNothing = data?.zeroDataRetention === true || data?.retentionDays === 0
+  return !keepsNothing || data?.training !== false
 }
 
 function tooDear(price: number | null, most: number | undefined, kind: string): string | null {
@@ -134,10 +166,14 @@ function tooManyStops({ maxStopSequences: most }: Candidate, facts: RequestFacts
   return `it takes at most ${most} of "${stop?.param ?? 'stop'}", and ${facts.stopSequences} are given`
 }
 
-/** Preferences that nothing here can be chosen by: no target is measured yet. */
-export function unappliedPreferences(preferences: ProviderPreferences): string[] {
-  const { sort } = preferences
-  return sort === undefined || sort === 'price' ? [] : ['provider.sort']
+/** Preferences that nothing here can be chosen by: no target is known by them. */
+export function unappliedPreferences(
+  { sort }: ProviderPreferences,
+  candidates: readonly Candidate[],
+): string[] {
+  return sort === undefined || sort === 'price' || canSort(candidates, sort)
+    ? []
+    : ['provider.sort']
 }
 
 /** What a chosen target will not honour: one entry a field, for `x-switchyard-warning`. */

@@ -1,8 +1,13 @@
-import type { CanonicalRequest, ProviderPreferences } from '../canonical/request.ts'
+import type { ProviderPreferences } from '../canonical/request.ts'
+import { arrange, type Arranged } from './arrange.ts'
 import type { Candidate, Exclusion } from './candidate.ts'
-import { classify, type RequestFacts } from './classify.ts'
+import type { RequestFacts } from './classify.ts'
 import { filter, unhonoured } from './filter.ts'
-import { isReady, rank } from './rank.ts'
+import type { PlanInput } from './plan-input.ts'
+import { canSort, isReady, rank } from './rank.ts'
+import type { StepMark } from './ranking.ts'
+import { seededRandom } from './seeded-random.ts'
+import { TierNotes } from './tier-notes.ts'
 
 /** One call that may be made. */
 export interface PlannedStep {
@@ -21,6 +26,10 @@ export interface PlannedStep {
   readonly reason: string
   /** Fields of the request that this target will not honour. */
   readonly warnings: readonly string[]
+  /** Of a route with options: what its outcome is remembered by. */
+  readonly mark?: StepMark
+  /** Of a route with options: what the objective of its tier makes of it, the lower the better; null: unknown, or nothing. */
+  readonly score?: number | null
 }
 
 export type Plan =
@@ -38,46 +47,60 @@ export type Plan =
     }
 
 /**
- * Decides who answers: classify, filter, rank, and a reason for each choice and
- * each exclusion. Pure: `random` in [0, 1) and `nowMs` are passed in. Thrifty: the
- * cheapest target first, whatever its tier.
+ * Decides who answers: filter, rank, and a reason for each choice and each
+ * exclusion. Pure: all chance comes from `seed`. Thrifty: the cheapest target
+ * first, whatever its tier.
  */
-export function plan(
-  request: CanonicalRequest,
-  candidates: readonly Candidate[],
-  nowMs: number,
-  random: () => number,
-  facts: RequestFacts = classify(request),
-  isThrifty = false,
-): Plan {
-  const asked = request.provider ?? {}
+export function plan(input: PlanInput): Plan {
+  const { facts, preferences: asked, candidates, isThrifty, nowMs, seed, policy } = input
   const preferences: ProviderPreferences = isThrifty ? { ...asked, sort: 'price' } : asked
-  const { kept, exclusions } = filter(candidates, facts, preferences)
-  const [first, ...rest] = rank(kept, preferences, nowMs, random)
-  if (first === undefined) return { kind: 'none', exclusions, facts }
-  const wish = isThrifty ? 'a threshold of its budget' : wishOf(preferences)
+  const { kept, exclusions } = filter(candidates, facts, preferences, policy.constraints)
+  const random = seededRandom(seed)
+  const arranged =
+    policy.ranking === undefined
+      ? null
+      : arrange(kept, {
+          policy: policy.ranking,
+          facts,
+          ranking: input.ranking,
+          preferences,
+          nowMs,
+          random,
+        })
+  const [first, ...rest] = arranged?.ordered ?? rank(kept, preferences, nowMs, random)
+  const left = arranged === null ? exclusions : [...exclusions, ...arranged.exclusions]
+  if (first === undefined) return { kind: 'none', exclusions: left, facts }
+  const wish = isThrifty ? 'a threshold of its budget' : wishOf(preferences, kept)
+  const among = arranged?.ordered ?? kept
+  const notes = new TierNotes(among)
   const step = (candidate: Candidate, index: number) =>
-    toStep(candidate, index, kept, facts, wish, nowMs)
+    toStep(candidate, index, among, notes, facts, wish, arranged, nowMs)
   return {
     kind: 'steps',
     steps: [step(first, 0), ...rest.map((one, index) => step(one, index + 1))],
-    exclusions,
+    exclusions: left,
     facts,
   }
 }
 
 /** The caller's own wish that the order goes by, in the caller's words. */
-function wishOf({ order, sort }: ProviderPreferences): string | null {
+function wishOf(
+  { order, sort }: ProviderPreferences,
+  candidates: readonly Candidate[],
+): string | null {
   if (order !== undefined) return 'provider.order'
-  return sort === 'price' ? 'provider.sort' : null
+  if (sort === undefined) return null
+  return sort === 'price' || canSort(candidates, sort) ? 'provider.sort' : null
 }
 
 function toStep(
   candidate: Candidate,
   index: number,
   kept: readonly Candidate[],
+  notes: TierNotes,
   facts: RequestFacts,
   wish: string | null,
+  arranged: Arranged | null,
   nowMs: number,
 ): PlannedStep {
   const { target, provider, model, tier, contextTokens, notBeforeMs } = candidate
@@ -90,8 +113,11 @@ function toStep(
     notBeforeMs,
     barred: candidate.health?.state === 'barred',
     probe: candidate.health?.state === 'probe',
-    reason: reasonOf(candidate, index, kept, wish, nowMs),
+    reason: reasonOf(candidate, index, kept, notes, wish, arranged, nowMs),
     warnings: unhonoured(candidate, facts),
+    ...(arranged === null
+      ? {}
+      : { mark: arranged.markOf(index), score: arranged.scoreOf(candidate) }),
   }
 }
 
@@ -99,23 +125,30 @@ function reasonOf(
   candidate: Candidate,
   index: number,
   kept: readonly Candidate[],
+  notes: TierNotes,
   wish: string | null,
+  arranged: Arranged | null,
   nowMs: number,
 ): string {
-  const own = ownReason(candidate, index, kept, wish, nowMs)
+  const note = wish === null && arranged !== null ? arranged.noteOf(candidate, index) : null
+  const own = ownReason(candidate, index, kept, notes, wish, note, nowMs)
   if (index > 0) return own
-  const passed = kept.filter(
-    (other) => other !== candidate && isPassedOver(other, candidate, nowMs),
-  )
-  const others = passed.map((other) => `${other.target} passed over: ${whyNot(other)}`)
-  return [own, ...others].join('; ')
+  const others = kept.flatMap((other) => {
+    if (other === candidate || other.tier > candidate.tier) return []
+    const why = isReady(other, nowMs) ? arranged?.passedOver(other) : whyNot(other)
+    return why === null || why === undefined ? [] : [`${other.target} passed over: ${why}`]
+  })
+  const aside = arranged?.aside ?? null
+  return [own, ...others, ...(aside === null ? [] : [aside])].join('; ')
 }
 
 function ownReason(
   candidate: Candidate,
   index: number,
   kept: readonly Candidate[],
+  notes: TierNotes,
   wish: string | null,
+  note: string | null,
   nowMs: number,
 ): string {
   const { health, tier } = candidate
@@ -124,24 +157,9 @@ function ownReason(
   if (against !== '') return `tier ${tier + 1}; ${whyNot(candidate)}`
   if (health?.state === 'probe') return `tier ${tier + 1}, tried again: ${whyNot(candidate)}`
   if (wish !== null) return `tier ${tier + 1}, ${index === 0 ? 'first' : 'next'} as ${wish} asks`
-  const place = `${placeIn(candidate, kept)}tier ${tier + 1}`
+  if (note !== null) return `tier ${tier + 1}, ${note}`
+  const place = `${notes.placeIn(candidate)}tier ${tier + 1}`
   return index === 0 ? `${place}, first in order` : `${place}, next in order`
-}
-
-/** How a tier of several was decided. */
-function placeIn(candidate: Candidate, kept: readonly Candidate[]): string {
-  const tier = kept.filter((other) => other.tier === candidate.tier)
-  if (tier.length === 1) return ''
-  if (tier.some(({ weight }) => weight !== candidate.weight))
-    return `drawn by weight ${candidate.weight} in `
-  return tier.some(({ health }) => (health?.loadMs ?? null) !== null)
-    ? 'the less loaded of two drawn in '
-    : 'drawn by chance in '
-}
-
-/** It would have stood before `chosen`, had nothing spoken against it. */
-function isPassedOver(other: Candidate, chosen: Candidate, nowMs: number): boolean {
-  return other.tier <= chosen.tier && !isReady(other, nowMs)
 }
 
 function whyNot({ health }: Candidate): string {

@@ -1,5 +1,8 @@
 import type { ProviderPreferences } from '../canonical/request.ts'
 import type { Candidate } from './candidate.ts'
+import { belowFloor } from './floors.ts'
+import { firstTokenOf } from './objective.ts'
+import { orderTier, type TierOrder } from './order-tier.ts'
 import { placeOf } from './provider-names.ts'
 
 /**
@@ -14,20 +17,25 @@ import { placeOf } from './provider-names.ts'
  * others, and one that is barred or asked to be left alone behind those; none is
  * ever dropped, because it may be the last one.
  *
- * `random` returns a number in [0, 1) and is the only source of chance.
+ * `random` returns a number in [0, 1) and is the only source of chance. A route
+ * with options of its own orders each tier by them (`order`); what falls below a
+ * floor of it goes behind all that does not.
  */
 export function rank(
   candidates: readonly Candidate[],
   preferences: ProviderPreferences,
   nowMs: number,
   random: () => number,
+  order?: TierOrder,
 ): readonly Candidate[] {
-  if (inOrder(candidates, preferences, nowMs)) return candidates
+  if (order === undefined && inOrder(candidates, preferences, nowMs)) return candidates
   const tiers = [...new Set(candidates.map(({ tier }) => tier))].sort((a, b) => a - b)
   const drawn = tiers.flatMap((tier) =>
     drawTier(
       candidates.filter((candidate) => candidate.tier === tier),
+      tier,
       random,
+      order,
     ),
   )
   const ordered = byCallerOrder(bySort(drawn, preferences.sort), preferences.order)
@@ -35,11 +43,25 @@ export function rank(
   const waiting = ordered
     .filter((candidate) => !isReady(candidate, nowMs))
     .sort((a, b) => lastResort(a) - lastResort(b) || a.notBeforeMs - b.notBeforeMs)
+  const free = ready.filter(({ health }) => health?.full !== true)
   return [
-    ...ready.filter(({ health }) => health?.full !== true),
+    ...soundFirst(free, order),
     ...ready.filter(({ health }) => health?.full === true),
     ...waiting,
   ]
+}
+
+/** What is below a floor of the route behind what is not. */
+function soundFirst(
+  candidates: readonly Candidate[],
+  order: TierOrder | undefined,
+): readonly Candidate[] {
+  const { floors } = order?.policy ?? {}
+  if (order === undefined || floors === undefined) return candidates
+  const below = candidates.filter((one) => belowFloor(one, floors, order.asksFor) !== null)
+  return below.length === 0
+    ? candidates
+    : [...candidates.filter((one) => !below.includes(one)), ...below]
 }
 
 /** It may be asked now, whatever else may be. */
@@ -68,11 +90,26 @@ function inOrder(
   return true
 }
 
-function drawTier(tier: readonly Candidate[], random: () => number): Candidate[] {
+function drawTier(
+  tier: readonly Candidate[],
+  tierIndex: number,
+  random: () => number,
+  order: TierOrder | undefined,
+): Candidate[] {
   const probing = tier.filter(({ health }) => health?.state === 'probe')
   const left = tier.filter(({ health }) => health?.state !== 'probe')
+  const drawn =
+    order === undefined
+      ? draw(left, random)
+      : orderTier(left, tierIndex, order, (some) => draw(some, random))
+  return [...probing, ...drawn]
+}
+
+/** By declared weights where they differ, else the better of two until none is left. */
+function draw(tier: readonly Candidate[], random: () => number): Candidate[] {
+  const left = [...tier]
   const equal = left.every(({ weight }) => weight === left[0]?.weight)
-  const order: Candidate[] = [...probing]
+  const order: Candidate[] = []
   while (left.length > 0)
     order.push(...left.splice(equal ? twoChoices(left, random) : byWeight(left, random), 1))
   return order
@@ -104,8 +141,10 @@ function byWeight(candidates: readonly Candidate[], random: () => number): numbe
   const total = candidates.reduce((sum, candidate) => sum + weightOf(candidate), 0)
   if (total === 0 || candidates.length === 1) return 0
   let point = random() * total
-  for (const [index, candidate] of candidates.entries()) {
-    point -= weightOf(candidate)
+  // By index: a large tier walks through here once for each of its targets.
+  for (let index = 0; index < candidates.length; index++) {
+    const candidate = candidates[index]
+    point -= candidate === undefined ? 0 : weightOf(candidate)
     if (point < 0) return index
   }
   return candidates.length - 1
@@ -117,10 +156,32 @@ function priceOf({ inputUsdPerMillion, outputUsdPerMillion }: Candidate): number
     : inputUsdPerMillion + outputUsdPerMillion
 }
 
-/** OpenRouter's `sort: "price"`; its other orders need measurements that this plan does not have. */
+/** OpenRouter's `sort`: `price`, `latency` (time to the first token), `throughput`. What is unknown goes behind. */
 function bySort(candidates: readonly Candidate[], sort: string | undefined): Candidate[] {
-  if (sort !== 'price') return [...candidates]
-  return candidates.toSorted((a, b) => priceOf(a) - priceOf(b) || 0)
+  const scoreOfSort = sortScore(sort)
+  if (scoreOfSort === null) return [...candidates]
+  // Two unknown ones differ by Infinity - Infinity, which is no number: they stay as they were.
+  return candidates.toSorted((a, b) => scoreOfSort(a) - scoreOfSort(b) || 0)
+}
+
+/** What a caller's `sort` goes by, the lowest first; null for none and for one that is not known here. */
+function sortScore(sort: string | undefined): ((candidate: Candidate) => number) | null {
+  switch (sort) {
+    case 'price':
+      return priceOf
+    case 'latency':
+      return (candidate) => firstTokenOf(candidate) ?? Infinity
+    case 'throughput':
+      return ({ measured }) => -(measured?.tokensPerSecond ?? -Infinity)
+    default:
+      return null
+  }
+}
+
+/** Whether any of the candidates is known by what the caller's `sort` goes by: else the order is as without it. */
+export function canSort(candidates: readonly Candidate[], sort: string): boolean {
+  const scoreOfSort = sortScore(sort)
+  return scoreOfSort !== null && candidates.some((one) => Number.isFinite(scoreOfSort(one)))
 }
 
 function byCallerOrder(

@@ -4,6 +4,7 @@ import type { Gate } from '../rules/gate.ts'
 import { rateAt } from '../rules/gate.ts'
 import type { Lockout } from '../rules/lockout.ts'
 import type { CircuitDomain, Forced, HealthState, TargetDomain } from './state.ts'
+import type { Trial } from './trials.ts'
 
 /**
  * What must outlive the object, as JSON: no windows, which are 30 s of evidence at most, and nothing of what is
@@ -15,6 +16,8 @@ export interface DurableHealth {
   readonly targets?: Readonly<Record<string, DurableTarget>>
   readonly quota?: Lockout
   readonly credentials?: Readonly<Record<string, Lockout>>
+  /** Those that were stopped; what runs counts anew. */
+  readonly trials?: Readonly<Record<string, Trial>>
 }
 
 export interface DurableCircuit {
@@ -40,12 +43,14 @@ export function durable(state: HealthState): DurableHealth {
   const credentials = [...state.credentials].flatMap(([id, { lockout }]) =>
     lockout.kind === 'locked' ? [[id, lockout] as const] : [],
   )
+  const trials = [...state.trials].filter(([, { stopped }]) => stopped !== null)
   return {
     form: 1,
     ...(Object.keys(edge).length > 0 && { edge }),
     ...(targets.length > 0 && { targets: Object.fromEntries(targets) }),
     ...(state.quota.lockout.kind === 'locked' && { quota: state.quota.lockout }),
     ...(credentials.length > 0 && { credentials: Object.fromEntries(credentials) }),
+    ...(trials.length > 0 && { trials: Object.fromEntries(trials) }),
   }
 }
 

@@ -31,6 +31,7 @@ export function restore(
     lock.lockout = boundLockout(lockout, settings, nowMs)
     state.credentials.set(id, lock)
   }
+  for (const [name, trial] of Object.entries(stored.trials ?? {})) state.trials.set(name, trial)
   return state
 }
 

@@ -7,6 +7,7 @@ import { noSenders, type Senders } from '../rules/senders.ts'
 import { emptySpeedBook, type SpeedBook } from '../rules/speed.ts'
 import { emptyWindow, type Window } from '../rules/window.ts'
 import type { HealthSettings } from '../settings.ts'
+import type { Trial } from './trials.ts'
 
 export interface Forced {
   readonly state: 'open' | 'closed'
@@ -65,6 +66,7 @@ export interface HealthState {
   readonly targets: Map<string, TargetDomain>
   readonly quota: LockDomain
   readonly credentials: Map<string, LockDomain>
+  readonly trials: Map<string, Trial>
   readonly permits: PermitBook
   readonly senders: Senders
 }
@@ -115,6 +117,7 @@ export function emptyState(settings: HealthSettings, boot: string, nowMs: number
     targets: new Map(),
     quota: newLock('quota:*', nowMs),
     credentials: new Map(),
+    trials: new Map(),
     permits: noPermits(),
     senders: noSenders(settings),
   }

@@ -305,6 +305,7 @@ function permitsOf(effect: HealthEffect): readonly Permit[] {
     case 'persist':
     case 'alarm':
     case 'transition':
+    case 'trial_stopped':
     case 'refused':
       return []
   }

@@ -29,6 +29,13 @@ class Doors {
   /** Of every ledger, and what the isolate has heard of it in exchanges. */
   killVersion = 3
   heardVersion = -1
+  /** Of the client, and what the platform's limiter says of it. */
+  address: string | null = '192.0.2.1'
+  isWithinLimit: (address: string) => boolean = () => true
+  /** `routes.json` names the tenant. */
+  isDeclared = true
+  /** Calls that a request waited for. */
+  awaited = 0
   readonly access: Access
 
   constructor(hasLedger = true) {
@@ -43,8 +50,12 @@ class Doors {
       nowMs: () => this.nowMs,
       waitUntil: (work) => void this.behind.push(work),
       killVersionOf: () => this.heardVersion,
-      open: (tenant, ask) => {
+      isDeclared: () => this.isDeclared,
+      addressOf: () => this.address,
+      isWithinLimit: async (address) => this.isWithinLimit(address),
+      open: (tenant, ask, isAwaited) => {
         this.asked.push({ tenant, ask })
+        if (isAwaited) this.awaited += 1
         return this.answer(tenant)
       },
     })
@@ -81,6 +92,19 @@ describe('a key of a tenant', () => {
     expect(doors.identify(theirs)).not.toBeInstanceOf(Promise)
     doors.nowMs += 1
     expect(doors.identify(theirs)).toBeInstanceOf(Promise)
+  })
+
+  it('is asked for behind a request when what is known of it is older than 15 s, once', async () => {
+    const doors = new Doors()
+    await doors.code(theirs)
+    doors.nowMs += 15_001
+    for (let times = 0; times < 2; times += 1)
+      expect(doors.identify(theirs)).not.toBeInstanceOf(Promise)
+    await Promise.all(doors.behind)
+    expect([doors.asked.length, doors.awaited]).toEqual([2, 1])
+    // Steady traffic never waits: it is believed for half a minute from then.
+    doors.nowMs += 15_000
+    expect(doors.identify(theirs)).not.toBeInstanceOf(Promise)
   })
 
   it('is refused as the ledger says, and the refusal is remembered', async () => {
@@ -132,6 +156,88 @@ describe('a key of a tenant', () => {
   })
 })
 
+describe('keys that nobody knows', () => {
+  let made = 0
+  const madeUp = () => {
+    made += 1
+    const random = new Uint8Array(32)
+    new DataView(random.buffer).setUint32(0, made)
+    return mintKey('acme', 'Junk0001', random)
+  }
+  const strange = (reason: 'unknown' | 'wrong_secret' | 'revoked' = 'wrong_secret') => {
+    const doors = new Doors()
+    doors.answer = () => Promise.resolve({ kind: 'rejected', reason })
+    return doors
+  }
+
+  it('cost an address twenty calls, and then one in six seconds', async () => {
+    const doors = strange()
+    const codes: string[] = []
+    for (let times = 0; times < 30; times += 1) codes.push(await doors.code(madeUp()))
+    expect(codes.filter((code) => code === 'unauthorized')).toHaveLength(20)
+    expect(codes.filter((code) => code === 'rate_limited')).toHaveLength(10)
+    expect(doors.asked).toHaveLength(20)
+    const found = await doors.identify(madeUp())
+    expect(found).toMatchObject({ kind: 'refused', error: { status: 429, retryAfterMs: 6000 } })
+    doors.nowMs += 5999
+    expect(await doors.code(madeUp())).toBe('rate_limited')
+    doors.nowMs += 1
+    expect(await doors.code(madeUp())).toBe('unauthorized')
+    expect(await doors.code(madeUp())).toBe('rate_limited')
+  })
+
+  it('stop nobody else: not another address, nor a key that is known here', async () => {
+    const doors = strange()
+    doors.answer = async () => ({
+      kind: 'verified',
+      profile: profile({ tenantId: 'acme' }),
+      killVersion: 3,
+    })
+    await doors.code(theirs)
+    doors.answer = () => Promise.resolve({ kind: 'rejected', reason: 'unknown' })
+    for (let times = 0; times < 30; times += 1) await doors.code(madeUp())
+    expect(await doors.code(madeUp())).toBe('rate_limited')
+    expect(await doors.code(theirs)).toBe('acme/Key00001')
+    expect(await doors.code(own)).not.toBe('rate_limited')
+    doors.address = '192.0.2.2'
+    expect(await doors.code(madeUp())).toBe('unauthorized')
+  })
+
+  it('count for the network of an IPv6 address, which one client has', async () => {
+    const doors = strange()
+    for (let times = 0; times < 20; times += 1) {
+      doors.address = `2001:db8::${times.toString(16)}`
+      await doors.code(madeUp())
+    }
+    doors.address = '2001:db8:0:0:ffff::1'
+    expect(await doors.code(madeUp())).toBe('rate_limited')
+    doors.address = '2001:db8:0:1::1'
+    expect(await doors.code(madeUp())).toBe('unauthorized')
+  })
+
+  it('are not those of somebody who has the secret, nor of an address that nobody knows', async () => {
+    const ended = strange('revoked')
+    for (let times = 0; times < 30; times += 1)
+      expect(await ended.code(madeUp())).toBe('key_revoked')
+    const doors = strange()
+    doors.address = null
+    for (let times = 0; times < 30; times += 1) await doors.code(madeUp())
+    expect(doors.asked).toHaveLength(30)
+  })
+
+  it('are not asked about where the limiter of the platform says no', async () => {
+    const doors = new Doors()
+    const asked: string[] = []
+    doors.isWithinLimit = (address) => {
+      asked.push(address)
+      return false
+    }
+    expect(await doors.code(theirs)).toBe('rate_limited')
+    expect(await doors.code(own)).toBe('demo/Own00001')
+    expect([asked, doors.asked.length]).toEqual([['192.0.2.1'], 1])
+  })
+})
+
 describe('a key of the deployment', () => {
   it('is proven here, and its ledger says what it may do', async () => {
     const doors = new Doors()
@@ -155,6 +261,13 @@ describe('a key of the deployment', () => {
     const doors = new Doors()
     doors.answer = () => Promise.reject(new Error('away'))
     expect(await doors.code(own)).toBe('demo/Own00001')
+  })
+
+  it('is not let in then for a tenant that only the ledger knows: it may be pinned', async () => {
+    const doors = new Doors()
+    doors.isDeclared = false
+    doors.answer = () => Promise.reject(new Error('away'))
+    expect(await doors.code(own)).toBe('ledger_unavailable')
   })
 
   it('has no profile where there is no ledger, and nobody is asked', () => {

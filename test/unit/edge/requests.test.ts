@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { nanoUsd } from '../../../durable-objects/tenant-ledger/money.ts'
 import type { LineRow } from '../../../durable-objects/tenant-ledger/rows.ts'
-import { RecentRequests, viewOfLines, viewOfRecord } from '../../../worker/edge/requests.ts'
+import { logLine } from '../../../worker/edge/log.ts'
+import { RecentRequests, viewOfKept, viewOfLines } from '../../../worker/edge/requests.ts'
 import type { RequestRecord } from '../../../worker/engine/record.ts'
 import { line } from '../tenant-ledger/support.ts'
 
@@ -32,6 +33,15 @@ const record: RequestRecord = {
   colo: null,
 }
 
+/** As it is read back. */
+function kept(of: RequestRecord) {
+  const recent = new RecentRequests()
+  recent.keep(of.requestId, JSON.stringify(logLine(of)), 7000)
+  const found = recent.find(of.requestId, 'acme')
+  if (found === null) throw new Error('it was not kept')
+  return found
+}
+
 function row(number: number, amount: number, target: string): LineRow {
   const attempt = {
     ...line(number, amount),
@@ -53,7 +63,7 @@ function row(number: number, amount: number, target: string): LineRow {
 
 describe('GET /v1/requests/{id}', () => {
   it('tells tokens, cost, attempts and reason at once, from the isolate that served it', () => {
-    expect(viewOfRecord(record, 7000, [])).toMatchObject({
+    expect(viewOfKept(kept(record), [])).toMatchObject({
       id: 'req_1',
       created: 7,
       usage: { input_tokens: 10, output_tokens: 2, reasoning_tokens: null },
@@ -66,8 +76,13 @@ describe('GET /v1/requests/{id}', () => {
     })
   })
 
+  it('knows no usage where the provider told none', () => {
+    const { usage: _usage, costNanoUsd: _cost, ...untold } = record
+    expect(viewOfKept(kept(untold), [])).toMatchObject({ usage: null, cost_usd: null })
+  })
+
   it('tells what every attempt was charged when its lines are written: also those that failed', () => {
-    const view = viewOfRecord(record, 7000, [row(2, 1500, 'm@b'), row(1, 400, 'm@a')])
+    const view = viewOfKept(kept(record), [row(2, 1500, 'm@b'), row(1, 400, 'm@a')])
     expect([view.cost_usd, ...view.attempts.map(({ cost_usd: cost }) => cost)]).toEqual([
       '0.0000019',
       '0.0000004',
@@ -86,10 +101,15 @@ describe('GET /v1/requests/{id}', () => {
 
   it('answers only the tenant whose request it was, and remembers so many', () => {
     const recent = new RecentRequests()
-    recent.keep(record, 1)
-    expect(recent.find('req_1', 'acme')).toEqual({ record, atMs: 1 })
+    const keep = (requestId: string) =>
+      recent.keep(requestId, JSON.stringify(logLine({ ...record, requestId })), 1)
+    keep('req_1')
+    expect(recent.find('req_1', 'acme')).toMatchObject({
+      line: { 'switchyard.target': 'm@b' },
+      atMs: 1,
+    })
     expect(recent.find('req_1', 'other')).toBeNull()
-    for (let n = 0; n < 512; n++) recent.keep({ ...record, requestId: `r${n}` }, 1)
+    for (let n = 0; n < 512; n++) keep(`r${n}`)
     expect(recent.find('req_1', 'acme')).toBeNull()
     expect(recent.find('r0', 'acme')).not.toBeNull()
   })

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Candidate, TargetHealth } from '../../../worker/policy/candidate.ts'
-import { plan } from '../../../worker/policy/plan.ts'
 import { rank } from '../../../worker/policy/rank.ts'
 import { chatRequest } from '../../support/fake-host.ts'
+import { planFor } from '../../support/policy-world.ts'
 
 const nowMs = 1000
 
@@ -46,7 +46,7 @@ function order(candidates: readonly Candidate[], random: () => number = () => 0)
 }
 
 function firstReason(candidates: readonly Candidate[]): string {
-  const made = plan(chatRequest(), candidates, nowMs, () => 0)
+  const made = planFor(chatRequest(), candidates, { nowMs })
   return made.kind === 'steps' ? made.steps[0].reason : ''
 }
 

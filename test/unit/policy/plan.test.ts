@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { CanonicalRequest } from '../../../worker/canonical/request.ts'
 import type { Candidate } from '../../../worker/policy/candidate.ts'
-import { plan } from '../../../worker/policy/plan.ts'
+import {
+  candidateOf as candidate,
+  planFor,
+  seedDrawing,
+  seedsOverAll,
+} from '../../support/policy-world.ts'
 
 const request: CanonicalRequest = {
   model: 'chat',
@@ -12,32 +17,12 @@ const request: CanonicalRequest = {
   includeCost: false,
 }
 
-function candidate(target: string, more: Partial<Candidate> = {}): Candidate {
-  const [model = '', provider = ''] = target.split('@')
-  return {
-    target,
-    provider,
-    model,
-    tier: 0,
-    weight: 1,
-    features: new Set(['tools', 'jsonSchema', 'temperature', 'stop']),
-    contextTokens: 100_000,
-    maxOutputTokens: 8192,
-    inputUsdPerMillion: 1,
-    outputUsdPerMillion: 2,
-    wire: 'openai-chat',
-    notBeforeMs: 0,
-    unavailable: null,
-    ...more,
-  }
-}
-
 function order(
   candidates: readonly Candidate[],
   asked: Partial<CanonicalRequest> = {},
-  random = () => 0,
+  seed = 0,
 ): string[] {
-  const made = plan({ ...request, ...asked }, candidates, 1000, random)
+  const made = planFor({ ...request, ...asked }, candidates, { nowMs: 1000, seed })
   return made.kind === 'none' ? [] : made.steps.map(({ target }) => target)
 }
 
@@ -45,7 +30,7 @@ function reasons(
   candidates: readonly Candidate[],
   asked: Partial<CanonicalRequest>,
 ): Record<string, string> {
-  const made = plan({ ...request, ...asked }, candidates, 1000, () => 0)
+  const made = planFor({ ...request, ...asked }, candidates, { nowMs: 1000 })
   return Object.fromEntries(made.exclusions.map(({ target, reason }) => [target, reason]))
 }
 
@@ -56,14 +41,14 @@ describe('plan() order', () => {
       candidate('a@x'),
       candidate('c@z', { tier: 2 }),
     ]
-    for (const draw of [0, 0.5, 0.999])
-      expect(order(candidates, {}, () => draw)).toEqual(['a@x', 'b@y', 'c@z'])
+    for (const seed of seedsOverAll(4))
+      expect(order(candidates, {}, seed)).toEqual(['a@x', 'b@y', 'c@z'])
   })
 
   it('draws inside a tier by weight and puts the rest of the tier behind', () => {
     const candidates = [candidate('a@x', { weight: 9 }), candidate('b@y', { weight: 1 })]
-    expect(order(candidates, {}, () => 0.89)).toEqual(['a@x', 'b@y'])
-    expect(order(candidates, {}, () => 0.91)).toEqual(['b@y', 'a@x'])
+    expect(order(candidates, {}, seedDrawing(0.89, 0.9))).toEqual(['a@x', 'b@y'])
+    expect(order(candidates, {}, seedDrawing(0.9, 0.91))).toEqual(['b@y', 'a@x'])
   })
 
   it('draws first choices in proportion to their weights', () => {
@@ -73,8 +58,8 @@ describe('plan() order', () => {
       candidate('c@z', { weight: 1 }),
     ]
     const counts = new Map<string, number>()
-    for (let index = 0; index < 1000; index++) {
-      const [first = ''] = order(candidates, {}, () => (index + 0.5) / 1000)
+    for (const seed of seedsOverAll(1000)) {
+      const [first = ''] = order(candidates, {}, seed)
       counts.set(first, (counts.get(first) ?? 0) + 1)
     }
     expect(Object.fromEntries(counts)).toEqual({ 'a@x': 600, 'b@y': 300, 'c@z': 100 })
@@ -82,8 +67,7 @@ describe('plan() order', () => {
 
   it('asks a target of weight 0 only after the others of its tier', () => {
     const candidates = [candidate('idle@x', { weight: 0 }), candidate('a@y'), candidate('b@z')]
-    for (const draw of [0, 0.4, 0.6, 0.999])
-      expect(order(candidates, {}, () => draw).at(-1)).toBe('idle@x')
+    for (const seed of seedsOverAll(5)) expect(order(candidates, {}, seed).at(-1)).toBe('idle@x')
   })
 
   it('puts a target whose provider asked to wait behind all tiers, and never drops it', () => {
@@ -100,7 +84,7 @@ describe('plan() order', () => {
     expect(order(candidates, { provider: { order: ['y'] } })).toEqual(['b@y', 'a@x'])
     expect(order(candidates, { provider: { sort: 'price' } })).toEqual(['b@y', 'a@x'])
     const asked = { ...request, provider: { sort: 'price' } } as const
-    const sorted = plan(asked, candidates, 1000, () => 0)
+    const sorted = planFor(asked, candidates, { nowMs: 1000 })
     expect(sorted.kind === 'steps' && sorted.steps.map(({ reason }) => reason)).toEqual([
       expect.stringContaining('first as provider.sort asks'),
       expect.stringContaining('next as provider.sort asks'),
@@ -194,7 +178,7 @@ describe('plan() exclusions', () => {
 
   it('keeps a target that lacks a wish and warns of it; require_parameters makes the wish a need', () => {
     const asked = { sampling: { seed: 7 } }
-    const made = plan({ ...request, ...asked }, [candidate('a@x')], 0, () => 0)
+    const made = planFor({ ...request, ...asked }, [candidate('a@x')])
     expect(made.kind === 'steps' && made.steps[0].warnings).toEqual(['seed'])
     expect(order([candidate('a@x')], { ...asked, provider: { requireParameters: true } })).toEqual(
       [],
@@ -247,7 +231,7 @@ describe('plan() exclusions', () => {
     const able = candidate('b@y', { features: new Set(['tools', 'singleToolCall']) })
     expect(order([candidate('a@x'), able], asked)).toEqual(['b@y'])
     expect(reasons([candidate('a@x'), able], asked)['a@x']).toContain('parallel_tool_calls')
-    const made = plan({ ...request, ...asked }, [candidate('a@x')], 0, () => 0)
+    const made = planFor({ ...request, ...asked }, [candidate('a@x')])
     expect(made.kind === 'steps' && made.steps[0].warnings).toEqual(['parallel_tool_calls'])
     expect(order([candidate('a@x')], { ...asked, provider: { requireParameters: true } })).toEqual(
       [],
@@ -263,12 +247,11 @@ describe('plan() exclusions', () => {
 
 describe('plan() reasons', () => {
   it('gives each step one sentence', () => {
-    const made = plan(
-      request,
-      [candidate('a@x', { weight: 3 }), candidate('b@y'), candidate('c@z', { tier: 1 })],
-      0,
-      () => 0,
-    )
+    const made = planFor(request, [
+      candidate('a@x', { weight: 3 }),
+      candidate('b@y'),
+      candidate('c@z', { tier: 1 }),
+    ])
     expect(made.kind === 'steps' && made.steps.map(({ reason }) => reason)).toEqual([
       'drawn by weight 3 in tier 1, first in order',
       'drawn by weight 1 in tier 1, next in order',
@@ -276,12 +259,10 @@ describe('plan() reasons', () => {
     ])
   })
 
-  it('is the same plan for the same random numbers', () => {
+  it('is the same plan for the same seed, and another for some other', () => {
     const candidates = ['a@x', 'b@y', 'c@z'].map((target) => candidate(target))
-    const numbers = () => {
-      let state = 42
-      return () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647
-    }
-    expect(plan(request, candidates, 5, numbers())).toEqual(plan(request, candidates, 5, numbers()))
+    const made = (seed: number) => JSON.stringify(planFor(request, candidates, { seed }))
+    expect(made(5)).toBe(made(5))
+    expect(new Set(seedsOverAll(10).map(made)).size).toBeGreaterThan(1)
   })
 })

@@ -5,7 +5,12 @@ import type {
   SizeClass,
   Speed,
 } from '../../../durable-objects/provider-health/protocol.ts'
-import type { Attendance, HealthPort } from '../../engine/health-port.ts'
+import type { Attendance, HealthPort, Priority, Turn } from '../../engine/health-port.ts'
+import type { MeasurePort } from '../../engine/measure-port.ts'
+import type { StepMark } from '../../policy/ranking.ts'
+import { providerOfTarget } from '../config.ts'
+import { RankAccount } from '../measure/rank-account.ts'
+import { foreseenTokens } from '../measure/rank-memory.ts'
 import type { Target } from '../runtime.ts'
 import type { HealthBook } from './health-book.ts'
 import type { ProviderWatch, Standing } from './provider-watch.ts'
@@ -50,7 +55,12 @@ export class EdgeHealth implements HealthPort {
     return this.#book.watch(target.provider, nowMs).admits(target.name, nowMs)
   }
 
-  begin(target: Target, promptTokens: number): Attendance {
+  firstTokenP95Ms(target: Target, promptTokens: number): number | null {
+    const watch = this.#book.watch(target.provider, this.#host.nowMs())
+    return watch.speed(target.name)?.ttftP95Ms[sizeClassOf(promptTokens)] ?? null
+  }
+
+  begin(target: Target, promptTokens: number, priority?: Priority, mark?: StepMark): Attendance {
     const { provider, name } = target
     const nowMs = this.#host.nowMs()
     const watch = this.#book.watch(provider, nowMs)
@@ -65,16 +75,62 @@ export class EdgeHealth implements HealthPort {
       permits,
       abortAfterMs: speed?.abortAfterMs[size] ?? Infinity,
       fallbackAfterMs: permits.length === 0 ? null : fallbackAfterMs,
+      measure: this.#book.memory.measure(name),
+      account: this.#accountOf(target, promptTokens, mark ?? null, nowMs),
     }
     const attempt = new WatchedAttempt(
       watch,
-      call,
+      priority === undefined ? call : { ...call, priority },
       () => this.#host.nowMs(),
       () => this.#exchange(provider.id, watch),
     )
     for (const id of this.#seen) this.#exchange(id, this.#book.known(id))
     this.#seen = []
     return attempt
+  }
+
+  roomInMs({ name, provider, maxConcurrent }: Target, turn: Turn): number {
+    const watch = this.#book.watch(provider, this.#host.nowMs())
+    const shares = watch.shares(name)
+    const limit =
+      maxConcurrent === null ? shares.learned.limit : maxConcurrent / watch.activeIsolates
+    return shares.roomInMs(turn, { limit, inFlight: watch.load(name).inFlight })
+  }
+
+  get measures(): MeasurePort {
+    return this.#book.measures
+  }
+
+  validated({ name }: Target, isValid: boolean): void {
+    this.#book.memory.measure(name).schema(isValid, this.#host.nowMs())
+  }
+
+  /** What a call of a route with options, or of a target with reserved capacity, leaves behind; null for most. */
+  #accountOf(
+    target: Target,
+    promptTokens: number,
+    mark: StepMark | null,
+    nowMs: number,
+  ): RankAccount | null {
+    const { name, reserved, provider } = target
+    if (mark === null && reserved === null) return null
+    const { memory } = this.#book
+    const setAsideTokens =
+      reserved === null ? null : foreseenTokens(promptTokens, mark, memory, nowMs)
+    if (reserved !== null && setAsideTokens !== null) {
+      const isolates = this.#book.known(provider.id)?.activeIsolates ?? 1
+      memory.reserves.take(name, reserved, setAsideTokens, isolates, nowMs)
+    }
+    const trial = mark?.trial ?? null
+    const watch = trial === null ? undefined : this.#book.known(providerOfTarget(trial.target))
+    const call = {
+      target: name,
+      mark,
+      setAsideTokens,
+      tally: watch?.trials ?? null,
+      isAlone: watch?.isAlone(nowMs) ?? true,
+    }
+    return new RankAccount(call, memory)
   }
 
   /** Sends what is due, behind the response. */

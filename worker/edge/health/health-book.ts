@@ -1,3 +1,6 @@
+import type { MeasurePort } from '../../engine/measure-port.ts'
+import { BookMeasures } from '../measure/book-measures.ts'
+import { RankMemory } from '../measure/rank-memory.ts'
 import type { Provider } from '../provider.ts'
 import { ProviderWatch } from './provider-watch.ts'
 import { defaultWatchSettings, type WatchSettings } from './settings.ts'
@@ -13,6 +16,8 @@ export interface BookSetup {
 /** What an isolate knows of the health of all providers; one watch each, made when the provider is first looked at. */
 export class HealthBook {
   readonly settings: WatchSettings
+  readonly memory = new RankMemory()
+  readonly measures: MeasurePort = new BookMeasures(this)
   readonly #setup: BookSetup
   readonly #watches = new Map<string, ProviderWatch>()
 

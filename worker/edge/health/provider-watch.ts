@@ -13,14 +13,17 @@ import {
   type HealthSettings,
 } from '../../../durable-objects/provider-health/settings.ts'
 import type { TargetHealth } from '../../policy/candidate.ts'
+import { CapacityShares } from './capacity-shares.ts'
 import { LocalView } from './local-view.ts'
 import { OutgoingReports } from './outgoing-reports.ts'
 import type { NotedOutcome } from './pending-report.ts'
+import type { SharedWord } from '../measure/target-measure.ts'
 import { defaultWatchSettings, type WatchSettings } from './settings.ts'
 import { SharedView } from './shared-view.ts'
 import { combine, type Combined } from './standing.ts'
 import { Suspicion } from './suspicion.ts'
 import { TargetLoad } from './target-load.ts'
+import { TrialTally } from './trial-tally.ts'
 import { AdaptiveThrottle } from './throttle.ts'
 
 /** Who watches, and how; plain data. */
@@ -53,6 +56,7 @@ export interface Standing {
  * hold from either. Plain data; nothing here waits.
  */
 export class ProviderWatch {
+  readonly trials = new TrialTally()
   readonly #setup: WatchSetup
   readonly #settings: WatchSettings
   readonly #random: () => number
@@ -61,6 +65,7 @@ export class ProviderWatch {
   readonly #reports: OutgoingReports
   readonly #suspicion: Suspicion
   readonly #loads = new Map<string, TargetLoad>()
+  readonly #shares = new Map<string, CapacityShares>()
   readonly #throttles = new Map<string, AdaptiveThrottle>()
 
   constructor(setup: WatchSetup, nowMs: number, random: () => number) {
@@ -128,10 +133,33 @@ export class ProviderWatch {
     return this.#shared.speed(target)
   }
 
+  /** All that the object last said of `target`; null for what it never said, or said too long ago. */
+  shared(target: string, nowMs: number): SharedWord {
+    const domain = this.#fresh(nowMs) ? this.#shared.domain(`target:${target}`, nowMs) : null
+    return { speed: this.#shared.speed(target), domain }
+  }
+
+  /** Isolates that the object has heard of lately. */
+  get activeIsolates(): number {
+    return this.#shared.activeIsolates
+  }
+
+  /** The object has not been heard of for long. */
+  isAlone(nowMs: number): boolean {
+    return !this.#fresh(nowMs)
+  }
+
   load(target: string): TargetLoad {
     let load = this.#loads.get(target)
     if (load === undefined) this.#loads.set(target, (load = new TargetLoad(this.#settings)))
     return load
+  }
+
+  /** Whose calls of `target` are on their way from here. */
+  shares(target: string): CapacityShares {
+    let shares = this.#shares.get(target)
+    if (shares === undefined) this.#shares.set(target, (shares = new CapacityShares()))
+    return shares
   }
 
   /** Whether a request may go to `target` although its circuit is open, because there is no other. */
@@ -170,6 +198,7 @@ export class ProviderWatch {
   /** The report that leaves now. */
   report(nowMs: number): HealthReport {
     const { isolate, bootNonce, credential } = this.#setup
+    const trials = this.trials.take()
     return {
       isolate,
       bootNonce,
@@ -177,11 +206,13 @@ export class ProviderWatch {
       ...(credential === null ? {} : { credential }),
       haveVersion: this.#shared.version,
       haveBoot: this.#shared.boot,
+      ...(trials === null ? {} : { trials }),
     }
   }
 
   /** `sequence`: of the report that it answers. Replies may overtake each other, also those of two lives of the object. */
   received(reply: HealthReply, nowMs: number, sequence = this.#reports.sequence): void {
+    this.trials.received(reply.stoppedTrials)
     if (this.#reports.answered(sequence, reply.nextFlushMs)) this.#shared.received(reply, nowMs)
     else this.#shared.overtaken(reply, nowMs)
   }

@@ -3,19 +3,21 @@ import type {
   Outcome,
   Permit,
   ProbeOutcome,
-  SizeClass,
 } from '../../../durable-objects/provider-health/protocol.ts'
-import type { AttendedResult, Attendance } from '../../engine/health-port.ts'
+import type { AttendedResult, Attendance, Priority } from '../../engine/health-port.ts'
+import { measureAnswer, measureFailure, type MeasuredCall } from '../measure/call-measure.ts'
+import type { CapacityShares } from './capacity-shares.ts'
 import type { ProviderWatch } from './provider-watch.ts'
 import type { TargetLoad } from './target-load.ts'
 
-export interface WatchedCall {
+export interface WatchedCall extends MeasuredCall {
   readonly target: string
-  readonly size: SizeClass
   readonly credential: string | null
   readonly permits: readonly Permit[]
   readonly abortAfterMs: number
   readonly fallbackAfterMs: number | null
+  /** Whose work it is, where capacity is shared out. */
+  readonly priority?: Priority
 }
 
 /**
@@ -33,7 +35,11 @@ export class WatchedAttempt implements Attendance {
   readonly #nowMs: () => number
   readonly #noted: () => void
   #permits: readonly Permit[]
+  readonly #beganAtMs: number
+  /** Null where capacity is not shared out. */
+  readonly #shares: CapacityShares | null
   #answered = false
+  #ttftMs: number | null = null
   #ended = false
 
   constructor(watch: ProviderWatch, call: WatchedCall, nowMs: () => number, noted: () => void) {
@@ -45,22 +51,33 @@ export class WatchedAttempt implements Attendance {
     this.#nowMs = nowMs
     this.#noted = noted
     this.#load = watch.load(call.target)
-    this.#load.began(nowMs())
+    this.#beganAtMs = nowMs()
+    this.#load.began(this.#beganAtMs)
+    const { priority, target } = call
+    this.#shares = priority === undefined ? null : watch.shares(target)
+    if (priority !== undefined) this.#shares?.began(priority)
   }
 
   firstToken(ttftMs: number): void {
     this.#answered = true
     this.#load.answered()
     this.#load.measured(this.#call.size, ttftMs, this.#nowMs())
+    this.#learn(ttftMs)
+    this.#ttftMs = ttftMs
+    this.#call.measure?.firstToken(this.#call.size, ttftMs, this.#nowMs())
     this.#note({ outcome: 'ok', ttftMs })
   }
 
   failed(failure: Failure, elapsedMs: number): void {
     if (!this.#end()) return
     const { retryAfterMs, targetFault } = failure
+    measureFailure(this.#call, this.#ttftMs, failure.class, elapsedMs, this.#nowMs())
     // A model that is not there, or not for this account, says nothing of the credential.
     const outcome = failure.class === 'auth' && targetFault === true ? 'bad_request' : failure.class
-    if (outcome === 'overloaded' || outcome === 'timeout') this.#load.struggled(this.#nowMs())
+    if (outcome === 'overloaded' || outcome === 'timeout') {
+      this.#load.struggled(this.#nowMs())
+      this.#shares?.learned.turnedAway(this.#nowMs())
+    }
     // A client who left after the first token says nothing at all.
     if (outcome === 'cancelled' && this.#answered) return
     this.#note({
@@ -71,20 +88,30 @@ export class WatchedAttempt implements Attendance {
     })
   }
 
-  finished({ broken, costNanoUsd }: AttendedResult): void {
+  finished(result: AttendedResult): void {
     if (!this.#end()) return
+    const { broken, costNanoUsd } = result
+    measureAnswer(this.#call, this.#ttftMs, result, this.#nowMs())
     const cost = costNanoUsd === null ? {} : { costNanoUsd }
     if (!this.#answered) {
       this.#load.answered()
+      this.#learn(null)
       this.#note(broken ? { outcome: 'broken_output' } : { outcome: 'ok', ...cost })
     } else if (broken) this.#note({ outcome: 'broken_output' })
     else if (costNanoUsd !== null) this.#note({ outcome: 'priced', ...cost })
+  }
+
+  #learn(ttftMs: number | null): void {
+    const { inFlight } = this.#load
+    this.#shares?.learned.answered(this.#call.size, ttftMs, inFlight, this.#nowMs())
   }
 
   #end(): boolean {
     if (this.#ended) return false
     this.#ended = true
     this.#load.ended()
+    const { priority } = this.#call
+    if (priority !== undefined) this.#shares?.ended(priority, this.#nowMs() - this.#beganAtMs)
     return true
   }
 

@@ -67,6 +67,15 @@ describe('PendingReport', () => {
     expect(pending.take(startMs)).toEqual({ rows: [], probes: [] })
   })
 
+  it('counts what comes behind a report for the next one', () => {
+    const pending = new PendingReport(10)
+    pending.note(noted('ok'), startMs)
+    pending.take(startMs)
+    pending.note(noted('ok'), startMs)
+    pending.note(noted('ok'), startMs)
+    expect(pending.take(startMs)).toMatchObject({ rows: [{ count: 2 }] })
+  })
+
   it('is not empty while it has only a probe to tell', () => {
     const pending = new PendingReport(10)
     pending.noteProbe({ permitId: 'p', outcome: 'ok', size: 0 })

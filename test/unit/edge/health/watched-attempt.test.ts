@@ -114,8 +114,8 @@ describe('WatchedAttempt', () => {
   it.each([
     ['overloaded', 14],
     ['timeout', 14],
-    ['server_error', 20],
-    ['rate_limited', 20],
+    ['server_error', 200],
+    ['rate_limited', 200],
   ] as const)('makes room for fewer calls after %s where that means too many', (name, limit) => {
     const { made, load } = attempt()
     made.failed(failure(name, 'no'), 100)

@@ -1,0 +1,184 @@
+import fc from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import type { ProviderPreferences } from '../../../worker/canonical/request.ts'
+import type { Candidate } from '../../../worker/policy/candidate.ts'
+import type { Constraint } from '../../../worker/policy/constraint.ts'
+import { explain } from '../../../worker/policy/explain.ts'
+import { eligible } from '../../../worker/policy/filter.ts'
+import { plan } from '../../../worker/policy/plan.ts'
+import type { PlanInput } from '../../../worker/policy/plan-input.ts'
+import { dataClasses, type RequestFacts } from '../../../worker/policy/request-facts.ts'
+import { anyConstraints, anyInput, anyPreferences } from '../../support/any-policy.ts'
+
+// Thousands of cases: a busy machine may take its time.
+vi.setConfig({ testTimeout: 60_000 })
+
+const seed = Number(process.env['SEED'] ?? 20_261_126)
+const runs = { seed, numRuns: 1000 }
+console.log(`policy invariants: seed ${seed}`)
+
+/** Whether a target meets a constraint, said once more and from scratch: what is not declared meets nothing. */
+function meets(one: Candidate, asked: Constraint, { promptTokens }: RequestFacts): boolean {
+  const { regions = [], data, qualityTier, measured } = one
+  const matches = (patterns: readonly string[]) =>
+    patterns.some((pattern) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(one.target))
+  const isAtMost = (value: number | null | undefined, most: number | undefined) =>
+    most === undefined || (typeof value === 'number' && value <= most)
+  const isAtLeast = (value: number | null | undefined, least: number | undefined) =>
+    least === undefined || (typeof value === 'number' && value >= least)
+  const p95 = measured?.firstTokenP95Ms ?? null
+  return [
+    asked.regions === undefined ||
+      (regions.length > 0 && regions.every((region) => asked.regions?.includes(region))),
+    asked.allow === undefined || matches(asked.allow),
+    asked.deny === undefined || !matches(asked.deny),
+    isAtMost(data?.zeroDataRetention === true ? 0 : data?.retentionDays, asked.maxRetentionDays),
+    asked.zeroDataRetention !== true || data?.zeroDataRetention === true,
+    asked.noTraining !== true || data?.training === false,
+    (asked.certifications ?? []).every((name) => data?.certifications.includes(name)),
+    isAtMost(one.inputUsdPerMillion, asked.maxInputUsdPerMillion),
+    isAtMost(one.outputUsdPerMillion, asked.maxOutputUsdPerMillion),
+    p95 === null || isAtMost(p95, asked.maxFirstTokenP95Ms),
+    asked.requireMeasured !== true || p95 !== null,
+    isAtLeast(qualityTier, asked.minQualityTier),
+    (asked.features ?? []).every((feature) => one.features.has(feature)),
+    isAtLeast(one.contextTokens, asked.minContextTokens),
+    asked.fitsContext !== true || isAtLeast(one.contextTokens, promptTokens),
+  ].every(Boolean)
+}
+
+/** As far as a wish leaves somebody out. */
+function isWanted(one: Candidate, wishes: ProviderPreferences): boolean {
+  const { data } = one
+  const keepsNothing = data?.zeroDataRetention === true || data?.retentionDays === 0
+  return [
+    wishes.only === undefined || wishes.only.includes(one.provider),
+    wishes.ignore?.includes(one.provider) !== true,
+    wishes.allowFallbacks !== false ||
+      wishes.order === undefined ||
+      wishes.order.includes(one.provider),
+    wishes.zdr !== true || data?.zeroDataRetention === true,
+    wishes.dataCollection !== 'deny' || (keepsNothing && data?.training === false),
+    wishes.maxPrice?.prompt === undefined ||
+      (one.inputUsdPerMillion !== null && one.inputUsdPerMillion <= wishes.maxPrice.prompt),
+  ].every(Boolean)
+}
+
+function isCareful({ data }: Candidate, { dataClass }: RequestFacts): boolean {
+  if (data?.maxDataClass === undefined || dataClass === null) return true
+  return dataClasses.indexOf(dataClass) <= dataClasses.indexOf(data.maxDataClass)
+}
+
+function stepsOf(input: PlanInput): readonly string[] {
+  const made = plan(input)
+  return made.kind === 'none' ? [] : made.steps.map(({ target }) => target)
+}
+
+describe('every plan', () => {
+  it('S2: asks no target that may not answer, in any of its steps', () => {
+    let asked = 0
+    fc.assert(
+      fc.property(anyInput, (input) => {
+        const { facts, candidates, preferences, policy } = input
+        for (const target of stepsOf(input)) {
+          const one = candidates.find((candidate) => candidate.target === target)
+          if (one === undefined) throw new Error(`${target} is in no tier`)
+          asked += 1
+          expect(one.unavailable).toBeNull()
+          expect(isWanted(one, preferences)).toBe(true)
+          expect(isCareful(one, facts)).toBe(true)
+          expect(facts.needs.every(({ feature }) => one.features.has(feature))).toBe(true)
+          for (const { constraint } of policy.constraints ?? [])
+            expect(meets(one, constraint, facts)).toBe(true)
+        }
+      }),
+      runs,
+    )
+    // The property is about something: there were steps to look at.
+    expect(asked).toBeGreaterThan(300)
+  })
+
+  it('leaves nobody out who may answer, but for what another can do better', () => {
+    fc.assert(
+      fc.property(anyInput, ({ facts, candidates, preferences, policy }) => {
+        const { kept } = eligible(candidates, facts, preferences, policy.constraints ?? [])
+        const asked = { ...preferences, requireParameters: false }
+        const expected = candidates.filter(
+          (one) =>
+            one.unavailable === null &&
+            isWanted(one, asked) &&
+            isCareful(one, facts) &&
+            facts.needs.every(({ feature }) => one.features.has(feature)) &&
+            (policy.constraints ?? []).every(({ constraint }) => meets(one, constraint, facts)),
+        )
+        if (preferences.requireParameters !== true)
+          expect(kept.map(({ target }) => target)).toEqual(expected.map(({ target }) => target))
+      }),
+      runs,
+    )
+  })
+
+  it('has every target once: as a step, or left out with a reason', () => {
+    fc.assert(
+      fc.property(anyInput, (input) => {
+        const { exclusions } = plan(input)
+        for (const { reason } of exclusions) expect(reason).toMatch(/\w+ \w+/)
+        const told = [...stepsOf(input), ...exclusions.map(({ target }) => target)]
+        expect(told.toSorted()).toEqual(input.candidates.map(({ target }) => target).toSorted())
+      }),
+      runs,
+    )
+  })
+
+  it('is the same for the same input, byte for byte', () => {
+    fc.assert(
+      fc.property(anyInput, (input) => {
+        const again = structuredClone(input)
+        expect(JSON.stringify(plan(again))).toBe(JSON.stringify(plan(input)))
+        expect(JSON.stringify(explain(plan(again), again.policy))).toBe(
+          JSON.stringify(explain(plan(input), input.policy)),
+        )
+      }),
+      runs,
+    )
+  })
+})
+
+describe('narrowing', () => {
+  const keptOf = ({ candidates, facts, preferences, policy }: PlanInput) =>
+    eligible(candidates, facts, preferences, policy.constraints ?? []).kept.map(
+      ({ target }) => target,
+    )
+
+  it('by one more constraint only leaves out more', () => {
+    fc.assert(
+      fc.property(anyInput, anyConstraints, (input, more) => {
+        const constraints = [...(input.policy.constraints ?? []), ...more]
+        const narrow = keptOf({ ...input, policy: { constraints } })
+        expect(keptOf(input)).toEqual(expect.arrayContaining(narrow))
+      }),
+      runs,
+    )
+  })
+
+  it('by a wish of the caller only leaves out more', () => {
+    fc.assert(
+      fc.property(anyInput, anyPreferences, (input, wish) => {
+        const without = keptOf({ ...input, preferences: {} })
+        const narrow = keptOf({ ...input, preferences: wish })
+        expect(without).toEqual(expect.arrayContaining(narrow))
+      }),
+      runs,
+    )
+  })
+
+  it('is the same in whatever order the constraints stand', () => {
+    fc.assert(
+      fc.property(anyInput, (input) => {
+        const constraints = (input.policy.constraints ?? []).toReversed()
+        expect(keptOf({ ...input, policy: { constraints } })).toEqual(keptOf(input))
+      }),
+      runs,
+    )
+  })
+})

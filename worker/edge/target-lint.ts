@@ -1,0 +1,195 @@
+import type { Feature } from '../canonical/features.ts'
+import { classify } from '../policy/classify.ts'
+import type { Constraint, SourcedConstraint } from '../policy/constraint.ts'
+import { judgeOf, residencyConstraint } from '../policy/constraints.ts'
+import { compileGlob } from '../policy/glob.ts'
+import type { RequestClass } from '../policy/request-facts.ts'
+import { pathText, type ConfigProblem } from './config-problem.ts'
+import type { Runtime, Target } from './runtime.ts'
+
+type Path = readonly PropertyKey[]
+
+/** The facts of no request in particular: what stands against a target with them stands against it always. */
+const noFacts = classify({
+  model: '',
+  messages: [],
+  sampling: {},
+  stream: false,
+  includeUsage: true,
+  includeCost: false,
+})
+
+/** These constraints can ever let one of the targets through. What has to be measured first may be tomorrow. */
+function isPossible(
+  targets: readonly Target[],
+  constraints: readonly SourcedConstraint[],
+): boolean {
+  const judge = judgeOf(constraints, noFacts)
+  return targets.some(({ standing }) => {
+    const against = judge({ ...standing, tier: 0, weight: 1, notBeforeMs: 0 })
+    return against === null || against.unavailable === true
+  })
+}
+
+function sourced(constraint: Constraint | undefined): readonly SourcedConstraint[] {
+  return constraint === undefined ? [] : [{ source: '', constraint }]
+}
+
+const leavesNone = 'leaves no target'
+
+/** Constraints that leave nothing of what they are for: nobody could ever be answered. */
+export function impossible(runtime: Runtime): ConfigProblem[] {
+  const all = [...runtime.targets.values()]
+  const { config } = runtime
+  const problem = (path: Path, rule: string, value: unknown): ConfigProblem => ({
+    path: pathText(path),
+    rule,
+    value,
+  })
+  const routes = [...runtime.routes].flatMap(([name, { constraints }]) =>
+    constraints === undefined || isPossible(targetsOf(runtime, name), sourced(constraints))
+      ? []
+      : [problem(['routes', name, 'constraints'], `${leavesNone} of the route`, constraints)],
+  )
+  const rules = (config.rules ?? []).flatMap(({ then: { constrain } }, index) =>
+    constrain === undefined || isPossible(all, sourced(constrain))
+      ? []
+      : [problem(['rules', index, 'then', 'constrain'], leavesNone, constrain)],
+  )
+  const tenants = Object.entries(config.tenants).flatMap(([name, { constraints, residency }]) => {
+    const at = ['tenants', name]
+    if (residency !== undefined && !isPossible(all, [residencyConstraint(residency)]))
+      return [problem([...at, 'residency'], leavesNone, residency)]
+    return constraints === undefined || isPossible(all, sourced(constraints))
+      ? []
+      : [problem([...at, 'constraints'], leavesNone, constraints)]
+  })
+  return [...routes, ...rules, ...tenants]
+}
+
+function targetsOf({ tiers, targets }: Runtime, route: string): readonly Target[] {
+  return (tiers.get(route) ?? []).flat().flatMap(({ target }) => targets.get(target) ?? [])
+}
+
+/** What may be meant so and is more likely a mistake. */
+export function doubtful(runtime: Runtime): ConfigProblem[] {
+  return [
+    ...[...runtime.routes.keys()].flatMap((name) => tierDoubts(runtime, name)),
+    ...tenantDoubts(runtime),
+    ...patternDoubts(runtime),
+    ...priceDoubts(runtime),
+  ]
+}
+
+/** What a target has to be able to do for requests of a class. */
+const promises: Readonly<Partial<Record<RequestClass, readonly Feature[]>>> = {
+  agentic: ['tools'],
+  extraction: ['jsonSchema'],
+  vision: ['imageBase64'],
+  audio: ['audioInput'],
+  image: ['imageOutput'],
+  reasoning: ['reasoning'],
+}
+
+/** Tiers of which nothing can do what the route is for. */
+function tierDoubts(runtime: Runtime, name: string): ConfigProblem[] {
+  const route = runtime.routes.get(name)
+  const tiers = runtime.tiers.get(name) ?? []
+  const features = route?.class === undefined ? undefined : promises[route.class]
+  const most = route?.limits.maxOutputTokens
+  return tiers.flatMap((tier, index) => {
+    const targets = tier.flatMap(({ target }) => runtime.targets.get(target) ?? [])
+    const value = targets.map((target) => target.name)
+    const doubt = (rule: string) => [
+      { path: pathText(['routes', name, 'tiers', index]), rule, value },
+    ]
+    if (!isPossible(targets, sourced(route?.constraints)))
+      return doubt('no target of this tier meets the constraints of the route')
+    if (features !== undefined && !isPossible(targets, sourced({ features })))
+      return doubt(
+        `no target of this tier can do what "${route?.class}" needs: ${features.join(', ')}`,
+      )
+    if (
+      most !== undefined &&
+      targets.every(({ standing }) => (standing.maxOutputTokens ?? Infinity) < most)
+    )
+      return doubt(
+        `no target of this tier gives answers of ${most} tokens (limits.maxOutputTokens)`,
+      )
+    return []
+  })
+}
+
+/** Routes that a tenant may name and that have no target for it. */
+function tenantDoubts(runtime: Runtime): ConfigProblem[] {
+  return Object.entries(runtime.config.tenants).flatMap(([name, tenant]) => {
+    const { residency, constraints, routes } = tenant
+    if (residency === undefined && constraints === undefined) return []
+    const asked = [
+      ...sourced(constraints),
+      ...(residency === undefined ? [] : [residencyConstraint(residency)]),
+    ]
+    const named = routes.includes('*') ? [...runtime.routes.keys()] : routes
+    const empty = named.filter((route) => {
+      const own = sourced(runtime.routes.get(route)?.constraints)
+      return !isPossible(targetsOf(runtime, route), [...asked, ...own])
+    })
+    const rule = `leaves no target of ${empty.map((route) => `"${route}"`).join(', ')}`
+    const part = residency === undefined ? 'constraints' : 'residency'
+    return empty.length === 0
+      ? []
+      : [{ path: pathText(['tenants', name, part]), rule, value: tenant[part] }]
+  })
+}
+
+/** Patterns that name nothing there is: a target was renamed, or it is a slip of the pen. */
+function patternDoubts({ config, targets }: Runtime): ConfigProblem[] {
+  const names = [...targets.keys()]
+  const all: [Path, Constraint | undefined][] = [
+    ...Object.entries(config.routes).map(
+      ([name, { constraints }]): [Path, Constraint | undefined] => [
+        ['routes', name, 'constraints'],
+        constraints,
+      ],
+    ),
+    ...Object.entries(config.tenants).map(
+      ([name, { constraints }]): [Path, Constraint | undefined] => [
+        ['tenants', name, 'constraints'],
+        constraints,
+      ],
+    ),
+    ...(config.rules ?? []).map(({ then }, index): [Path, Constraint | undefined] => [
+      ['rules', index, 'then', 'constrain'],
+      then.constrain,
+    ]),
+  ]
+  return all.flatMap(([path, constraint]) =>
+    (['allow', 'deny'] as const).flatMap((list) =>
+      (constraint?.[list] ?? []).flatMap((pattern, index) =>
+        names.some(compileGlob(pattern))
+          ? []
+          : [
+              {
+                path: pathText([...path, list, index]),
+                rule: 'matches no declared target',
+                value: pattern,
+              },
+            ],
+      ),
+    ),
+  )
+}
+
+/** With a ledger a target without a price is refused (402); without one nobody knows what it costs. */
+function priceDoubts({ targets, tiers, config }: Runtime): ConfigProblem[] {
+  const used = new Set([...tiers.values()].flat(2).map(({ target }) => target))
+  const rule =
+    config.ledger.mode === 'off'
+      ? 'has no price: nobody knows what it costs'
+      : 'has no price: the ledger refuses requests to it (402)'
+  return [...targets.values()].flatMap(({ name, facts }) =>
+    !used.has(name) || (facts !== null && facts.prices !== null)
+      ? []
+      : [{ path: pathText(['targets', name]), rule, value: facts?.prices ?? null }],
+  )
+}

@@ -1,0 +1,123 @@
+import { likelyCachedTokens, type Warmth } from './affinity.ts'
+import type { Candidate } from './candidate.ts'
+import { expectedCostNanoUsd, expectedOutputTokens } from './expected-cost.ts'
+
+/**
+ * What a tier is ordered by. `weighted`: chance by declared weights, the less loaded of two where they are equal.
+ * `priority`: as the tier is written. `cheapest`: expected cost of a successful answer. `fastest`: expected time to
+ * the first token. `balanced`: several measures at once, by their weights.
+ */
+export type Objective =
+  | { readonly by: 'weighted' | 'priority' | 'cheapest' | 'fastest' }
+  | { readonly by: 'balanced'; readonly weights: BalancedWeights }
+
+/** How much each measure counts, from 0; only their proportion matters. */
+export interface BalancedWeights {
+  readonly cost: number
+  readonly firstToken: number
+  readonly throughput: number
+  readonly quality: number
+  readonly failures: number
+}
+
+/** What of a request an expectation goes by. */
+export interface Foreseen {
+  readonly promptTokens: number
+  readonly maxOutputTokens: number | null
+  /** Tokens of output of this route's answers on average, or null. */
+  readonly outputTokens: number | null
+  /** Where the session's last call went; null when it has no session, or none is known. */
+  readonly warmth: Warmth | null
+}
+
+/** A candidate and its score: the lower the better. Null: what it is scored by is unknown. */
+export interface Scored {
+  readonly candidate: Candidate
+  readonly score: number | null
+}
+
+/** Scores of one tier by an objective that scores; null for those that do not. */
+export function scoresOf(
+  candidates: readonly Candidate[],
+  objective: Objective,
+  foreseen: Foreseen,
+): readonly Scored[] | null {
+  switch (objective.by) {
+    case 'weighted':
+    case 'priority':
+      return null
+    case 'cheapest':
+      return candidates.map((candidate) => ({ candidate, score: costOf(candidate, foreseen) }))
+    case 'fastest':
+      return candidates.map((candidate) => ({ candidate, score: firstTokenOf(candidate) }))
+    case 'balanced':
+      return balanced(candidates, objective.weights, foreseen)
+  }
+}
+
+/** Expected cost of a successful answer, nano-USD; null without a price. */
+export function costOf(candidate: Candidate, foreseen: Foreseen): number | null {
+  const { prices, measured, abortBilling = 'unknown' } = candidate
+  if (prices === undefined || prices === null) return null
+  const failureRate = measured?.failureRate ?? 0
+  return expectedCostNanoUsd(prices, {
+    promptTokens: foreseen.promptTokens,
+    cachedTokens: likelyCachedTokens(candidate, foreseen.warmth, foreseen.promptTokens),
+    outputTokens: expectedOutputTokens(foreseen.outputTokens, foreseen.maxOutputTokens),
+    failureRate,
+    abortRate: measured?.abortRate ?? failureRate,
+    abortBilling,
+  })
+}
+
+/** Expected time to the first token, ms; null when nobody has measured it. */
+export function firstTokenOf({ measured }: Candidate): number | null {
+  return measured?.firstTokenNowMs ?? measured?.firstTokenP50Ms ?? null
+}
+
+/**
+ * The sum of (weight x normalised measure) over the sum of the weights. A measure is normalised inside the tier:
+ * 0 for the best of the tier, 1 for the worst, in proportion between them, 0 for all when they are the same; what is
+ * unknown stands in the middle, 0.5. Throughput and quality count the other way round: more is better.
+ */
+function balanced(
+  candidates: readonly Candidate[],
+  weights: BalancedWeights,
+  foreseen: Foreseen,
+): readonly Scored[] {
+  const measures: readonly (readonly [number, (candidate: Candidate) => number | null])[] = [
+    [weights.cost, (candidate) => costOf(candidate, foreseen)],
+    [weights.firstToken, firstTokenOf],
+    [weights.throughput, ({ measured }) => negated(measured?.tokensPerSecond)],
+    [weights.quality, ({ qualityTier }) => negated(qualityTier)],
+    [weights.failures, ({ measured }) => measured?.failureRate ?? null],
+  ]
+  const used = measures.filter(([weight]) => weight > 0)
+  const total = used.reduce((sum, [weight]) => sum + weight, 0)
+  const columns = used.map(([weight, of]) => ({ weight, values: normalised(candidates.map(of)) }))
+  return candidates.map((candidate, index) => ({
+    candidate,
+    score:
+      columns.reduce((sum, { weight, values }) => sum + weight * (values[index] ?? 0), 0) / total,
+  }))
+}
+
+function negated(value: number | null | undefined): number | null {
+  return value === null || value === undefined ? null : -value
+}
+
+/** From 0 (the least) to 1 (the most); 0.5 for null, 0 where all that is known is the same. */
+export function normalised(values: readonly (number | null)[]): readonly number[] {
+  const known = values.filter((value) => value !== null)
+  const least = Math.min(...known)
+  const spread = Math.max(...known) - least
+  return values.map((value) => {
+    if (value === null) return 0.5
+    return spread > 0 ? (value - least) / spread : 0
+  })
+}
+
+/** A candidate that nobody has measured, where the objective goes by measurements. */
+export function isUnmeasured(candidate: Candidate, { by }: Objective): boolean {
+  return (by === 'fastest' || by === 'balanced') && firstTokenOf(candidate) === null
+}

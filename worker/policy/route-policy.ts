@@ -1,0 +1,16 @@
+import type { SourcedConstraint } from './constraint.ts'
+import type { RankingPolicy } from './ranking.ts'
+
+/**
+ * How the targets of one route are narrowed and ordered, compiled once per isolate
+ * and route. Each part is absent where nobody declared it.
+ */
+export interface RoutePolicy {
+  /** Every one of them has to be met: what is added can only narrow. */
+  readonly constraints?: readonly SourcedConstraint[]
+  /** Objectives, affinity, canary, reserved capacity, floors. */
+  readonly ranking?: RankingPolicy
+}
+
+/** Of every route that declares nothing: one object, so that nothing is allocated for it. */
+export const plainPolicy: RoutePolicy = Object.freeze({})
