@@ -82,6 +82,8 @@ export default defineConfig({
               bindings: {
                 LEDGER_SEED: process.env['LEDGER_SEED'] ?? '',
                 LEDGER_RUNS: process.env['LEDGER_RUNS'] ?? '',
+                RESIDENCY_SEED: process.env['RESIDENCY_SEED'] ?? '',
+                RESIDENCY_REQUESTS: process.env['RESIDENCY_REQUESTS'] ?? '',
               },
               outboundService: async (request) => {
                 const { status, headers, body } = await recordAlert(request)

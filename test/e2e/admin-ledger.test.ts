@@ -234,12 +234,17 @@ describe('the admin plane', () => {
     expect((await call('GET', '/tenants/admin-x')).status).toBe(400)
   })
 
-  it('refuses what is not built: pinning a tenant', async () => {
-    const response = await call('PUT', '/tenants/pinned', { residency: 'eu' })
+  it('pins a tenant for good', async () => {
+    expect(await json('PUT', '/tenants/pinned', { residency: 'eu' })).toMatchObject({
+      id: 'pinned',
+      residency: 'eu',
+    })
+    const response = await call('PUT', '/tenants/pinned', { residency: 'us' })
     expect([response.status, await response.json()]).toMatchObject([
-      501,
-      { error: { code: 'not_implemented', param: 'residency' } },
+      409,
+      { error: { code: 'invalid_request', param: 'residency' } },
     ])
+    expect(await json('GET', '/tenants/pinned')).toMatchObject({ residency: 'eu' })
   })
 
   it('left a line of each write in the log, and no key in any', () => {

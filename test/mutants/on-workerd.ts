@@ -38,7 +38,7 @@ export const workerdMutants: readonly Mutant[] = [
   {
     id: 'workerd-no-fallback',
     invariant: 'S4 commit',
-    file: 'worker/engine/run-plan.ts',
+    file: 'worker/engine/retry-rules.ts',
     find: "case 'yes':\n    case 'preferred':\n      return rest",
     replace: "case 'yes':\n    case 'preferred':\n      return []",
     killedBy: failover,

@@ -1,6 +1,10 @@
 import { Hono } from 'hono'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { regions, type Region } from '../../durable-objects/provider-health/place.ts'
+import {
+  type Jurisdiction,
+  regions,
+  type Region,
+} from '../../durable-objects/provider-health/place.ts'
 import { providerHealthStub } from '../../durable-objects/provider-health/stub.ts'
 import type { CircuitRow } from '../../worker/admin/circuit-rows.ts'
 import {
@@ -18,6 +22,7 @@ let away: ReadonlySet<Region> = new Set()
 let inFlight = 0
 let mostInFlight = 0
 let others: readonly AdminProvider[] = []
+let pinnedTo: readonly Jurisdiction[] = []
 
 let objects: { readonly near: TestObject; readonly far: TestObject }
 let provider = ''
@@ -28,6 +33,7 @@ beforeEach(() => {
   audit.length = 0
   away = new Set()
   mostInFlight = 0
+  pinnedTo = []
   others = [{ id: 'unset', callable: false, targets: [] }]
   const near = new TestObject()
   provider = near.place.provider
@@ -245,6 +251,36 @@ describe('DELETE /admin/v1/circuits/{provider}/{model}', () => {
   })
 })
 
+describe('circuits of a jurisdiction, where tenants are pinned to', () => {
+  beforeEach(() => {
+    pinnedTo = ['eu']
+  })
+
+  it('are listed by its name, and are none of those of a region', async () => {
+    const place = { provider, region: 'weur', jurisdiction: 'eu' } as const
+    await providerHealthStub(namespace, place, local).force({
+      key: `target:${target}`,
+      state: 'open',
+      forMs: 60_000,
+    })
+    const stateIn = async (region: string) =>
+      (await list(`?provider=${provider}&region=${region}`)).data.find(
+        (row) => row.target === target,
+      )?.state
+    expect([await stateIn('eu'), await stateIn('weur')]).toEqual(['open', 'closed'])
+  })
+
+  it('are held and reset together with all others', async () => {
+    const forced = await put('m', { state: 'open', forMs: 60_000 })
+    expect(await forced.json()).toMatchObject({ regions: [...regions, 'eu'], unreachable: [] })
+    const { data } = await list(`?provider=${provider}&region=all`)
+    const open = data.filter((row) => row.target === target && row.state === 'open')
+    expect(open.map(({ region }) => region)).toEqual([...regions, 'eu'])
+    const freed = await call('DELETE', `/admin/v1/circuits/${provider}/m`)
+    expect(await freed.json()).toMatchObject({ regions: [...regions, 'eu'] })
+  })
+})
+
 /** The calls as an app mounts them. */
 function app(): Hono {
   const hono = new Hono()
@@ -262,6 +298,7 @@ function app(): Hono {
       ...others,
     ],
     regionOf: () => 'weur',
+    jurisdictionsOf: () => pinnedTo,
     callerOf: () => ({ requestId: 'req_1', adminKeyId: 'key00001' }),
     answer: (_context, body) => Response.json(body),
     refuse: (_context, error) =>

@@ -9,6 +9,15 @@ beforeEach(() => ledgerWorld.reset())
 const [a, b, c, d] = keyIds
 const perDay = (limitUsd: string) => ({ budgets: [{ period: 'day', limitUsd, mode: 'hard' }] })
 
+const advance = {
+  holder: 'i1',
+  askId: 'i1-1',
+  wantNanoUsd: 5,
+  softNanoUsd: 5,
+  tokens: 1,
+  tags: {},
+}
+
 describe('the tenant', () => {
   it('is nobody before it is put, and what was put last afterwards', async () => {
     const ledger = new KeyLedger()
@@ -569,6 +578,21 @@ describe('the border of keys', () => {
     ['open', 'open.key.keyId must be the id of a key', { key: { keyId: 'a b', isProven: true } }],
     ['open', 'open.key.isProven must be true or false', { key: { keyId: a } }],
     ['open', 'open.key.isProven must be true, got false', { key: { keyId: a, isProven: false } }],
+    [
+      'open',
+      'open.advance.wantNanoUsd must be a safe integer of 0 or more, got 0.5',
+      { key: { keyId: a, isProven: true }, advance: { ...advance, wantNanoUsd: 0.5 } },
+    ],
+    [
+      'open',
+      'open.advance.askId must be a text of 1 to 512 characters, got ""',
+      { key: { keyId: a, isProven: true }, advance: { ...advance, askId: '' } },
+    ],
+    [
+      'open',
+      'open.advance.tags must be tags, got "string"',
+      { key: { keyId: a, isProven: true }, advance: { ...advance, tags: { 'A b': 'x' } } },
+    ],
     ['open', 'open.key.proofs must be a list of at least one', { key: { keyId: a, proofs: [] } }],
     [
       'open',

@@ -1,6 +1,8 @@
 import { providerHealthClass } from '../../durable-objects/provider-health/provider-health.ts'
 import { tenantLedgerClass } from '../../durable-objects/tenant-ledger/tenant-ledger.ts'
 import { ledgerComposition } from './tenant-ledger-world.ts'
+import { runClass } from '../../durable-objects/run/run.ts'
+import { testRuns } from './run-world.ts'
 import { testComposition, world } from './world.ts'
 
 /** The real object, with the clock and the providers of `world.ts`; what it writes is counted. */
@@ -15,6 +17,9 @@ export class ProviderHealth extends providerHealthClass(testComposition) {
     return super.setAlarm(atMs)
   }
 }
+
+/** The real object, with the pipeline and the providers of `run-world.ts`. */
+export class Run extends runClass(testRuns) {}
 
 /** The real object, with the clock and the settings of `tenant-ledger-world.ts`. */
 export class TenantLedger extends tenantLedgerClass(ledgerComposition) {}

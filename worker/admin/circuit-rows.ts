@@ -1,4 +1,4 @@
-import type { Region } from '../../durable-objects/provider-health/place.ts'
+import type { CircuitPlace } from './circuits.ts'
 import type {
   Cause,
   DomainKey,
@@ -13,7 +13,7 @@ import { formatUsd } from '../catalog/index.ts'
 /** One circuit in one region, as an operator reads it: the provider's edge, a target, or a credential. */
 export interface CircuitRow {
   readonly provider: string
-  readonly region: Region
+  readonly region: CircuitPlace
   readonly domain: DomainKey
   /** `model@provider`; null for the edge and for credentials. */
   readonly target: string | null
@@ -51,7 +51,7 @@ interface StandbyRow {
 /** Every circuit of a provider in a region; targets that the object never heard of are closed. */
 export function circuitRows(
   provider: string,
-  region: Region,
+  region: CircuitPlace,
   targets: readonly string[],
   { domains, standby }: CircuitsReply,
   nowMs: number,

@@ -1,7 +1,13 @@
 import type { Context, Env, Hono } from 'hono'
 import * as z from 'zod'
 import type { HealthPlace } from '../../durable-objects/provider-health/object-name.ts'
-import { regions, type Region } from '../../durable-objects/provider-health/place.ts'
+import {
+  homeRegionOf,
+  type Jurisdiction,
+  jurisdictions,
+  regions,
+  type Region,
+} from '../../durable-objects/provider-health/place.ts'
 import type { DomainKey } from '../../durable-objects/provider-health/protocol.ts'
 import type { ProviderHealthStub } from '../../durable-objects/provider-health/stub.ts'
 import { gatewayError, invalidRequest, type GatewayError } from '../canonical/errors.ts'
@@ -17,6 +23,9 @@ export interface AdminProvider {
   readonly targets: readonly string[]
 }
 
+/** A region, or a jurisdiction: circuits are one for all that is asked from inside of it. */
+export type CircuitPlace = Region | Jurisdiction
+
 /** One line for each write: who did what to which circuit, and how far it got. */
 export interface CircuitAudit {
   readonly event: 'circuit_admin'
@@ -27,14 +36,16 @@ export interface CircuitAudit {
   readonly target: string | null
   readonly action: 'open' | 'closed' | 'reset'
   readonly forMs: number | null
-  readonly regions: readonly Region[]
-  readonly unreachable: readonly Region[]
+  readonly regions: readonly CircuitPlace[]
+  readonly unreachable: readonly CircuitPlace[]
 }
 
 /** What the calls take from the app they are mounted in. */
 export interface CircuitDependencies<E extends Env> {
   stubOf(context: Context<E>, place: HealthPlace): ProviderHealthStub
   providersOf(context: Context<E>): readonly AdminProvider[]
+  /** Those with a provider that pinned tenants may use: no other has circuits. */
+  jurisdictionsOf(context: Context<E>): readonly Jurisdiction[]
   /** Where the caller is. */
   regionOf(context: Context<E>): Region
   callerOf(context: Context<E>): { readonly requestId: string; readonly adminKeyId: string }
@@ -45,7 +56,7 @@ export interface CircuitDependencies<E extends Env> {
 
 export const circuitsQuery = z.strictObject({
   provider: z.string().min(1).optional(),
-  region: z.enum([...regions, 'all']).optional(),
+  region: z.enum([...regions, ...jurisdictions, 'all']).optional(),
 })
 
 /** A day, as `forceMaxMs` of the core's settings: what an operator forgot ends by itself. */
@@ -100,7 +111,10 @@ async function list<E extends Env>(
   if (provider !== undefined && asked.length === 0)
     return deps.refuse(context, unknown('provider', 'no provider of the configuration has this id'))
   const places = asked.flatMap((one) =>
-    (region === 'all' ? regions : [region]).map((place) => ({ ...one, region: place })),
+    (region === 'all' ? placesOf(context, deps) : [region]).map((place) => ({
+      ...one,
+      region: place,
+    })),
   )
   const nowMs = Date.now()
   const answers = await askAll(places, async (place) => {
@@ -143,7 +157,7 @@ async function force<E extends Env>(
 ): Promise<Response> {
   const { provider, target } = addressed
   const key: DomainKey = target === null ? 'edge' : `target:${target}`
-  const answers = await askAll(regions, async (region) => {
+  const answers = await askAll(placesOf(context, deps), async (region) => {
     const stub = deps.stubOf(context, healthPlace(provider, region))
     return (await stub.force({ key, state, forMs })).refused
   })
@@ -157,7 +171,7 @@ async function reset<E extends Env>(
   addressed: Addressed,
 ): Promise<Response> {
   const { provider, target } = addressed
-  const answers = await askAll(regions, async (region) => {
+  const answers = await askAll(placesOf(context, deps), async (region) => {
     const stub = deps.stubOf(context, healthPlace(provider, region))
     for (const key of await keysToReset(stub, target)) {
       const { refused } = await stub.reset({ key })
@@ -184,7 +198,7 @@ function done<E extends Env>(
   deps: CircuitDependencies<E>,
   { provider, target }: Addressed,
   what: Pick<CircuitAudit, 'action' | 'forMs'>,
-  answers: readonly Asked<Region, string | null>[],
+  answers: readonly Asked<CircuitPlace, string | null>[],
 ): Response {
   const unreachable = answers.flatMap(({ of, failed }) => (failed ? [of] : []))
   const reached = answers.flatMap(({ of, failed, reply }) =>
@@ -231,6 +245,19 @@ function unknown(param: string, message: string): GatewayError {
   return gatewayError('unknown_model', 404, message, { param })
 }
 
-function healthPlace(provider: string, region: Region): HealthPlace {
-  return { provider, region, jurisdiction: null }
+function healthPlace(provider: string, place: CircuitPlace): HealthPlace {
+  return isJurisdiction(place)
+    ? { provider, region: homeRegionOf(place), jurisdiction: place }
+    : { provider, region: place, jurisdiction: null }
+}
+
+function isJurisdiction(place: CircuitPlace): place is Jurisdiction {
+  return (jurisdictions as readonly string[]).includes(place)
+}
+
+function placesOf<E extends Env>(
+  context: Context<E>,
+  deps: CircuitDependencies<E>,
+): readonly CircuitPlace[] {
+  return [...regions, ...deps.jurisdictionsOf(context)]
 }

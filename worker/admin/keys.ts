@@ -133,8 +133,12 @@ function keyIdIn({ params }: TenantCall): string | null {
   return isKeyId(keyId) ? keyId : null
 }
 
+/** Keys of the deployment's secret are in no ledger: it says what ends one of those. */
+const noSuchKeyMessage =
+  'no key of this tenant has this id; a key of the secret SWITCHYARD_KEYS ends when it is taken out of the secret, and is stopped until then by POST /admin/v1/tenants/{id}/freeze {"scope":"key:ID"}'
+
 function noSuchKey(): Outcome {
-  return refused(notFound('no key of this tenant has this id', 'key'))
+  return refused(notFound(noSuchKeyMessage, 'key'))
 }
 
 function errorOf({ refused: reason, problems }: KeyReply): GatewayError {
@@ -148,7 +152,7 @@ function errorOf({ refused: reason, problems }: KeyReply): GatewayError {
     case 'route_forbidden':
       return gatewayError(code, 403, text, param)
     case 'not_found':
-      return notFound('no key of this tenant has this id', 'key')
+      return notFound(noSuchKeyMessage, 'key')
   }
 }
 

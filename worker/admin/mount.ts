@@ -1,6 +1,7 @@
 import type { Context, Hono } from 'hono'
 import type { HealthPlace } from '../../durable-objects/provider-health/object-name.ts'
 import {
+  jurisdictions,
   regionOf,
   type ClientPlace,
   type ObjectNamespace,
@@ -10,8 +11,9 @@ import type { GatewayError } from '../canonical/errors.ts'
 import { logAdmin } from '../edge/log.ts'
 import type { Isolate } from '../edge/isolate.ts'
 import type { Runtime } from '../edge/runtime.ts'
-import { ledgerOf } from '../edge/ledger-of.ts'
+import { findLedger, ledgerIn } from '../edge/ledger-of.ts'
 import { presentedKey } from '../doors.ts'
+import { isInside } from '../engine/pinned-targets.ts'
 import { budgetRoutes } from './budgets.ts'
 import { mountCircuits, type AdminProvider } from './circuits.ts'
 import { freezeRoutes } from './freezes.ts'
@@ -21,6 +23,7 @@ import { openApiDocument } from './openapi.ts'
 import { reconcileRoutes } from './reconcile.ts'
 import { mountTenantRoutes, type TenantRoute } from './tenant-door.ts'
 import { tenantRoutes } from './tenants.ts'
+import { isShadowPayer } from '../edge/parallel-problems.ts'
 
 /** What the admin plane needs of the app that it is a part of. */
 export interface AdminEnvironment {
@@ -47,13 +50,20 @@ export function mountAdmin(app: Hono<AdminEnvironment>, doors: AdminDoors): void
     ...shared,
     stubOf,
     providersOf: (context) => providersOf(isolateOf(context.env).runtime),
+    jurisdictionsOf: (context) => jurisdictionsOf(isolateOf(context.env).runtime),
     regionOf: ({ req }) => regionOf((req.raw as { readonly cf?: ClientPlace }).cf),
   })
   const deps = {
     ...shared,
-    ledgerOf: ({ req, env }: AdminContext, tenantId: string) => ledgerOf(req.raw, env)(tenantId),
-    isConfigured: ({ env }: AdminContext, tenantId: string) =>
-      isolateOf(env).runtime.spaces.has(tenantId),
+    ledgerOf: ({ req, env }: AdminContext, tenantId: string) =>
+      findLedger(req.raw, env, isolateOf(env).residencies, tenantId),
+    outsideOf: ({ req, env }: AdminContext, tenantId: string) =>
+      ledgerIn(req.raw, env, tenantId, null),
+    residenciesOf: ({ env }: AdminContext) => isolateOf(env).residencies,
+    isConfigured: ({ env }: AdminContext, tenantId: string) => {
+      const { spaces, config } = isolateOf(env).runtime
+      return spaces.has(tenantId) || isShadowPayer(config, tenantId)
+    },
     secretsOf: ({ env }: AdminContext) => isolateOf(env),
     warningOf: ({ env }: AdminContext) =>
       isolateOf(env).runtime.config.ledger.mode === 'off' ? ledgerOff : null,
@@ -81,6 +91,11 @@ function callerOf(context: AdminContext) {
 function stubOf({ env }: AdminContext, place: HealthPlace) {
   const namespace = env['PROVIDER_HEALTH'] as ObjectNamespace
   return providerHealthStub(namespace, place, { local: env['SWITCHYARD_LOCAL'] === '1' })
+}
+
+function jurisdictionsOf({ targets }: Runtime) {
+  const regions = [...targets.values()].map(({ standing }) => standing.regions ?? [])
+  return jurisdictions.filter((one) => regions.some((declared) => isInside(declared, one)))
 }
 
 function providersOf({ targets }: Runtime): readonly AdminProvider[] {

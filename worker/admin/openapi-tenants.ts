@@ -14,7 +14,7 @@ export function tenantPaths(): object {
     [at('')]: {
       get: read('getTenant', 'A tenant, and whether it is frozen', 'Tenant'),
       put: write('putTenant', 'Creates or replaces a tenant', 'TenantBody', 'Tenant', {
-        codes: [501],
+        codes: [409],
       }),
     },
     [at('/budgets')]: {

@@ -9,7 +9,7 @@ import {
   text,
 } from './openapi-parts.ts'
 import { tenantParameters, tenantPaths, tenantSchemas } from './openapi-tenants.ts'
-import { regions } from '../../durable-objects/provider-health/place.ts'
+import { jurisdictions, regions } from '../../durable-objects/provider-health/place.ts'
 import { forceBody } from './circuits.ts'
 
 /** The admin plane in OpenAPI 3.1, whose schemas are JSON Schema as zod writes it. Made when it is asked for. */
@@ -110,8 +110,9 @@ const circuitParameters = {
   regionFilter: {
     name: 'region',
     in: 'query',
-    schema: { enum: [...regions, 'all'] },
-    description: "Only this region, or `all`; without it, the caller's.",
+    schema: { enum: [...regions, ...jurisdictions, 'all'] },
+    description:
+      "Only this region, or the jurisdiction that tenants are pinned to, or `all`; without it, the caller's.",
   },
   idempotencyKey: {
     name: 'idempotency-key',
@@ -158,7 +159,7 @@ function circuitSchemas(): object {
   }
 }
 
-const region = { enum: [...regions] }
+const region = { enum: [...regions, ...jurisdictions] }
 const state = { enum: ['closed', 'open', 'half_open'] }
 /** `CircuitRow`. */
 const circuitSchema = {

@@ -1,3 +1,4 @@
+import { type NanoUsd, plus, zeroNanoUsd } from '../../durable-objects/tenant-ledger/money.ts'
 import type { TotalsReply } from '../../durable-objects/tenant-ledger/rpc.ts'
 import { csvLine } from './csv.ts'
 import type { StatementAsk } from './ledger-query.ts'
@@ -36,7 +37,7 @@ export type Totals = Omit<TotalsReply, 'nextCursor'>
 export function statementOf(tenant: string, ask: StatementAsk, totals: Totals): Statement {
   const { period, zone, by, fromMs, toMs } = ask
   const { groups, lostNanoUsd, foundNanoUsd } = totals
-  const attempts = groups.reduce((sum, { amountNanoUsd }) => sum + amountNanoUsd, 0)
+  const attemptsNanoUsd = groups.reduce((sum, group) => plus(sum, group.amountNanoUsd), zeroNanoUsd)
   return {
     object: 'statement',
     tenant,
@@ -55,8 +56,14 @@ export function statementOf(tenant: string, ask: StatementAsk, totals: Totals): 
     })),
     lostUsd: usdOf(lostNanoUsd),
     foundUsd: usdOf(foundNanoUsd),
-    totalUsd: usdOf(attempts + lostNanoUsd - foundNanoUsd),
+    totalUsd: usdOf(totalOf(plus(attemptsNanoUsd, lostNanoUsd), foundNanoUsd)),
   }
+}
+
+/** Below zero where more was found than spent: what was lost in a period before. A safe integer, but no amount. */
+function totalOf(chargedNanoUsd: NanoUsd, foundNanoUsd: NanoUsd): number {
+  // oxlint-disable-next-line switchyard/integer-money -- the one sum of money that may be negative
+  return chargedNanoUsd - foundNanoUsd
 }
 
 /** With a line for what was lost and one for what was found, so that the column of costs adds up to the total. */

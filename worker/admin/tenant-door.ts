@@ -2,12 +2,17 @@ import type { Context, Env, Hono } from 'hono'
 import { isTenantId, tenantRule } from '../../durable-objects/tenant-ledger/access/names.ts'
 import type { TenantLedgerStub } from '../../durable-objects/tenant-ledger/stub.ts'
 import { invalidRequest, type GatewayError } from '../canonical/errors.ts'
+import type { Residencies } from '../edge/residency.ts'
 import type { Secrets } from './mint.ts'
 import { ledgerAway, notFound } from './problem.ts'
 
 /** What the calls about tenants take from the app they are mounted in. */
 export interface TenantDependencies<E extends Env> {
-  ledgerOf(context: Context<E>, tenantId: string): TenantLedgerStub
+  /** Where it is now: inside the jurisdiction that the tenant is pinned to. */
+  ledgerOf(context: Context<E>, tenantId: string): TenantLedgerStub | Promise<TenantLedgerStub>
+  /** The one outside of any jurisdiction, which knows whether the tenant is pinned. */
+  outsideOf(context: Context<E>, tenantId: string): TenantLedgerStub
+  residenciesOf(context: Context<E>): Residencies
   /** The configuration names it: it is there before anybody puts it. */
   isConfigured(context: Context<E>, tenantId: string): boolean
   secretsOf(context: Context<E>): Secrets
@@ -50,6 +55,9 @@ export interface TenantCall {
   readonly nowMs: number
   /** Throws `LedgerAway` when the ledger does not answer. */
   ask<Reply>(work: (ledger: TenantLedgerStub) => Promise<Reply>): Promise<Reply>
+  /** The same of the ledger outside of any jurisdiction. */
+  askOutside<Reply>(work: (ledger: TenantLedgerStub) => Promise<Reply>): Promise<Reply>
+  readonly residencies: Residencies
 }
 
 export interface CsvFile {
@@ -147,7 +155,9 @@ function callOf<E extends Env>(context: Context<E>, deps: TenantDependencies<E>)
     secrets: deps.secretsOf(context),
     adminKey: deps.adminKeyOf(context),
     nowMs: Date.now(),
-    ask: (work) => inTime(() => work(deps.ledgerOf(context, tenantId))),
+    ask: (work) => inTime(async () => work(await deps.ledgerOf(context, tenantId))),
+    askOutside: (work) => inTime(() => work(deps.outsideOf(context, tenantId))),
+    residencies: deps.residenciesOf(context),
   }
 }
 

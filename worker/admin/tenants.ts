@@ -1,6 +1,7 @@
 import type { TenantRow } from '../../durable-objects/tenant-ledger/access/rows.ts'
 import { plainTenant, readTenant } from '../../durable-objects/tenant-ledger/access/tenant.ts'
-import { gatewayError, invalidRequest } from '../canonical/errors.ts'
+import { invalidRequest } from '../canonical/errors.ts'
+import { placeTenant } from './place-tenant.ts'
 import { jsonOf, problemsError } from './problem.ts'
 import {
   answered,
@@ -21,18 +22,11 @@ async function putTenant(call: TenantCall): Promise<Outcome> {
   if ('refused' in body) return refused(body.refused)
   const read = readTenant(call.tenantId, body.value, call.nowMs)
   if (read.kind === 'invalid') return refused(problemsError(read.problems))
-  // Its ledger would have to be inside the jurisdiction, and every isolate would have to know that.
-  if (read.tenant.residency !== null)
-    return refused(
-      gatewayError(
-        'not_implemented',
-        501,
-        'residency: not built yet; it comes with the policy of regions, and no tenant can be pinned before',
-        { param: 'residency' },
-      ),
-    )
+  const place = await placeTenant(call, read.tenant.residency)
+  if (typeof place === 'object' && place !== null) return refused(place)
   const { actor } = call
-  const reply = await call.ask((ledger) => ledger.putTenant({ tenant: body.value, actor }))
+  const tenant = place === null ? body.value : { ...(body.value as object), residency: place }
+  const reply = await call.ask((ledger) => ledger.putTenant({ tenant, actor }))
   if (reply.problems.length > 0) return refused(problemsError(reply.problems))
   if (reply.refused !== null || reply.tenant === null)
     return refused(invalidRequest(`the ledger refuses this: ${reply.refused ?? 'no reason'}`))

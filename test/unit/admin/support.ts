@@ -40,6 +40,7 @@ import type {
 import type { BudgetRow, LineRow } from '../../../durable-objects/tenant-ledger/rows.ts'
 import type { TenantLedgerStub } from '../../../durable-objects/tenant-ledger/stub.ts'
 import { createHmac } from '../../../worker/edge/access/web-hmac.ts'
+import { Residencies } from '../../../worker/edge/residency.ts'
 import { openAiChat } from '../../../worker/dialects/openai-chat/index.ts'
 import { allTenantRoutes } from '../../../worker/admin/mount.ts'
 import { type LedgerAudit, mountTenantRoutes } from '../../../worker/admin/tenant-door.ts'
@@ -119,6 +120,9 @@ export function lineRow(number: number, more: Partial<LineRow> = {}): LineRow {
 /** A ledger as the object is one: the same cores, in memory. What it is not asked for here it does not have. */
 export class FakeLedger {
   tenantRow: TenantRow | null = null
+  pinnedTo: string | null = null
+  /** Something of the tenant is there already. */
+  unpinnable = false
   configured: ConfigureCall = { budgets: [], limits: [], actor: '' }
   readonly keyRows = new Map<string, KeyRow>()
   readonly runs = new Map<string, IdempotencyRow>()
@@ -133,18 +137,28 @@ export class FakeLedger {
   get stub(): TenantLedgerStub {
     const own = this.#calls() as Readonly<Record<string, ((call: never) => unknown) | undefined>>
     return new Proxy({} as TenantLedgerStub, {
-      get: (_target, name) => async (call: never) => {
-        this.asked.push(String(name))
-        if (this.away.has(String(name))) throw new Error('the object is away')
-        const work = own[String(name)]
-        if (work === undefined) throw new TypeError(`no ${String(name)} here`)
-        return work(call)
+      get: (_target, name) => {
+        // It may be awaited, as the real one.
+        if (name === 'then') return undefined
+        return async (call: never) => {
+          this.asked.push(String(name))
+          if (this.away.has(String(name))) throw new Error('the object is away')
+          const work = own[String(name)]
+          if (work === undefined) throw new TypeError(`no ${String(name)} here`)
+          return work(call)
+        }
       },
     })
   }
 
   #calls(): object {
     return {
+      pinned: () => this.pinnedTo,
+      pin: ({ residency }: { residency: string }) => {
+        if (this.unpinnable) return { residency: null, refused: 'it has been used' }
+        this.pinnedTo = residency
+        return { residency, refused: null }
+      },
       tenant: () => this.tenantRow,
       putTenant: ({ tenant }: { tenant: unknown }) => {
         const read = readTenant('acme', tenant, this.nowMs)
@@ -263,6 +277,14 @@ export class FakeLedger {
 /** The routes over a ledger, as `mount.ts` puts them into the app. */
 export class TestAdmin {
   readonly ledger = new FakeLedger()
+  /** The one outside of any jurisdiction, as far as it knows where a tenant is pinned to. */
+  readonly outside = new FakeLedger()
+  readonly residencies = new Residencies(
+    new Map([
+      ['demo', { residency: null, isStrict: false, storesAnswers: true }],
+      ['pinned', { residency: 'eu', isStrict: false, storesAnswers: true }],
+    ]),
+  )
   readonly audits: LedgerAudit[] = []
   adminKey = 'sk-sy-admin-Admin001-secret'
   warning: string | null = null
@@ -276,6 +298,8 @@ export class TestAdmin {
       this.app,
       {
         ledgerOf: () => this.ledger.stub,
+        outsideOf: () => this.outside.stub,
+        residenciesOf: () => this.residencies,
         isConfigured: (_context, tenant) => this.configured.has(tenant),
         secretsOf: () => ({ peppers, hmac: createHmac() }),
         adminKeyOf: () => this.adminKey,

@@ -50,10 +50,55 @@ describe('PUT /tenants/{id}', () => {
     expect(text).not.toContain('secret"')
   })
 
-  it('refuses a residency until a ledger can be inside of it, and changes nothing', async () => {
+  it('pins a tenant before anything of it is written, and for good', async () => {
+    const { status, body } = await admin.call('PUT', 'new', { residency: 'eu', tier: 'gold' })
+    expect([status, body]).toMatchObject([200, { residency: 'eu', tier: 'gold' }])
+    expect(admin.outside.asked).toEqual(['pinned', 'pinned', 'pin'])
+    expect(admin.residencies.of('new')).toBe('eu')
+    // What is left out stays as it is.
+    const again = await admin.call('PUT', 'new', { tier: 'silver' })
+    expect(again.body).toMatchObject({ residency: 'eu', tier: 'silver' })
+  })
+
+  it('refuses another residency, and changes nothing', async () => {
+    await admin.call('PUT', 'new', { residency: 'eu', tier: 'gold' })
+    const answer = await admin.call('PUT', 'new', { residency: 'us', tier: 'silver' })
+    expect(errorOf(answer).slice(0, 3)).toEqual([409, 'invalid_request', 'residency'])
+    expect(admin.outside.pinnedTo).toBe('eu')
+    expect(ledger.tenantRow?.tier).toBe('gold')
+  })
+
+  it('refuses to pin a tenant of which something lies outside already', async () => {
+    admin.outside.unpinnable = true
     const answer = await admin.call('PUT', 'acme', { residency: 'eu', tier: 'gold' })
-    expect(errorOf(answer).slice(0, 3)).toEqual([501, 'not_implemented', 'residency'])
+    expect(errorOf(answer).slice(0, 3)).toEqual([409, 'invalid_request', 'residency'])
     expect(ledger.tenantRow?.tier).toBeNull()
+  })
+
+  it.each([
+    ['demo', 'eu'],
+    ['pinned', 'us'],
+  ])('leaves where %s is to routes.json, which names it', async (tenant, residency) => {
+    const answer = await admin.call('PUT', tenant, { residency })
+    expect(errorOf(answer).slice(0, 3)).toEqual([409, 'invalid_request', 'residency'])
+    expect(errorOf(answer)[3]).toContain('routes.json')
+    expect(admin.outside.asked).not.toContain('pin')
+  })
+
+  it('writes a tenant that routes.json pins where that says', async () => {
+    const { body } = await admin.call('PUT', 'pinned', { tier: 'gold' })
+    expect(body).toMatchObject({ residency: 'eu', tier: 'gold' })
+  })
+
+  it('refuses a region that no object can be pinned to', async () => {
+    const answer = await admin.call('PUT', 'new', { residency: 'apac' })
+    expect(errorOf(answer)).toEqual([
+      400,
+      'invalid_request',
+      'residency',
+      'residency: objects can be pinned to eu, us, fedramp, fedramp-high and nowhere else',
+    ])
+    expect(admin.outside.asked).not.toContain('pin')
   })
 
   it.each(['', '{', '[1', '"\\u005f_proto__"'])(
@@ -296,6 +341,10 @@ describe('POST /keys/{key}/rotate', () => {
     expect(errorOf(await rotate({ overlapMs: 31 * 86_400_000 }))[2]).toBe('overlapMs')
     id = 'Nokey001'
     expect(errorOf(await rotate({})).slice(0, 3)).toEqual([404, 'invalid_request', 'key'])
+    // It may be one of the deployment, which no ledger has: what ends one of those is said.
+    const gone = await admin.call('DELETE', `acme/keys/${id}`)
+    expect(gone.text).toContain('SWITCHYARD_KEYS')
+    expect(gone.text).toContain('/freeze')
     id = 'no'
     expect((await rotate({})).status).toBe(404)
   })
