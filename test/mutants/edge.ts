@@ -215,9 +215,9 @@ export const edgeMutants: readonly Mutant[] = [
   {
     id: 'door-open',
     invariant: 'keys',
-    file: 'worker/app.ts',
+    file: 'worker/guard.ts',
     find: "if (identified.kind === 'refused') return refuse(context, isolate, identified.error)",
-    replace: "if (identified.kind === 'refused') return next()",
+    replace: "if (identified.kind === 'refused') return handler(context, isolate)",
     killedBy: app,
     why: 'Whoever sends no key at all is let in.',
   },
@@ -234,10 +234,10 @@ export const edgeMutants: readonly Mutant[] = [
   {
     id: 'body-before-key',
     invariant: 'keys',
-    file: 'worker/app.ts',
+    file: 'worker/guard.ts',
     find: 'const found = isolate.access.identify(key, accessHostOf(context, isolate))',
     replace:
-      'await context.req.raw.body?.getReader().read()\n    const found = isolate.access.identify(key, accessHostOf(context, isolate))',
+      'void context.req.raw.body?.getReader().read()\n    const found = isolate.access.identify(key, accessHostOf(context, isolate))',
     killedBy: app,
     why: 'A stranger makes the gateway read bodies.',
   },

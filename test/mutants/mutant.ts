@@ -15,7 +15,11 @@ export type Invariant =
   | 'keys'
   | 'catalog'
   | 'once'
+  /** Which of the targets that may answer goes first: `docs/routing-objectives.md`. */
+  | 'order'
   | 'limits'
+  /** What is given, kept and marked in place of the answer that was asked for: `docs/degrade.md`. */
+  | 'degrade'
   /** Those of the ledger, by their numbers in `docs/ledger.md`. */
   | `${'A' | 'I'}${number} ${string}`
 

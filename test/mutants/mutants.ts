@@ -1,20 +1,26 @@
 import { accessMutants } from './access.ts'
 import { adminMutants } from './admin.ts'
 import { catalogMutants } from './catalog.ts'
+import { constraintMutants } from './constraints.ts'
 import { dialectMutants } from './dialects.ts'
 import { doorMutants } from './doors.ts'
 import { edgeMutants } from './edge.ts'
 import { engineMutants } from './engine.ts'
+import { firstCreditMutants } from './first-credit.ts'
 import { healthMutants } from './health.ts'
 import { healthObjectMutants } from './health-object.ts'
 import { healthEdgeMutants } from './health-edge.ts'
+import { ladderMutants } from './ladder.ts'
 import { ledgerMutants } from './ledger.ts'
 import { ledgerEdgeMutants } from './ledger-edge.ts'
 import { ledgerObjectMutants } from './ledger-object.ts'
 import type { Mutant } from './mutant.ts'
 import { workerdMutants } from './on-workerd.ts'
+import { parallelMutants } from './parallel.ts'
 import { policyMutants } from './policy.ts'
 import { providerMutants } from './providers.ts'
+import { runMutants } from './run.ts'
+import { rankingMutants } from './ranking.ts'
 import { stormMutants } from './storm.ts'
 import { streamMutants } from './streams.ts'
 
@@ -24,18 +30,24 @@ export const mutants: readonly Mutant[] = [
   ...providerMutants,
   ...dialectMutants,
   ...policyMutants,
+  ...constraintMutants,
+  ...rankingMutants,
   ...catalogMutants,
   ...edgeMutants,
   ...engineMutants,
+  ...parallelMutants,
   ...healthMutants,
   ...healthObjectMutants,
   ...healthEdgeMutants,
+  ...ladderMutants,
   ...ledgerMutants,
   ...ledgerEdgeMutants,
   ...ledgerObjectMutants,
+  ...firstCreditMutants,
   ...accessMutants,
   ...adminMutants,
   ...doorMutants,
+  ...runMutants,
   ...workerdMutants,
   ...stormMutants,
 ]

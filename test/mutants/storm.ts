@@ -38,7 +38,7 @@ export const stormMutants: readonly Mutant[] = [
     id: 'storm-failure-not-settled',
     invariant: 'I10 every hold ends exactly once',
     file: 'worker/engine/leg.ts',
-    find: 'account.settle({ ...seenOfFailure(failure, status, isStream, usage), durationMs })',
+    find: '  account.settle({ ...seen, durationMs })\n',
     replace: '',
     killedBy: storm,
     why: 'What was set aside for a call that failed never comes back, until the budget is full of it.',

@@ -176,7 +176,7 @@ export const settings = {
   tenants: { demo: {} },
 }
 
-function provider(adapter: string, host: string) {
+export function provider(adapter: string, host: string) {
   return {
     adapter,
     baseUrl: `https://${host}/v1`,
@@ -197,7 +197,7 @@ export class FakeHost {
   readonly calls: UpstreamCallSeen[] = []
   readonly records: RequestRecord[] = []
   readonly background: Promise<unknown>[] = []
-  readonly memory: IsolateMemory = { retryBudgets: new Map() }
+  readonly memory: IsolateMemory = { retryBudgets: new Map(), hedgeGates: new Map() }
   readonly health: EdgeHealth
   readonly money: MoneyPort
   readonly ports: Ports
@@ -242,6 +242,7 @@ export class FakeHost {
       health: this.health,
       money: this.money,
       once: null,
+      runs: null,
     }
   }
 

@@ -240,6 +240,7 @@ function gatewayWorker(
   const objects: Record<string, FleetObject> = {
     PROVIDER_HEALTH: { className: 'ProviderHealth', scriptName: owner },
     TENANT_LEDGER: { className: 'TenantLedger', scriptName: owner },
+    RUN: { className: 'Run', scriptName: owner },
   }
   return { name, directory: join(state, 'gateway'), date, flags, bindings, objects }
 }

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,6 +30,8 @@ export interface RawGateway {
 export interface RawGatewayOptions {
   /** Isolates of their own that share the objects. */
   readonly services?: number
+  /** Objects are on the disk, with SQL; absent: in memory, which is enough for provider health. */
+  readonly onDisk?: true
   /** Another Worker that holds the objects of some services. */
   readonly standIn?: StandIn
 }
@@ -52,7 +54,7 @@ const workerd = (createRequire(import.meta.url)('workerd') as { readonly default
 export async function startRawGateway(
   routes: object,
   variables: Readonly<Record<string, string>>,
-  { services = 1, standIn }: RawGatewayOptions = {},
+  { services = 1, standIn, onDisk }: RawGatewayOptions = {},
 ): Promise<RawGateway> {
   const state = mkdtempSync(join(tmpdir(), 'switchyard-raw-'))
   const file = join(state, 'routes.json')
@@ -63,11 +65,14 @@ export async function startRawGateway(
   const bindings = { ...variables, ...gatewaySecrets(secrets) }
   const config = join(state, 'config.capnp')
   const script = join(state, 'build/index.js')
+  const storage = join(state, 'objects')
+  mkdirSync(storage)
+  const stored = onDisk === undefined ? {} : { storage }
   const ports = await Promise.all(Array.from({ length: services }, freePort))
   const workers: WorkerdWorker[] = ports.map((port, index) => {
     const away = standIn?.classes[index] ?? null
     return away === null
-      ? { script, port, bindings, objects, objectsAt: 0 }
+      ? { script, port, bindings, objects, objectsAt: 0, ...(index === 0 ? stored : {}) }
       : { script, port, bindings, objects: { [binding]: away }, objectsAt: services }
   })
   const besidePort = standIn === undefined ? null : await freePort()
@@ -105,7 +110,7 @@ export async function startRawGateway(
 const binding = 'PROVIDER_HEALTH'
 
 /** The Durable Objects of the gateway, as `wrangler.toml` binds them. */
-const objects = { [binding]: 'ProviderHealth' }
+const objects = { [binding]: 'ProviderHealth', RUN: 'Run' }
 
 function standInWorker({ script, classes }: StandIn, port: number): WorkerdWorker {
   const own = [...new Set(classes.filter((name) => name !== null))]

@@ -1,9 +1,11 @@
 import { Access } from '../../worker/edge/access/access.ts'
 import { createHmac } from '../../worker/edge/access/web-hmac.ts'
+import { AnswerMemory } from '../../worker/edge/cache/answer-memory.ts'
 import { HealthBook } from '../../worker/edge/health/health-book.ts'
 import type { Isolate } from '../../worker/edge/isolate.ts'
 import type { KeyRing } from '../../worker/edge/keys.ts'
 import { RecentRequests } from '../../worker/edge/requests.ts'
+import { declaredTenants, Residencies } from '../../worker/edge/residency.ts'
 import type { Runtime } from '../../worker/edge/runtime.ts'
 
 /** An isolate without a ledger. */
@@ -21,9 +23,12 @@ export function testIsolate(
     peppers,
     hmac,
     recent: new RecentRequests(),
+    answers: new AnswerMemory(),
     adminKeys,
-    memory: { retryBudgets: new Map() },
+    memory: { retryBudgets: new Map(), hedgeGates: new Map() },
     health: new HealthBook({ isolate: 'isolate-1', observeOnly: false, random: Math.random }),
+    residencies: new Residencies(declaredTenants(runtime.config.tenants)),
+    jurisdiction: null,
     ledger: null,
   }
 }

@@ -1,17 +1,16 @@
 import type { GatewayError } from '../canonical/errors.ts'
-import { failure } from '../canonical/failure.ts'
 import { encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
-import type { OpenStream } from './attempt.ts'
-import { servedModelOf } from './call-seen.ts'
 import { carryRelayed } from './carry-relay.ts'
 import { carryTranslated } from './carry-translate.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { Exchange } from './exchange.ts'
-import type { Attendance } from './health-port.ts'
-import { type CallSeen, lostCall } from './money-port.ts'
+import { answerMade, answerMadeLate, type Made } from './made.ts'
+import type { ResumableAnswer } from './continuation.ts'
+import { lostCall } from './money-port.ts'
 import type { RouteSettings } from './plan-request.ts'
 import type { RunResult } from './run-plan.ts'
+import { attend, outcomeOf, seenOfStream } from './stream-ending.ts'
 
 type Answered = Extract<RunResult, { kind: 'answered' }>
 
@@ -21,7 +20,7 @@ type Answered = Extract<RunResult, { kind: 'answered' }>
  * heartbeats in the dialect; what happens then is told inside the stream.
  */
 export async function answerStream(
-  running: Promise<RunResult>,
+  running: Promise<RunResult | Made>,
   exchange: Exchange,
   settings: RouteSettings,
   deadlineAtMs: number,
@@ -29,6 +28,7 @@ export async function answerStream(
   const { ports } = exchange
   const first = await firstOf(running, settings.heartbeatAfterMs, exchange)
   if (first !== 'silence') {
+    if (first.kind === 'made') return answerMade(first, true, exchange)
     tell(first, exchange)
     if (first.kind === 'failed') return exchange.fail(first)
   }
@@ -55,10 +55,10 @@ function tell(result: RunResult, exchange: Exchange): void {
 }
 
 async function firstOf(
-  running: Promise<RunResult>,
+  running: Promise<RunResult | Made>,
   silenceMs: number,
   { ports }: Exchange,
-): Promise<RunResult | 'silence'> {
+): Promise<RunResult | Made | 'silence'> {
   let cancel: () => void = () => undefined
   const silence = new Promise<'silence'>((resolve) => {
     cancel = ports.after(silenceMs, () => resolve('silence'))
@@ -111,14 +111,18 @@ async function carry(
   }
   const { stream } = answer
   const { source } = stream
+  let continuation: ResumableAnswer | null = null
+  const check = exchange.outputCheck()
   try {
+    if (exchange.resume !== null) continuation = exchange.resume(result, stream)
     const context: CarryContext = {
       dialect: hidingErrors(exchange.dialect, target),
-      render: exchange.renderContext(target),
+      render: continuation?.render ?? exchange.renderContext(target),
       idleTimeoutMs: settings.timeouts.idleTimeoutMs,
       heartbeatAfterMs: settings.heartbeatAfterMs,
       deadlineAtMs,
-      check: exchange.outputCheck(),
+      check,
+      continuation,
       ports: exchange.ports,
     }
     ending =
@@ -127,69 +131,38 @@ async function carry(
         : await carryTranslated(stream, source.reader, writable.getWriter(), context)
     seen = seenOfStream(ending, stream)
   } finally {
-    const elapsedMs = exchange.ports.nowMs() - sentAtMs
-    const outcome = outcomeOf(ending)
-    account.settle({ ...seen, outcome, durationMs: elapsedMs, firstTokenMs, status: 200 })
-    attend(attendance, ending, elapsedMs, exchange.costNanoUsd(target, ending.usage))
+    if (continuation === null) {
+      const elapsedMs = exchange.ports.nowMs() - sentAtMs
+      const outcome = outcomeOf(ending)
+      account.settle({ ...seen, outcome, durationMs: elapsedMs, firstTokenMs, status: 200 })
+      attend(attendance, ending, elapsedMs, exchange.costNanoUsd(target, ending.usage), check)
+    } else continuation.close(ending, seen, check)
   }
   const durationMs = exchange.ports.nowMs() - sentAtMs
-  const error =
-    ending.kind === 'failed' && ending.failure !== undefined
-      ? interruption(ending.failure)
-      : undefined
+  const errorCode = errorCodeOf(ending)
+  const story = continuation?.story() ?? null
+  if (story !== null) exchange.called(story)
   exchange.settle({
     ending: ending.kind,
     status: 200,
     plumbing: source.kind,
     usage: ending.usage,
     choices: ending.choices,
-    ...(error === undefined ? {} : { errorCode: error.code }),
-    attempt: {
-      target: step.target,
-      outcome: outcomeOf(ending),
-      durationMs,
-      firstTokenMs,
-    },
+    ...(errorCode === null ? {} : { errorCode }),
+    ...(ending.broken === true ? { broken: true } : {}),
+    ...(story === null
+      ? { attempt: { target: step.target, outcome: outcomeOf(ending), durationMs, firstTokenMs } }
+      : { costNanoUsd: story.costNanoUsd }),
   })
 }
 
-/** Tells how a stream ended to whoever watches its target. */
-function attend(
-  attendance: Attendance,
-  ending: CarryEnding,
-  durationMs: number,
-  costNanoUsd: number | null,
-): void {
-  if (ending.kind === 'finished')
-    return attendance.finished({ broken: ending.broken === true, costNanoUsd })
-  attendance.failed(
-    ending.kind === 'failed' && ending.failure !== undefined
-      ? ending.failure
-      : failure('cancelled', 'the client has gone'),
-    durationMs,
-  )
-}
-
-/**
- * A stream that broke off by itself may have been made, and be billed, to its end. One that came to its end has, also
- * where the client did not stay for it.
- */
-function seenOfStream(ending: CarryEnding, { events }: OpenStream): CallSeen {
-  const { kind, usage, receivedBytes, choices, failure: broken } = ending
-  const isWhole = choices !== undefined && broken === undefined
-  const isOurs = kind === 'client_gone' || broken?.class === 'timeout'
-  const endingOfCall = isWhole ? 'complete' : isOurs ? 'aborted' : 'unknown'
-  return { ending: endingOfCall, usage, receivedBytes, servedModel: servedModelOf(events) }
-}
-
-function outcomeOf(ending: CarryEnding): 'ok' | NonNullable<CarryEnding['failure']>['class'] {
-  if (ending.kind === 'client_gone') return 'cancelled'
-  return ending.failure?.class ?? 'ok'
+function errorCodeOf({ kind, failure }: CarryEnding): string | null {
+  return kind === 'failed' && failure !== undefined ? interruption(failure).code : null
 }
 
 /** The response has begun with heartbeats; they go on until someone answers or everybody has failed. */
 async function carryLate(
-  running: Promise<RunResult>,
+  running: Promise<RunResult | Made>,
   exchange: Exchange,
   settings: RouteSettings,
   deadlineAtMs: number,
@@ -203,12 +176,13 @@ async function carryLate(
     cancel = ports.after(settings.heartbeatAfterMs, beat)
   }
   beat()
-  let result: RunResult
+  let result: RunResult | Made
   try {
     result = await running
   } finally {
     cancel()
   }
+  if (result.kind === 'made') return answerMadeLate(result, exchange, writer)
   tell(result, exchange)
   if (result.kind === 'failed') return failLate(exchange.errorOf(result), exchange, writer)
   writer.releaseLock()

@@ -33,9 +33,13 @@ export function answerWhole(
     ? nativeBody(body, text, result.target, usage, exchange, request.includeCost)
     : renderedBody(events, result.target, exchange)
   const choices = finish?.type === 'finish' ? finish.choices : undefined
+  const check = OutputCheck.of(request)
   result.attendance.finished({
-    broken: isBroken(request, events, choices ?? []),
+    broken: check !== null && isBroken(check, events, choices ?? []),
     costNanoUsd: exchange.costNanoUsd(result.target, usage),
+    usage,
+    elapsedMs: result.firstTokenMs,
+    soundness: check?.soundness ?? undefined,
   })
   exchange.settle({ ending: 'finished', status: 200, plumbing: 'json', usage, choices })
   return exchange.json(answer)
@@ -90,12 +94,10 @@ function renderedBody(
 }
 
 function isBroken(
-  request: CanonicalRequest,
+  check: OutputCheck,
   events: readonly CanonicalEvent[],
   choices: readonly ChoiceFinish[],
 ): boolean {
-  const check = OutputCheck.of(request)
-  if (check === null) return false
   for (const event of events) check.see(event)
   return check.broken(choices)
 }

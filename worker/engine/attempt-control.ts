@@ -12,6 +12,8 @@ export class AttemptControl {
   readonly #controller = new AbortController()
   readonly #ports: Ports
   readonly #onGone = () => this.stop('client-gone')
+  /** The call may have left: from here on it may be billed. Said by whoever sends it, just before. */
+  isSent = false
   #cause: StopCause | null = null
   #disarm: () => void = () => undefined
 

@@ -9,6 +9,7 @@ import { StreamDecoder } from '../streams/stream-decoder.ts'
 import { AttemptControl } from './attempt-control.ts'
 import { BodyReader } from './body-reader.ts'
 import { usageOf } from './call-seen.ts'
+import type { Unfit } from './judge.ts'
 import { peekJson } from './peek.ts'
 import type { Ports } from './ports.ts'
 import { headerMap, readText, send } from './upstream.ts'
@@ -26,7 +27,7 @@ export interface OpenStream {
   /** Everything decoded so far, the first meaningful event among them. */
   readonly events: readonly CanonicalEvent[]
   readonly eventDecoder: EventDecoder
-  readonly decoder: StreamDecoder
+  readonly decoder: Pick<StreamDecoder, 'push' | 'end'>
   readonly source: StreamSource
 }
 
@@ -50,6 +51,8 @@ type TriedAttempt =
       readonly status: number | null
       /** What the provider said the call had cost all the same. */
       readonly usage?: Usage | undefined
+      /** It answered, and its answer is not one that may be given. */
+      readonly unfit?: Unfit
     }
   /** A whole answer. `body` is the provider's own JSON. */
   | {
@@ -129,7 +132,7 @@ async function tryAttempt(
   })
   let response: Response
   try {
-    response = await send(call, target, request.stream, ports, control.signal)
+    response = await send(call, target, request.stream, ports, control)
   } catch {
     return failed(failure('connect', 'the provider could not be reached'))
   }

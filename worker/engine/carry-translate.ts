@@ -1,133 +1,123 @@
-import type { CanonicalEvent, ChoiceFinish } from '../canonical/events.ts'
 import type { Failure } from '../canonical/failure.ts'
-import { mergeUsage, type Usage } from '../canonical/usage.ts'
-import type { StreamRenderer } from '../dialects/dialect.ts'
 import type { OpenStream } from './attempt.ts'
+import type { AttemptControl } from './attempt-control.ts'
 import type { BodyReader } from './body-reader.ts'
-import { generatedBytes } from './call-seen.ts'
-import { encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
+import { encode, type CarryContext, type CarryEnding, type NextPart } from './carry.ts'
+import { EventMeter } from './event-meter.ts'
 import { SilenceWatch } from './watch.ts'
+
+/** The connection that is read now. */
+interface Connection {
+  control: AttemptControl
+  decoder: OpenStream['decoder']
+  reader: BodyReader
+}
 
 /**
  * Carries a stream by reading, decoding and rendering it: one stage, one write
  * for each read. Answers how it ended; the writer is closed or given up by then.
  */
 export async function carryTranslated(
-  stream: OpenStream,
+  { control, decoder, events }: OpenStream,
   reader: BodyReader,
   writer: WritableStreamDefaultWriter<Uint8Array>,
   context: CarryContext,
 ): Promise<CarryEnding> {
-  const { control, decoder } = stream
-  const { ports, dialect } = context
+  const { ports, dialect, continuation } = context
   const meter = new EventMeter(dialect.createStreamRenderer(context.render), context)
+  const from: Connection = { control, decoder, reader }
   // A client that does not read is not a provider that does not send: only the wait for bytes counts.
   let reading = false
   const idle = new SilenceWatch(ports, context.idleTimeoutMs, () => {
-    if (reading) control.stop('idle')
+    if (reading) from.control.stop('idle')
   })
   const beat = new SilenceWatch(ports, context.heartbeatAfterMs, () => {
-    writer.write(encode(dialect.heartbeat)).catch(() => control.stop('client-gone'))
+    writer.write(encode(dialect.heartbeat)).catch(() => {
+      from.control.stop('client-gone')
+      // Between two parts of an answer there is no call to stop, but one may be on its way.
+      if (continuation !== null) ports.clientLeft()
+    })
   })
   control.arm(context.deadlineAtMs - ports.nowMs(), 'deadline')
   try {
-    let text = meter.take(stream.events)
-    while (!meter.ended) {
-      if (text !== '') {
-        await writer.write(encode(text))
-        beat.touch()
+    let text = meter.take(events)
+    for (;;) {
+      while (!meter.ended) {
+        if (text !== '') {
+          await writer.write(encode(text))
+          beat.touch()
+        }
+        idle.touch()
+        reading = true
+        let bytes: Uint8Array | null | 'broken' = 'broken'
+        try {
+          bytes = await from.reader.read()
+        } catch {
+          // What broke it is told below.
+        }
+        reading = false
+        text = textOf(bytes, from, meter)
       }
-      idle.touch()
-      reading = true
-      let bytes: Uint8Array | null | 'broken' = 'broken'
-      try {
-        bytes = await reader.read()
-      } catch {
-        // What broke it is told below.
-      }
-      reading = false
-      if (control.stopped) {
-        // Nothing more is told, but it came, and it is billed.
-        if (bytes instanceof Uint8Array) meter.count(decoder.push(bytes))
-        text = meter.take([{ type: 'failure', failure: control.failure(brokenConnection) }])
-      } else if (bytes === 'broken')
-        text = meter.take([{ type: 'failure', failure: brokenConnection }])
-      else text = meter.take(bytes === null ? decoder.end() : decoder.push(bytes))
+      if (continuation === null || meter.failure === undefined || from.control.clientGone) break
+      if (text !== '') await writer.write(encode(text))
+      const next = await continuation.after(meter.failure)
+      text = next === null ? '' : next.marker + goOn(from, next, meter, context)
+      if (next === null) break
     }
-    if (control.clientGone) return meter.ending('client_gone')
+    if (from.control.clientGone) return meter.ending('client_gone')
+    text += meter.error()
     if (text !== '') await writer.write(encode(text))
     await writer.close()
     return meter.ending('finished')
   } catch {
     // Only writes are awaited here without a guard: the client has left.
-    control.stop('client-gone')
+    from.control.stop('client-gone')
     return meter.ending('client_gone')
   } finally {
     idle.stop()
     beat.stop()
-    control.release()
-    reader.cancel().catch(() => undefined)
+    giveUp(from)
     writer.abort().catch(() => undefined)
   }
+}
+
+/** What to send for one read. */
+function textOf(
+  bytes: Uint8Array | null | 'broken',
+  { control, decoder }: Connection,
+  meter: EventMeter,
+): string {
+  if (control.stopped) {
+    // Nothing more is told, but it came, and it is billed.
+    if (bytes instanceof Uint8Array) meter.count(decoder.push(bytes))
+    return meter.take([{ type: 'failure', failure: control.failure(brokenConnection) }])
+  }
+  if (bytes === 'broken') return meter.take([{ type: 'failure', failure: brokenConnection }])
+  return meter.take(bytes === null ? decoder.end() : decoder.push(bytes))
+}
+
+/** Reads the next part of the answer from here on; what broke may be sending still, and is stopped. */
+function goOn(
+  from: Connection,
+  { stream, reader }: NextPart,
+  meter: EventMeter,
+  { deadlineAtMs, ports }: CarryContext,
+): string {
+  from.control.stop('superseded')
+  giveUp(from)
+  from.control = stream.control
+  from.decoder = stream.decoder
+  from.reader = reader
+  from.control.arm(deadlineAtMs - ports.nowMs(), 'deadline')
+  return meter.goOn(stream.events)
+}
+
+function giveUp({ control, reader }: Connection): void {
+  control.release()
+  reader.cancel().catch(() => undefined)
 }
 
 const brokenConnection: Failure = {
   class: 'truncated',
   message: 'the connection to the provider broke',
-}
-
-/** Renders events and remembers what they add up to. */
-class EventMeter {
-  ended = false
-  readonly #renderer: StreamRenderer
-  readonly #context: CarryContext
-  #usage: Usage | undefined
-  #receivedBytes = 0
-  #choices: readonly ChoiceFinish[] | undefined
-  #failure: Failure | undefined
-
-  constructor(renderer: StreamRenderer, context: CarryContext) {
-    this.#renderer = renderer
-    this.#context = context
-  }
-
-  /** What came and is not sent on. */
-  count(events: readonly CanonicalEvent[]): void {
-    this.#receivedBytes += generatedBytes(events)
-    for (const event of events)
-      if (event.type === 'usage') this.#usage = mergeUsage(this.#usage, event.usage)
-  }
-
-  /** The text to send for `events`. */
-  take(events: readonly CanonicalEvent[]): string {
-    let text = ''
-    this.#receivedBytes += generatedBytes(events)
-    const { check } = this.#context
-    for (const event of events) {
-      check?.see(event)
-      if (event.type === 'usage') this.#usage = mergeUsage(this.#usage, event.usage)
-      else if (event.type === 'finish') {
-        this.#choices = event.choices
-        this.ended = true
-      } else if (event.type === 'failure') {
-        this.#failure = event.failure
-        this.ended = true
-        const { dialect, render } = this.#context
-        return text + dialect.renderStreamError(interruption(event.failure), render.requestId)
-      }
-      text += this.#renderer.render(event)
-    }
-    return text
-  }
-
-  ending(kind: 'finished' | 'client_gone'): CarryEnding {
-    return {
-      kind: kind === 'finished' && this.#failure !== undefined ? 'failed' : kind,
-      receivedBytes: this.#receivedBytes,
-      ...(this.#failure === undefined ? {} : { failure: this.#failure }),
-      ...(this.#usage === undefined ? {} : { usage: this.#usage }),
-      ...(this.#choices === undefined ? {} : { choices: this.#choices }),
-      ...(this.#context.check?.broken(this.#choices ?? []) === true ? { broken: true } : {}),
-    }
-  }
 }

@@ -1,8 +1,10 @@
-import type { ChoiceFinish } from '../canonical/events.ts'
+import type { CanonicalEvent, ChoiceFinish } from '../canonical/events.ts'
 import { gatewayError, type GatewayError } from '../canonical/errors.ts'
 import type { Failure } from '../canonical/failure.ts'
 import type { Usage } from '../canonical/usage.ts'
 import type { Dialect, RenderContext } from '../dialects/dialect.ts'
+import type { OpenStream } from './attempt.ts'
+import type { BodyReader } from './body-reader.ts'
 import type { OutputCheck } from './output-check.ts'
 import type { Ports } from './ports.ts'
 
@@ -29,7 +31,27 @@ export interface CarryContext {
   readonly deadlineAtMs: number
   /** Null where nothing in the answer has to parse. Not used on a relay, which does not look. */
   readonly check: OutputCheck | null
+  /** How the answer may go on elsewhere; null where it may not. Never on a relay. */
+  readonly continuation: Continuation | null
   readonly ports: Ports
+}
+
+/** Lets an answer whose stream breaks go on at another target. */
+export interface Continuation {
+  /** What is told of these events of the stream that is read now. */
+  pass(events: readonly CanonicalEvent[]): readonly CanonicalEvent[]
+  /** What came of it and is not told. */
+  count(events: readonly CanonicalEvent[]): void
+  /** The stream broke: the rest of the answer from elsewhere, or null. Never rejects. */
+  after(failure: Failure): Promise<NextPart | null>
+}
+
+/** The rest of an answer that broke. */
+export interface NextPart {
+  readonly stream: OpenStream
+  readonly reader: BodyReader
+  /** Tells the client where it comes from: a comment in the stream. */
+  readonly marker: string
 }
 
 const encoder = new TextEncoder()

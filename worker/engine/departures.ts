@@ -35,6 +35,7 @@ function sentencesOf(
   }: { readonly unhonoured: readonly Feature[]; readonly changed: readonly Changed[] },
   planned: PlannedRequest,
 ): string[] {
+  if (step.warnings.length === 0 && unhonoured.length === 0 && changed.length === 0) return []
   const named = (field: Field) => callerName(field, planned)
   const dropped = new Set([...step.warnings, ...unhonoured.map(named)])
   const sentences = changed.map(
@@ -52,12 +53,14 @@ export function isShortened(result: RunResult): boolean {
   )
 }
 
+export type Degradation = 'cache' | 'smaller-model' | 'shorter' | 'template'
+
 /** In what an answer is less than what was asked for. */
 export function degradations(
   planned: PlannedRequest | null,
   isShorter: boolean,
   wasAsked: boolean,
-): ('smaller-model' | 'shorter')[] {
+): Degradation[] {
   return [
     ...(planned?.isThrifty === true && wasAsked ? (['smaller-model'] as const) : []),
     ...(planned?.shortened === true || isShorter ? (['shorter'] as const) : []),

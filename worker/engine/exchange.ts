@@ -1,43 +1,28 @@
-import type { ChoiceFinish } from '../canonical/events.ts'
 import { errorOfFailures, gatewayError, type GatewayError } from '../canonical/errors.ts'
+import type { CanonicalRequest } from '../canonical/request.ts'
 import type { Usage } from '../canonical/usage.ts'
 import type { WholeAnswer } from '../../durable-objects/tenant-ledger/rpc.ts'
 import { costNanoUsd } from '../catalog/index.ts'
 import type { Dialect, RenderContext } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
 import { unappliedPreferences } from '../policy/filter.ts'
-import type { PlannedStep } from '../policy/plan.ts'
 import { mayBeBilled } from './call-seen.ts'
 import type { Caller } from './caller.ts'
+import type { Resume } from './continuation.ts'
 import { OutputCheck } from './output-check.ts'
 import type { Billing } from './money-port.ts'
-import type { PlannedRequest } from './plan-request.ts'
-import { degradations, departuresOf, isShortened } from './departures.ts'
-import { headerText } from './header-text.ts'
+import type { DecisionRecord } from './decision.ts'
+import type { PlannedOrRefused, PlannedRequest } from './plan-request.ts'
+import { answerHeaders } from './answer-headers.ts'
+import { type Degradation, departuresOf, isShortened } from './departures.ts'
+import { type Called, decisionOfKnown, type Known, type Outcome, targetOf } from './known.ts'
+import { makeRecord } from './make-record.ts'
+import type { Made } from './made.ts'
 import type { Ports } from './ports.ts'
-import type { AttemptRecord, Ending, RequestRecord } from './record.ts'
+import type { AttemptRecord, RequestRecord } from './record.ts'
 import type { RunResult } from './run-plan.ts'
 
-/** How a request ended, for its record. */
-export interface Outcome {
-  readonly ending: Ending
-  readonly status: number
-  readonly errorCode?: string
-  readonly plumbing?: RequestRecord['plumbing']
-  readonly usage?: Usage | undefined
-  readonly choices?: readonly ChoiceFinish[] | undefined
-  /** The last attempt, when it ended after the answer had begun. */
-  readonly attempt?: AttemptRecord
-}
-
-/** The upstream calls of a request, and the one that decided. */
-export interface Called {
-  readonly step: PlannedStep
-  readonly reason: string
-  readonly attempts: readonly AttemptRecord[]
-  /** From sending the answering call to its first meaningful token or its end, ms; null when none answered. */
-  readonly firstTokenMs: number | null
-}
+export type { Called, Outcome } from './known.ts'
 
 /**
  * One request and what is known of it so far: the answer's headers and the
@@ -47,17 +32,13 @@ export class Exchange {
   readonly requestId: string
   readonly dialect: Dialect
   readonly ports: Ports
-  readonly #caller: Caller
-  readonly #startedMs: number
-  readonly #operation: RequestRecord['operation']
-  readonly #colo: string | null
-  #planned: PlannedRequest | null = null
-  #plannedMs = 0
-  #called: Called | null = null
-  #requestedModel: string | null = null
-  #warnings: string[] = []
-  #shortened = false
-  #settled = false
+  /** The caller wants a stream that breaks to go on elsewhere. */
+  resumes = false
+  /** How a stream that breaks may go on elsewhere; null: the caller did not ask for that. */
+  resume: Resume | null = null
+  /** Is told the record of this request, once. */
+  onRecord: ((record: RequestRecord, outcome: Outcome) => void) | null = null
+  readonly #known: Known
   #ended: Outcome | null = null
   #tellEnded: ((outcome: Outcome) => void) | null = null
   #cost: {
@@ -77,24 +58,51 @@ export class Exchange {
     this.requestId = requestId
     this.dialect = dialect
     this.ports = ports
-    this.#caller = caller
-    this.#operation = operation
-    this.#colo = colo
-    this.#startedMs = ports.nowMs()
+    this.#known = {
+      requestId,
+      dialect,
+      ports,
+      caller,
+      operation,
+      colo,
+      startedMs: ports.nowMs(),
+      planned: null,
+      plannedMs: 0,
+      called: null,
+      names: null,
+      decided: null,
+      warnings: [],
+      isShortened: false,
+      degraded: [],
+      made: null,
+      isSettled: false,
+    }
   }
 
-  named(model: string): void {
-    this.#requestedModel = model
+  named({ model, models = [] }: Pick<CanonicalRequest, 'model' | 'models'>): void {
+    this.#known.names = [model, ...models]
+  }
+
+  /** Why this request goes where it goes; null before there is a plan. */
+  get decision(): DecisionRecord | null {
+    return decisionOfKnown(this.#known)
+  }
+
+  /** The answer to a request that no plan could be made for; what left no target goes into the record. */
+  unplanned({ error, decided }: Extract<PlannedOrRefused, { ok: false }>): Response {
+    this.#known.decided = decided ?? null
+    return this.refuse(error)
   }
 
   planned(planned: PlannedRequest): void {
-    this.#planned = planned
+    this.#known.planned = planned
+    this.#known.decided = planned
     const { ignored = [] } = planned.request
     if (ignored.length > 0) this.warn(`not understood here and left out: ${ignored.join(', ')}`)
-    const unapplied = unappliedPreferences(planned.request.provider ?? {})
+    const unapplied = unappliedPreferences(planned.request.provider ?? {}, planned.input.candidates)
     if (unapplied.length > 0)
       this.warn(`not applied, no target is known by it: ${unapplied.join(', ')}`)
-    this.#plannedMs = this.ports.nowMs() - this.#startedMs
+    this.#known.plannedMs = this.ports.nowMs() - this.#known.startedMs
   }
 
   ran(result: RunResult): void {
@@ -111,33 +119,41 @@ export class Exchange {
       }
       this.called({ step, reason, attempts: [...records, last], firstTokenMs })
     }
-    if (this.#planned === null) return
-    this.#warnings.push(...departuresOf(result, this.#planned))
-    this.#shortened ||= isShortened(result)
+    const { planned, warnings } = this.#known
+    if (planned === null) return
+    warnings.push(...departuresOf(result, planned))
+    this.#known.isShortened ||= isShortened(result)
   }
 
   called(called: Called): void {
-    this.#called = called
+    this.#known.called = called
+  }
+
+  /** An answer that nobody was asked for now. */
+  made({ by, source, records, reason }: Made): void {
+    this.#known.made = { by, reason }
+    this.degrade(by)
+    const step = source?.step ?? this.#known.planned?.plan.steps[0]
+    if (step !== undefined) this.called({ step, reason, attempts: records, firstTokenMs: null })
+  }
+
+  /** The answer is less than what was asked for, in this. */
+  degrade(how: Degradation): void {
+    this.#known.degraded = [...new Set([...this.#known.degraded, how])]
   }
 
   warn(text: string): void {
-    this.#warnings.push(text)
+    this.#known.warnings.push(text)
   }
 
   /** Under what the calls of this request are paid for. */
   billing({ route, tags }: Pick<PlannedRequest, 'route' | 'tags'>): Billing {
-    return { requestId: this.requestId, caller: this.#caller, route, tags }
+    return { requestId: this.requestId, caller: this.#known.caller, route, tags }
   }
 
   renderContext(target: Target): RenderContext {
-    const request = this.#planned?.request
     return {
-      requestId: this.requestId,
-      model: target.adapterTarget.upstreamModel,
-      nowS: Math.floor(this.ports.nowMs() / 1000),
-      includeUsage: request?.includeUsage ?? true,
-      includeCost: request?.includeCost ?? false,
-      ...(request?.legacyFunctions === true ? { legacyFunctions: true } : {}),
+      ...this.#context(target.adapterTarget.upstreamModel),
       costUsd: (usage) => {
         const nano = this.costNanoUsd(target, usage)
         return nano === null ? null : nano / 1e9
@@ -145,9 +161,29 @@ export class Exchange {
     }
   }
 
+  /** Of an answer that nobody was asked for, and that costs nothing. */
+  madeContext({ source }: Made): RenderContext {
+    const model =
+      source?.target.adapterTarget.upstreamModel ?? this.#known.planned?.request.model ?? ''
+    return { ...this.#context(model), costUsd: () => 0 }
+  }
+
+  #context(model: string): Omit<RenderContext, 'costUsd'> {
+    const request = this.#known.planned?.request
+    return {
+      requestId: this.requestId,
+      model,
+      nowS: Math.floor(this.ports.nowMs() / 1000),
+      includeUsage: request?.includeUsage ?? true,
+      includeCost: request?.includeCost ?? false,
+      ...(request?.legacyFunctions === true ? { legacyFunctions: true } : {}),
+    }
+  }
+
   /** What in the answer has to parse; null where nothing has. */
   outputCheck(): OutputCheck | null {
-    return this.#planned === null ? null : OutputCheck.of(this.#planned.request)
+    const { planned } = this.#known
+    return planned === null ? null : OutputCheck.of(planned.request)
   }
 
   /** Nano-USD; null when the model has no price or the counts are missing. */
@@ -192,9 +228,9 @@ export class Exchange {
   }
 
   json(body: string): Response {
-    return new Response(body, {
-      headers: { ...this.headers(), 'content-type': 'application/json' },
-    })
+    const headers = this.headers()
+    headers['content-type'] = 'application/json'
+    return new Response(body, { headers })
   }
 
   stream(readable: ReadableStream<Uint8Array>): Response {
@@ -211,38 +247,17 @@ export class Exchange {
 
   /** Everything that is known now, as response headers. */
   headers(): Record<string, string> {
-    const called = this.#called
-    const target = called === null ? undefined : this.ports.runtime.targets.get(called.step.target)
-    const headers: Record<string, string> = {
-      'x-switchyard-request-id': this.requestId,
-      [this.dialect.requestIdHeader]: this.requestId,
-      'x-switchyard-config': this.ports.runtime.version,
-    }
-    const route = this.#planned?.route ?? this.#requestedModel
-    if (route !== null) headers['x-switchyard-route'] = headerText(route)
-    if (called !== null && target !== undefined) {
-      headers['x-switchyard-provider'] = target.provider.id
-      headers['x-switchyard-model'] = target.model
-      headers['x-switchyard-reason'] = headerText(called.reason)
-      headers['x-switchyard-region'] = target.provider.regions.join(', ') || 'unspecified'
-    }
-    // A stream that begins with heartbeats does not know yet; the record will.
-    if (called !== null || this.#settled)
-      headers['x-switchyard-attempts'] = String(called?.attempts.length ?? 0)
-    const degraded = degradations(this.#planned, this.#shortened, called !== null)
-    if (degraded.length > 0) headers['x-switchyard-degraded'] = degraded.join(', ')
-    if (this.#warnings.length > 0)
-      headers['x-switchyard-warning'] = headerText(this.#warnings.join('; '))
-    for (const [name, value] of this.ports.money.headers()) headers[name] = value
-    headers['server-timing'] = this.#serverTiming()
-    return headers
+    return answerHeaders(this.#known)
   }
 
   /** Writes the record, once; whatever ends the request first is what happened. */
   settle(outcome: Outcome): void {
-    if (this.#settled) return
-    this.#settled = true
-    this.ports.log(this.#record(outcome))
+    const known = this.#known
+    if (known.isSettled) return
+    known.isSettled = true
+    const record = makeRecord(known, outcome, this.#costOf(outcome))
+    this.ports.log(record)
+    this.onRecord?.(record, outcome)
     this.#ended = outcome
     this.#tellEnded?.(outcome)
   }
@@ -261,7 +276,7 @@ export class Exchange {
 
   /** Whether a call went out, and whether one may have been billed. */
   get bought(): { readonly wasSent: boolean; readonly isBilled: boolean } {
-    const attempts = this.#called?.attempts ?? []
+    const attempts = this.#known.called?.attempts ?? []
     return { wasSent: attempts.length > 0, isBilled: attempts.some(mayBeBilled) }
   }
 
@@ -295,50 +310,11 @@ export class Exchange {
     })
   }
 
-  #serverTiming(): string {
-    const firstTokenMs = this.#called?.firstTokenMs ?? null
-    const parts = [`policy;dur=${this.#plannedMs}`, `admit;dur=${this.ports.money.waitedMs}`]
-    if (firstTokenMs !== null) parts.push(`upstream;dur=${firstTokenMs}`)
-    return parts.join(', ')
-  }
-
-  #record(outcome: Outcome): RequestRecord {
-    const called = this.#called
-    const target = called === null ? undefined : this.ports.runtime.targets.get(called.step.target)
-    const known = called?.attempts ?? []
-    const attempts =
-      outcome.attempt === undefined ? known : [...known.slice(0, -1), outcome.attempt]
-    const firstTokenMs = called?.firstTokenMs ?? null
-    const cost = target === undefined ? null : this.costNanoUsd(target, outcome.usage)
-    return {
-      requestId: this.requestId,
-      tenant: this.#caller.tenant,
-      keyId: this.#caller.keyId,
-      dialect: this.dialect.id,
-      operation: this.#operation,
-      stream: this.#planned?.request.stream ?? false,
-      ...(outcome.plumbing === undefined ? {} : { plumbing: outcome.plumbing }),
-      requestedModel: this.#requestedModel,
-      route: this.#planned?.route ?? null,
-      target: target?.name ?? null,
-      provider: target?.provider.id ?? null,
-      model: target?.adapterTarget.upstreamModel ?? null,
-      region: target === undefined ? null : target.provider.regions.join(',') || null,
-      attempts,
-      ending: outcome.ending,
-      status: outcome.status,
-      ...(outcome.errorCode === undefined ? {} : { errorCode: outcome.errorCode }),
-      ...(outcome.choices === undefined
-        ? {}
-        : { finishReasons: outcome.choices.map(({ reason }) => reason) }),
-      ...(outcome.usage === undefined ? {} : { usage: outcome.usage }),
-      ...(cost === null ? {} : { costNanoUsd: cost }),
-      durationMs: this.ports.nowMs() - this.#startedMs,
-      ...(firstTokenMs === null ? {} : { firstTokenMs }),
-      reason: called?.reason ?? null,
-      configVersion: this.ports.runtime.version,
-      colo: this.#colo,
-    }
+  #costOf({ costNanoUsd, usage }: Outcome): number | null {
+    if (costNanoUsd !== undefined) return costNanoUsd
+    if (this.#known.made !== null) return 0
+    const target = targetOf(this.#known)
+    return target === undefined ? null : this.costNanoUsd(target, usage)
   }
 }
 

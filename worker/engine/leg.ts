@@ -5,7 +5,9 @@ import type { PlannedStep } from '../policy/plan.ts'
 import { attempt, type AttemptResult } from './attempt.ts'
 import { AttemptControl } from './attempt-control.ts'
 import { seenOfFailure } from './call-seen.ts'
-import type { Attendance } from './health-port.ts'
+import type { Attendance, Turn } from './health-port.ts'
+import { judged, type Judge } from './judge.ts'
+import { shortOfCapacity } from './short-of-capacity.ts'
 import {
   type Admission,
   type AttemptAccount,
@@ -24,6 +26,12 @@ export interface RunLimits {
   /** Rough size of the prompt: health is kept by size. */
   readonly promptTokens: number
   readonly billing: Billing
+  /** Calls that this request has made before: their numbers are taken. */
+  readonly sentBefore?: number
+  /** Whether a whole answer may be given; absent: every one may. */
+  readonly judge?: Judge
+  /** Whose work it is, where capacity is shared out. */
+  readonly turn?: Turn
 }
 
 /** One call on its way. */
@@ -44,6 +52,11 @@ export interface Unpaid {
   readonly error: GatewayError
   readonly isFinal: boolean
 }
+
+/** Asked when a call has been paid for, before it is sent. */
+export type IsWanted = (isShorter: boolean) => boolean
+
+const always: IsWanted = () => true
 
 type Admitted = Extract<Admission, { kind: 'admitted' }>
 
@@ -71,27 +84,30 @@ export class Sender {
    * The `attempt`-th call, with `others` more that its time must leave room for. A promise only where the ledger had
    * to be asked. Null for a target that is not there, and for a call that nobody wants any more when the ledger has
    * answered: the client has left, the time is up, or `isWanted` says no.
+   * `isWanted` is told whether the money allows only a shorter answer.
    */
   send(
     step: PlannedStep,
     attemptNumber: number,
     others: number,
-    isWanted: () => boolean = () => true,
+    isWanted: IsWanted = always,
   ): Leg | Unpaid | null | Promise<Leg | Unpaid | null> {
     const target = this.#ports.runtime.targets.get(step.target)
     if (target === undefined) return null
-    const { billing, deadlineAtMs } = this.#limits
+    const { billing, deadlineAtMs, sentBefore = 0 } = this.#limits
+    const short = this.#shortOf(target)
+    if (short !== null) return short
     const admission = this.#ports.money.admit({
       request: this.#request,
       target,
       billing,
-      attempt: attemptNumber,
+      attempt: attemptNumber + sentBefore,
       deadlineAtMs,
       reason: step.reason,
     })
     return admission instanceof Promise
       ? admission.then((given) => this.#sendIfHere(step, target, given, others, isWanted))
-      : this.#begin(step, target, admission, others)
+      : this.#begin(step, target, admission, others, isWanted)
   }
 
   #sendIfHere(
@@ -99,18 +115,34 @@ export class Sender {
     target: Target,
     admission: Admission,
     others: number,
-    isWanted: () => boolean,
+    isWanted: IsWanted,
   ): Leg | Unpaid | null {
     if (admission.kind === 'refused') return admission
     const isInTime = this.#ports.nowMs() < this.#limits.deadlineAtMs
-    if (isInTime && !this.#ports.clientGone.aborted && isWanted())
-      return this.#begin(step, target, admission, others)
+    if (isInTime && !this.#ports.clientGone.aborted)
+      return this.#begin(step, target, admission, others, isWanted)
     admission.account.settle(notSent)
     return null
   }
 
-  #begin(step: PlannedStep, target: Target, admission: Admission, others: number): Leg | Unpaid {
+  #begin(
+    step: PlannedStep,
+    target: Target,
+    admission: Admission,
+    others: number,
+    isWanted: IsWanted,
+  ): Leg | Unpaid | null {
     if (admission.kind === 'refused') return admission
+    if (!isWanted(admission.isShorter)) {
+      admission.account.settle(notSent)
+      return null
+    }
+    // Others may have begun while the ledger was asked.
+    const short = this.#shortOf(target)
+    if (short !== null) {
+      admission.account.settle(notSent)
+      return short
+    }
     try {
       const leg = this.#sent(step, target, admission, others)
       this.#legs.push(leg)
@@ -122,18 +154,30 @@ export class Sender {
     }
   }
 
-  /** After a fault of ours: calls are stopped, and what was not settled by then may have cost its worst case. */
+  #shortOf(target: Target): Unpaid | null {
+    const { turn } = this.#limits
+    if (turn === undefined) return null
+    const roomInMs = this.#ports.health.roomInMs?.(target, turn) ?? 0
+    return roomInMs === 0 ? null : { error: shortOfCapacity(roomInMs), isFinal: false }
+  }
+
+  /** After a fault of ours: calls are stopped, and one that was sent and not settled by then may have cost its worst case. */
   abandon(): void {
     for (const { control, account } of this.#legs) {
       control.stop('superseded')
-      account.settle(lostCall)
+      account.settle(control.isSent ? lostCall : notSent)
     }
   }
 
   #sent(step: PlannedStep, target: Target, admission: Admitted, others: number): Leg {
     const { account, maxOutputTokens, isShorter } = admission
     const { firstTokenTimeoutMs, answerTimeoutMs, promptTokens, deadlineAtMs } = this.#limits
-    const attendance = this.#ports.health.begin(target, promptTokens)
+    const attendance = this.#ports.health.begin(
+      target,
+      promptTokens,
+      this.#limits.turn?.priority,
+      step.mark,
+    )
     const sentAtMs = this.#ports.nowMs()
     // A slow first choice must leave time for those behind it.
     const shareMs = (deadlineAtMs - sentAtMs) / (others + 1)
@@ -144,7 +188,10 @@ export class Sender {
     const control = new AttemptControl(this.#ports)
     const relay = this.#relayable(target)
     const request = maxOutputTokens === null ? this.#request : { ...this.#request, maxOutputTokens }
-    const result = attempt(request, target, limits, relay, this.#ports, control)
+    const { judge } = this.#limits
+    const tried = attempt(request, target, limits, relay, this.#ports, control)
+    const result =
+      judge === undefined ? tried : tried.then((answer) => judged(answer, target, judge))
     return { step, target, attendance, account, isShorter, control, sentAtMs, result }
   }
 }
@@ -153,12 +200,19 @@ const notSent: CallSeen = { ending: 'not_sent', receivedBytes: 0 }
 
 /** A call came to nothing: whoever watches its target is told, and it is paid for as far as it may be billed. */
 export function endFailed(
-  { attendance, account, sentAtMs }: Leg,
-  { failure, status, usage }: Extract<AttemptResult, { kind: 'failed' }>,
+  { attendance, account, control, sentAtMs }: Leg,
+  { failure, status, usage, unfit }: Extract<AttemptResult, { kind: 'failed' }>,
   isStream: boolean,
   nowMs: number,
 ): void {
   const durationMs = nowMs - sentAtMs
-  account.settle({ ...seenOfFailure(failure, status, isStream, usage), durationMs })
+  if (unfit !== undefined) {
+    account.settle({ ...unfit.seen, durationMs })
+    attendance.finished({ broken: unfit.isTargetFault, costNanoUsd: null })
+    return
+  }
+  // What broke before the call left (its body, its signature) was never bought.
+  const seen = control.isSent ? seenOfFailure(failure, status, isStream, usage) : notSent
+  account.settle({ ...seen, durationMs })
   attendance.failed(failure, nowMs - sentAtMs)
 }

@@ -9,21 +9,31 @@ import type { OnceRun } from './once-port.ts'
  * Claims the caller's `idempotency-key` before anything is bought. Null: there is none. A response: the answer of the
  * first request with this key, or the reason why there is none.
  */
-export async function claimOnce(
+export function claimOnce(
+  inbound: Request,
+  body: unknown,
+  caller: Caller,
+  exchange: Exchange,
+): Promise<OnceRun | Response | null> | Response | null {
+  const read = readIdempotencyKey(inbound.headers.get('idempotency-key'))
+  if (read.kind === 'none') return null
+  if (read.kind === 'invalid') return exchange.refuse(invalidRequest(read.message))
+  return claimKey(read.key, inbound, body, caller, exchange)
+}
+
+async function claimKey(
+  key: string,
   inbound: Request,
   body: unknown,
   caller: Caller,
   exchange: Exchange,
 ): Promise<OnceRun | Response | null> {
-  const read = readIdempotencyKey(inbound.headers.get('idempotency-key'))
-  if (read.kind === 'none') return null
-  if (read.kind === 'invalid') return exchange.refuse(invalidRequest(read.message))
   const { once } = exchange.ports
   // Whoever has no ledger has said so already (`unhonouredHeaders`).
   if (once === null) return null
   const claimed = await claim(once, {
     caller,
-    key: read.key,
+    key,
     path: new URL(inbound.url).pathname,
     body,
     requestId: exchange.requestId,

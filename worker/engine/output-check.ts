@@ -1,5 +1,6 @@
 import type { CanonicalEvent, ChoiceFinish } from '../canonical/events.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
+import type { Soundness } from './health-port.ts'
 
 /** An answer that ended otherwise was cut, and need not parse. */
 const wholeEndings: ReadonlySet<ChoiceFinish['reason']> = new Set(['stop', 'toolCalls'])
@@ -12,6 +13,7 @@ const wholeEndings: ReadonlySet<ChoiceFinish['reason']> = new Set(['stop', 'tool
 export class OutputCheck {
   readonly #expectsJson: boolean
   readonly #texts = new Map<string, string>()
+  #soundness: Soundness | null = null
 
   private constructor(expectsJson: boolean) {
     this.#expectsJson = expectsJson
@@ -36,19 +38,36 @@ export class OutputCheck {
       this.#add(`text ${event.choice}`, event.text)
   }
 
+  /** Which of what had to parse did, in an answer that ended in this way; null before that was looked at. */
+  get soundness(): Soundness | null {
+    return this.#soundness
+  }
+
+  #sound(choices: readonly ChoiceFinish[], kind: 'text' | 'call'): boolean | null {
+    const whole = wholeChoices(choices)
+    const texts = [...this.#texts].filter(
+      ([key]) => key.startsWith(kind) && whole.has(key.split(' ')[1] ?? ''),
+    )
+    return texts.length === 0 ? null : texts.every(([, text]) => parses(text))
+  }
+
   /** Whether an answer that ended in this way is broken. */
   broken(choices: readonly ChoiceFinish[]): boolean {
-    const whole = new Set(
-      choices.flatMap(({ choice, reason }) => (wholeEndings.has(reason) ? [String(choice)] : [])),
-    )
-    return [...this.#texts].some(
-      ([key, text]) => whole.has(key.split(' ')[1] ?? '') && !parses(text),
-    )
+    const schema = this.#sound(choices, 'text')
+    const toolCalls = this.#sound(choices, 'call')
+    this.#soundness = { schema, toolCalls }
+    return schema === false || toolCalls === false
   }
 
   #add(key: string, text: string): void {
     this.#texts.set(key, (this.#texts.get(key) ?? '') + text)
   }
+}
+
+function wholeChoices(choices: readonly ChoiceFinish[]): ReadonlySet<string> {
+  return new Set(
+    choices.flatMap(({ choice, reason }) => (wholeEndings.has(reason) ? [String(choice)] : [])),
+  )
 }
 
 function parses(text: string): boolean {

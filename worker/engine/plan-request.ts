@@ -1,21 +1,34 @@
-import { gatewayError, invalidRequest, type GatewayError } from '../canonical/errors.ts'
-import type { CanonicalRequest } from '../canonical/request.ts'
-import { allowsTarget, authorize, type Authorized } from '../edge/access/authorize.ts'
-import { nameSpaceOf } from '../edge/access/name-space.ts'
+import type { GatewayError } from '../canonical/errors.ts'
+import type { CanonicalRequest, ProviderPreferences } from '../canonical/request.ts'
+import { allowsTarget } from '../edge/access/authorize.ts'
 import type { Tags } from '../edge/access/tags.ts'
+import { policyFor, readsAll, withConstraints } from '../edge/policies.ts'
 import { candidates } from '../edge/runtime.ts'
 import { timeoutsSchema, type RouteConfig } from '../edge/config-schema.ts'
 import type { Candidate, Exclusion } from '../policy/candidate.ts'
 import { classify, type RequestFacts } from '../policy/classify.ts'
 import { plan, type Plan } from '../policy/plan.ts'
-import { resolve } from '../policy/resolve.ts'
+import type { PlanInput } from '../policy/plan-input.ts'
+import type { RankingFacts } from '../policy/ranking.ts'
+import type { RoutePolicy } from '../policy/route-policy.ts'
+import type { Ruling } from '../policy/rules.ts'
+import { seedOf } from '../policy/seeded-random.ts'
 import type { Caller } from './caller.ts'
-import type { Ports } from './ports.ts'
+import { exclusionReason, forbiddenTargets } from './pinned-targets.ts'
+import { clip, noTarget, refusedByRule } from './plan-refusals.ts'
+import type { PlanPorts } from './ports.ts'
+import { isRanked, rankedInput } from './ranking-input.ts'
+import { factsOf } from './request-context.ts'
+import { resolveRequest } from './resolve-request.ts'
 
 export interface PlannedRequest {
   /** The caller's request with the route's limits laid over it. */
   readonly request: CanonicalRequest
   readonly plan: Extract<Plan, { kind: 'steps' }>
+  /** What the plan was made of: the same input gives the same plan again. */
+  readonly input: PlanInput
+  /** The facts as they were read, before rules and limits. */
+  readonly read: RequestFacts
   readonly route: string | null
   readonly settings: RouteSettings
   /** The route allows a shorter answer than the caller asked for. */
@@ -24,21 +37,51 @@ export interface PlannedRequest {
   readonly tags: Tags
   /** A budget has crossed a threshold that asks for cheaper targets: they stand in front. */
   readonly isThrifty: boolean
+  /** Names of the rules that matched, in order. */
+  readonly rules: readonly string[]
 }
 
 /** What stands beside the body of a request. */
 export interface Asked {
   readonly operation: 'chat' | 'count_tokens'
   readonly tags: Tags
+  /** Of the caller's header, ms. */
+  readonly deadlineMs?: number
+  /** The request as it came in. */
+  readonly inbound?: Request
+  /** Every fact is gathered, whether anybody reads it or not. */
+  readonly explains?: true
+  /** What a decision record holds of a request that was planned before (`npm run replay`): nothing is read again. */
+  readonly recorded?: { readonly read: RequestFacts; readonly ranking: RankingFacts | null }
 }
 
 export const plainChat: Asked = { operation: 'chat', tags: {} }
 
-export type RouteSettings = Pick<RouteConfig, 'timeouts' | 'heartbeatAfterMs' | 'limits'>
+export type RouteSettings = Pick<
+  RouteConfig,
+  | 'timeouts'
+  | 'heartbeatAfterMs'
+  | 'limits'
+  | 'hedge'
+  | 'bestOf'
+  | 'shadow'
+  | 'resume'
+  | 'resumable'
+  | 'jobs'
+>
 
 export type PlannedOrRefused =
   | { readonly ok: true; readonly value: PlannedRequest }
-  | { readonly ok: false; readonly error: GatewayError; readonly exclusions: readonly Exclusion[] }
+  | {
+      readonly ok: false
+      readonly error: GatewayError
+      readonly exclusions: readonly Exclusion[]
+      /** What left no target, for the record; absent where the request never came to a plan. */
+      readonly decided?: Decided
+    }
+
+/** A plan, and all that it was made of. */
+export type Decided = Pick<PlannedRequest, 'input' | 'read' | 'rules'> & { readonly plan: Plan }
 
 /** Settings of a request that names a target or a model instead of a route: the schema's own defaults. */
 const directSettings: RouteSettings = {
@@ -51,107 +94,139 @@ const directSettings: RouteSettings = {
 export function planRequest(
   request: CanonicalRequest,
   caller: Caller,
-  ports: Ports,
+  ports: PlanPorts,
   asked: Asked = plainChat,
 ): PlannedOrRefused {
   const { runtime } = ports
-  const space = nameSpaceOf(runtime, caller)
-  if (space === null)
-    return refuse(gatewayError('unauthorized', 401, 'the tenant of this key is not configured'))
-  const resolved = resolve([request.model, ...(request.models ?? [])], space)
-  if (resolved.kind === 'unknown')
-    return refuse(
-      gatewayError(
-        'unknown_model',
-        404,
-        `no route, target or model is named "${clip(resolved.name)}"`,
-        { param: 'model' },
-      ),
-    )
-  if (resolved.kind === 'forbidden')
-    return refuse(
-      gatewayError('route_forbidden', 403, `this key may not use "${clip(resolved.name)}"`, {
-        param: 'model',
-      }),
-    )
-  const { profile } = caller
-  const authorized = authorization(request, resolved.route, caller, asked, runtime.environment)
-  if (authorized.kind === 'denied') {
-    const { code, status, message } = authorized
-    return refuse(gatewayError(code, status, message))
-  }
-  const settings =
-    (resolved.route === null ? undefined : runtime.routes.get(resolved.route)) ?? directSettings
+  const resolved = resolveRequest(request, caller, asked, runtime)
+  if ('code' in resolved) return refuse(resolved)
+  const { named, tags } = resolved
+  const reads = asked.explains === true ? readsAll : runtime.policies.reads
+  const read =
+    asked.recorded?.read ??
+    (reads === null
+      ? classify(request)
+      : factsOf(request, { ...asked, route: named.route, tags }, caller, runtime, reads))
+  if ('code' in read) return refuse(read)
+  const ruling = runtime.policies.rules?.apply(read) ?? null
+  if (ruling !== null && ruling.refusal !== null) return refuse(refusedByRule(ruling.refusal))
+  const route = ruling?.route ?? named.route
+  const tiers = (route === named.route ? undefined : runtime.tiers.get(route ?? '')) ?? named.tiers
+  const settings = (route === null ? undefined : runtime.routes.get(route)) ?? directSettings
   const { limited, shortened } = limitOutput(request, settings.limits.maxOutputTokens)
-  const facts = classify(limited)
-  const found = candidates(runtime, resolved.tiers, (target) =>
+  const facts = factsAfter(read, ruling, limited)
+  const found = candidates(runtime, tiers, (target) =>
     ports.health.standing(target, facts.promptTokens),
   )
-  const { route } = resolved
-  const { tags } = authorized
   const isThrifty = ports.money.asksToDegrade({ caller, route, tags })
-  const made = planAllowed(limited, found, facts, profile, isThrifty, ports)
-  if (made === null) return refuse(forbiddenTargets(request.model))
-  if (made.kind === 'none') return refuse(noTarget(request.model, made), made.exclusions)
+  const { kept, exclusions } = allowed(found, caller.profile)
+  if (kept.length === 0 && exclusions.length > 0) {
+    const regions = found.map(({ regions = [] }) => regions)
+    return refuse(forbiddenTargets(clip(request.model), caller.profile, regions), exclusions)
+  }
+  const policy = policyAfter(runtime, route, caller, ruling)
+  const plain = inputOf(limited, kept, facts, policy, isThrifty, ports)
+  const ranked = isRanked(plain) ? rankedInput(plain, limited, caller.tenant, tags, ports) : plain
+  const ranking = asked.recorded?.ranking ?? null
+  const input = ranking === null ? ranked : { ...ranked, ranking }
+  const made = withExclusions(plan(input), exclusions)
+  const rules = ruling?.matched ?? none
+  if (made.kind === 'none') {
+    const decided = { input, read, rules, plan: made }
+    return { ...refuse(noTarget(request.model, made), made.exclusions), decided }
+  }
   return {
     ok: true,
-    value: { request: limited, plan: made, route, settings, shortened, tags, isThrifty },
+    value: {
+      request: limited,
+      plan: made,
+      input,
+      read,
+      route,
+      settings,
+      shortened,
+      tags,
+      isThrifty,
+      rules,
+    },
   }
 }
 
-/** Whether the key may do this at all, and the tags that it counts under. */
-function authorization(
-  request: CanonicalRequest,
-  route: string | null,
-  { profile }: Caller,
-  { operation, tags }: Asked,
-  environment: string | null,
-): Authorized {
-  if (profile === null) return { kind: 'ok', tags }
-  const model = route === null ? request.model : null
-  return authorize(profile, { route, model, operation, region: null, environment, tags })
-}
+const none: readonly string[] = []
 
-/** The plan over what the key may call; null when it may call none of what there is. */
-function planAllowed(
-  request: CanonicalRequest,
-  found: readonly Candidate[],
+/** With what the rules and the limits of the route have made of them. */
+function factsAfter(
   facts: RequestFacts,
-  profile: Caller['profile'],
-  isThrifty: boolean,
-  ports: Ports,
-): Plan | null {
-  const { kept, exclusions } = allowed(found, profile, ports)
-  if (kept.length === 0 && exclusions.length > 0) return null
-  const made = plan(request, kept, ports.nowMs(), ports.random, facts, isThrifty)
-  return { ...made, exclusions: [...exclusions, ...made.exclusions] }
+  ruling: Ruling | null,
+  limited: CanonicalRequest,
+): RequestFacts {
+  const maxOutputTokens = limited.maxOutputTokens ?? null
+  if (ruling === null && facts.maxOutputTokens === maxOutputTokens) return facts
+  return {
+    ...facts,
+    maxOutputTokens,
+    class: ruling?.class ?? facts.class,
+    dataClass: ruling?.dataClass ?? facts.dataClass,
+  }
 }
 
-function forbiddenTargets(model: string): GatewayError {
-  const message = `this key may use no target of "${clip(model)}"`
-  return gatewayError('route_forbidden', 403, message, { param: 'model' })
+function policyAfter(
+  { policies }: PlanPorts['runtime'],
+  route: string | null,
+  { tenant, profile }: Caller,
+  ruling: Ruling | null,
+): RoutePolicy {
+  const policy = policyFor(policies, route, tenant, profile?.residency ?? null)
+  return ruling === null ? policy : withConstraints(policy, ruling.constraints)
+}
+
+function inputOf(
+  { provider = noPreferences }: CanonicalRequest,
+  candidates: readonly Candidate[],
+  facts: RequestFacts,
+  policy: RoutePolicy,
+  isThrifty: boolean,
+  ports: PlanPorts,
+): PlanInput {
+  return {
+    facts,
+    preferences: provider,
+    candidates,
+    policy,
+    isThrifty,
+    nowMs: ports.nowMs(),
+    seed: seedOf(ports.random()),
+  }
+}
+
+const noPreferences: ProviderPreferences = {}
+
+/** With what was left out before the plan was made in front. */
+function withExclusions(made: Plan, before: readonly Exclusion[]): Plan {
+  return before.length === 0 ? made : { ...made, exclusions: [...before, ...made.exclusions] }
 }
 
 /** Leaves out what the key may not call, each with its reason: the filter over every attempt. */
 function allowed(
   found: readonly Candidate[],
   profile: Caller['profile'],
-  { runtime }: Ports,
 ): { readonly kept: readonly Candidate[]; readonly exclusions: readonly Exclusion[] } {
   if (profile === null || (profile.grant.models === null && profile.grant.regions === null))
     return { kept: found, exclusions: [] }
   const kept: Candidate[] = []
   const exclusions: Exclusion[] = []
   for (const candidate of found) {
-    const { target, model, provider } = candidate
-    const regions = runtime.targets.get(target)?.provider.regions ?? []
+    const { target, model, provider, regions = [] } = candidate
     if (allowsTarget(profile, { model, provider, regions })) kept.push(candidate)
-    else exclusions.push({ target, reason: 'the key that asks may not use it' })
+    else exclusions.push({ target, reason: exclusionReason(profile, regions) })
   }
   return { kept, exclusions }
 }
 
-function refuse(error: GatewayError, exclusions: readonly Exclusion[] = []): PlannedOrRefused {
+function refuse(
+  error: GatewayError,
+  exclusions: readonly Exclusion[] = [],
+): Extract<PlannedOrRefused, { ok: false }> {
   return { ok: false, error, exclusions }
 }
 
@@ -163,22 +238,4 @@ function limitOutput(
   if (most === undefined || (asked !== undefined && asked <= most))
     return { limited: request, shortened: false }
   return { limited: { ...request, maxOutputTokens: most }, shortened: asked !== undefined }
-}
-
-function noTarget(
-  model: string,
-  { exclusions, facts }: Extract<Plan, { kind: 'none' }>,
-): GatewayError {
-  const reasons = exclusions.map(({ target, reason }) => `${target}: ${reason}`).join('; ')
-  const message = `no target of "${clip(model)}" can answer this request (${reasons})`
-  if (exclusions.every(({ unavailable }) => unavailable === true))
-    return gatewayError('no_healthy_target', 503, message)
-  const param = [...facts.needs, ...facts.preferred, ...facts.wishes].find(({ param }) =>
-    reasons.includes(`"${param}"`),
-  )?.param
-  return invalidRequest(message, param ?? facts.wires.find(({ hard }) => hard)?.param ?? 'provider')
-}
-
-function clip(name: string): string {
-  return name.length > 200 ? `${name.slice(0, 197)}...` : name
 }

@@ -1,9 +1,13 @@
 import type { Runtime } from '../edge/runtime.ts'
+import type { AnswerPort } from './answer-port.ts'
 import type { HealthPort } from './health-port.ts'
 import type { MoneyPort } from './money-port.ts'
 import type { OncePort } from './once-port.ts'
 import type { RequestRecord } from './record.ts'
+import type { HedgeGate } from './hedge-gate.ts'
 import type { RetryBudget } from './retry-budget.ts'
+import type { ShadowPort } from './shadow-port.ts'
+import type { RunPort } from './run-port.ts'
 
 /**
  * Everything the pipeline takes from the place it runs in, so that it runs the
@@ -37,6 +41,18 @@ export interface Ports {
   readonly money: MoneyPort
   /** Null: idempotency keys are kept nowhere. */
   readonly once: OncePort | null
+  /** Null: this is such an object itself, or none are bound. */
+  readonly runs: RunPort | null
+  /** Absent: nothing is asked beside a request, to be compared with it. */
+  readonly shadows?: ShadowPort | null
+  /** Absent: answers are kept nowhere. */
+  readonly answers?: AnswerPort
+}
+
+/** As much of them as a plan is made with. */
+export type PlanPorts = Pick<Ports, 'runtime' | 'nowMs' | 'random'> & {
+  readonly health: Pick<HealthPort, 'standing' | 'measures'>
+  readonly money: Pick<MoneyPort, 'asksToDegrade'>
 }
 
 /** As much of an `AbortSignal` as the engine listens to. */
@@ -50,4 +66,6 @@ export interface Departure {
 export interface IsolateMemory {
   /** One bucket for each provider id. */
   readonly retryBudgets: Map<string, RetryBudget>
+  /** One for each route that hedges. */
+  readonly hedgeGates: Map<string, HedgeGate>
 }

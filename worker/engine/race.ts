@@ -1,8 +1,9 @@
 import type { AttemptResult } from './attempt.ts'
 import { seenOfAnswer } from './call-seen.ts'
-import { endFailed, type Leg } from './leg.ts'
+import { tooLate } from './failed-leg.ts'
+import { endFailed, type IsWanted, type Leg } from './leg.ts'
 import type { Ports } from './ports.ts'
-import type { Answer, FailedResult } from './run-plan.ts'
+import type { Answer, FailedResult } from './run-result.ts'
 
 export interface Raced {
   readonly winner: { readonly leg: Leg; readonly result: Answer } | null
@@ -19,7 +20,7 @@ export interface Raced {
  */
 export async function race(
   first: Leg,
-  second: (isWanted: () => boolean) => Promise<Leg | null>,
+  second: (isWanted: IsWanted) => Promise<Leg | null>,
   afterMs: number,
   ports: Ports,
 ): Promise<Raced> {
@@ -49,7 +50,7 @@ export async function race(
 /** The second leg; null when there is none, or the first has answered before it was sent. */
 async function armed(
   first: Leg,
-  second: (isWanted: () => boolean) => Promise<Leg | null>,
+  second: (isWanted: IsWanted) => Promise<Leg | null>,
   ports: Ports,
 ): Promise<Leg | null> {
   let isWanted = true
@@ -112,10 +113,4 @@ function settled(
   })
   if (winner === null || won === undefined || won.kind === 'failed') return { winner: null, failed }
   return { winner: { leg: winner, result: won }, failed }
-}
-
-const tooLate: FailedResult = {
-  kind: 'failed',
-  failure: { class: 'cancelled', message: 'another target answered first' },
-  status: null,
 }

@@ -21,7 +21,7 @@ export async function readBody(request: Request, limits: BodyLimits): Promise<Re
       ),
     )
   }
-  let bytes: Uint8Array | null
+  let bytes: ArrayBuffer | Uint8Array | null
   try {
     bytes = await readBytes(request, limits.maxBodyBytes)
   } catch {
@@ -44,11 +44,14 @@ function refuse(error: GatewayError): ReadBody {
 }
 
 /** The body's bytes, or null as soon as they are too many. */
-async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | null> {
+async function readBytes(
+  request: Request,
+  maxBytes: number,
+): Promise<ArrayBuffer | Uint8Array | null> {
   const declared = Number(request.headers.get('content-length') ?? Number.NaN)
   if (declared > maxBytes) return null
   // The runtime itself holds a body to the length it declares.
-  if (declared <= maxBytes) return new Uint8Array(await request.arrayBuffer())
+  if (declared <= maxBytes) return request.arrayBuffer()
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let total = 0
@@ -68,7 +71,7 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
-function decodeUtf8(bytes: Uint8Array): string | null {
+function decodeUtf8(bytes: ArrayBuffer | Uint8Array): string | null {
   try {
     return strictUtf8.decode(bytes)
   } catch {

@@ -1,6 +1,7 @@
 import type { ChoiceFinish } from '../canonical/events.ts'
 import type { FailureClass } from '../canonical/failure.ts'
 import type { Usage } from '../canonical/usage.ts'
+import type { DecisionRecord } from './decision.ts'
 
 /** One upstream call, as it is remembered. */
 export interface AttemptRecord {
@@ -26,6 +27,10 @@ export interface RequestRecord {
   readonly stream: boolean
   /** How a stream was carried; absent when it never began. */
   readonly plumbing?: 'relay' | 'translate' | 'json'
+  /** Nobody was asked for this answer: it came from the cache, or is the route's fixed text. */
+  readonly servedFrom?: 'cache' | 'template'
+  /** In what the answer is less than what was asked for. */
+  readonly degraded?: readonly string[]
   readonly requestedModel: string | null
   readonly route: string | null
   readonly target: string | null
@@ -42,6 +47,8 @@ export interface RequestRecord {
   readonly durationMs: number
   readonly firstTokenMs?: number
   readonly reason: string | null
+  /** What the plan was made of; absent where there was none, or the configuration keeps none. */
+  readonly decision?: DecisionRecord
   readonly configVersion: string
   readonly colo: string | null
 }

@@ -17,6 +17,10 @@ export class RetryBudget {
     this.#tokens = Math.min(capacity, this.#tokens + refillPerSuccess)
   }
 
+  get mayTake(): boolean {
+    return this.#tokens > floor
+  }
+
   /** Takes one token; false when the bucket is half empty, and nothing is taken. */
   take(): boolean {
     if (this.#tokens <= floor) return false

@@ -1,50 +1,31 @@
-import { failureTable, quotaWaitMs, rateWaitMs, type Failure } from '../canonical/failure.ts'
+import { failureTable, type Failure } from '../canonical/failure.ts'
 import type { GatewayError } from '../canonical/errors.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { PlannedStep } from '../policy/plan.ts'
-import type { AttemptResult } from './attempt.ts'
-import type { Attendance } from './health-port.ts'
-import { endFailed, type Leg, type RunLimits, Sender, type Unpaid } from './leg.ts'
-import type { AttemptAccount } from './money-port.ts'
+import { recordOfFailed, toldFailure } from './failed-leg.ts'
+import { type Hedge, hedgeOf, type HedgeOptions } from './hedge.ts'
+import {
+  endFailed,
+  type IsWanted,
+  type Leg,
+  type RunLimits as LegLimits,
+  Sender,
+  type Unpaid,
+} from './leg.ts'
+import type { Ports } from './ports.ts'
 import { race } from './race.ts'
-import type { IsolateMemory, Ports } from './ports.ts'
 import type { AttemptRecord } from './record.ts'
-import { RetryBudget } from './retry-budget.ts'
+import { budgetOf, fallbackSteps, retryDelayMs } from './retry-rules.ts'
+import type { Answer, FailedResult, RunResult } from './run-result.ts'
+import { wantProbes } from './want-probes.ts'
 
-/** Who answered, or why nobody did. `records` holds one entry for each upstream call that has ended so far. */
-export type RunResult =
-  | {
-      readonly kind: 'answered'
-      readonly step: PlannedStep
-      readonly target: Target
-      readonly answer: Answer
-      /** The attempt as health sees it; whoever carries the answer ends it. */
-      readonly attendance: Attendance
-      /** Its money; whoever carries the answer ends that too. */
-      readonly account: AttemptAccount
-      /** The money allowed only a shorter answer than was asked for. */
-      readonly isShorter: boolean
-      readonly records: readonly AttemptRecord[]
-      /** Epoch ms at which the answering call was sent. */
-      readonly sentAtMs: number
-      /** From sending to the first meaningful token or the whole answer, ms. */
-      readonly firstTokenMs: number
-      readonly reason: string
-    }
-  | {
-      readonly kind: 'failed'
-      readonly failures: readonly [Failure, ...Failure[]]
-      /** Nobody was asked, because nothing could be paid for: what the caller is told. */
-      readonly unpaid: GatewayError | null
-      /** Every circuit was open before anybody was asked: when the first of them may be tried, epoch ms; null otherwise. */
-      readonly openUntilMs: number | null
-      readonly step: PlannedStep
-      readonly records: readonly AttemptRecord[]
-      readonly reason: string
-    }
+export type { Answer, RunResult } from './run-result.ts'
 
-export type Answer = Exclude<AttemptResult, { kind: 'failed' }>
+export interface RunLimits extends LegLimits {
+  /** Absent: the route does not hedge. */
+  readonly hedge?: HedgeOptions | undefined
+}
 
 /** Longest wait for a provider that asked for one, when it is the last that could answer, ms. */
 const longestGateWaitMs = 2000
@@ -62,7 +43,7 @@ export async function runPlan(
 ): Promise<RunResult> {
   wantProbes(steps, ports)
   const sender = new Sender(request, limits, relayable, ports)
-  const run = new Run(request.stream, limits, sender, ports)
+  const run = new Run(request, limits, sender, ports)
   let queue: readonly PlannedStep[] = steps
   try {
     for (;;) {
@@ -79,31 +60,22 @@ export async function runPlan(
   }
 }
 
-export type FailedResult = Extract<AttemptResult, { kind: 'failed' }>
-
 const nothingLeft = { kind: 'next', next: [] } as const
-
-/**
- * Asks for leave to try out what would have stood before the first choice. Not
- * for the tiers behind it: nobody is sent there while it answers, so a permit for
- * them would only keep the object from trying them itself.
- */
-export function wantProbes(
-  [first, ...rest]: readonly [PlannedStep, ...PlannedStep[]],
-  { runtime, health }: Pick<Ports, 'runtime' | 'health'>,
-): void {
-  for (const { target, tier, barred } of [first, ...rest]) {
-    const known = runtime.targets.get(target)
-    if (barred && known !== undefined && (first.barred || tier <= first.tier)) health.want(known)
-  }
-}
 
 type StepOutcome =
   | Extract<RunResult, { kind: 'answered' }>
   | { readonly kind: 'next'; readonly next: readonly PlannedStep[] }
 
+/** A call that may be made beside one that is silent for `afterMs`. */
+interface Rival {
+  readonly next: PlannedStep
+  readonly afterMs: number
+  /** Null: it is the fallback of a probe. */
+  readonly hedge: Hedge | null
+}
+
 class Run {
-  readonly #isStream: boolean
+  readonly #request: CanonicalRequest
   readonly #limits: RunLimits
   readonly #sender: Sender
   readonly #ports: Ports
@@ -114,8 +86,8 @@ class Run {
   #fallbacks = 0
   #sent = 0
 
-  constructor(isStream: boolean, limits: RunLimits, sender: Sender, ports: Ports) {
-    this.#isStream = isStream
+  constructor(request: CanonicalRequest, limits: RunLimits, sender: Sender, ports: Ports) {
+    this.#request = request
     this.#limits = limits
     this.#sender = sender
     this.#ports = ports
@@ -135,10 +107,9 @@ class Run {
         return nothingLeft
       }
       if ('error' in leg) return { kind: 'next', next: this.#afterUnpaid(leg, rest) }
-      const next = step.probe && retries === 0 ? rest[0] : undefined
-      if (next !== undefined && leg.attendance.fallbackAfterMs !== null)
-        return this.#probe(leg, next, rest.slice(1), leg.attendance.fallbackAfterMs)
-      const result = await leg.result
+      const rival = retries === 0 ? this.#rivalOf(leg, rest) : null
+      const result = rival === null ? await leg.result : await this.#race(leg, rival, rest)
+      if (result.kind === 'answered' || result.kind === 'next') return result
       if (result.kind !== 'failed') return this.#answered(leg, result)
       this.#note(leg, result)
       if (this.#finished()) return nothingLeft
@@ -149,34 +120,64 @@ class Run {
   }
 
   /**
-   * A probe of a half-open circuit with its fallback armed: when it is silent
-   * for too long the next target is asked beside it, and the first to answer
-   * answers. The caller never waits for the sake of the probe.
+   * What may be asked beside a leg that is silent: the fallback of a probe of a half-open circuit, so that the caller
+   * never waits for the sake of the probe, or the hedge of the first call of a request.
    */
-  async #probe(
+  #rivalOf({ step, attendance }: Leg, rest: readonly PlannedStep[]): Rival | null {
+    if (step.probe) {
+      const [next] = rest
+      const { fallbackAfterMs: afterMs } = attendance
+      return next === undefined || afterMs === null ? null : { next, afterMs, hedge: null }
+    }
+    const { hedge: options } = this.#limits
+    if (options === undefined || this.#sent > 1) return null
+    const hedge = hedgeOf(step, rest, this.#request, options, this.#ports)
+    return hedge === null ? null : { next: hedge.next, afterMs: hedge.afterMs, hedge }
+  }
+
+  /**
+   * When `leg` is silent for too long its rival is asked beside it, and the first to answer answers. A failure, where
+   * it came before a hedge was sent: then it is a call like any other.
+   */
+  async #race(
     leg: Leg,
-    next: PlannedStep,
+    { next, afterMs, hedge }: Rival,
     rest: readonly PlannedStep[],
-    afterMs: number,
-  ): Promise<StepOutcome> {
-    const second = (isWanted: () => boolean) => this.#armed(next, rest.length, isWanted)
+  ): Promise<StepOutcome | FailedResult> {
+    const others = rest.filter((step) => step !== next)
+    const second = (isWanted: IsWanted) => this.#armed(next, others.length, isWanted, hedge)
     const raced = await race(leg, second, afterMs, this.#ports)
+    const [alone, both] = raced.failed
+    if (hedge !== null && raced.winner === null && alone !== undefined && both === undefined)
+      return alone.result
     for (const { leg: lost, result } of raced.failed) this.#note(lost, result)
     if (raced.winner !== null) return this.#answered(raced.winner.leg, raced.winner.result)
     if (this.#finished()) return nothingLeft
-    const last = raced.failed.at(-1)
-    const left = raced.failed.length > 1 ? rest : [next, ...rest]
-    if (last === undefined) return nothingLeft
-    return { kind: 'next', next: fallbackSteps(last.leg.step, last.result.failure, left) }
+    let left = raced.failed.length > 1 ? others : rest
+    for (const { leg: lost, result } of raced.failed)
+      left = fallbackSteps(lost.step, result.failure, left)
+    return { kind: 'next', next: left }
   }
 
-  /** The fallback of a probe, sent; null when no attempt is left for it, its provider has no room for retries, or it cannot be paid for. */
-  async #armed(step: PlannedStep, left: number, isWanted: () => boolean): Promise<Leg | null> {
+  /** The rival of a leg, sent; null when no attempt is left for it, its provider has no room for retries, or it cannot be paid for. */
+  async #armed(
+    step: PlannedStep,
+    left: number,
+    isWanted: IsWanted,
+    hedge: Hedge | null,
+  ): Promise<Leg | null> {
     if (this.#attemptsLeft() < 2 || this.#ports.clientGone.aborted) return null
+    if (hedge !== null && !hedge.take()) return null
     this.#fallbacks += 1
-    if (this.#fallbacks > 1 && !budgetOf(this.#ports.memory, step.provider).take()) return null
-    const leg = await this.#send(step, left, isWanted)
-    return leg === null || 'error' in leg ? null : leg
+    const isFree = hedge !== null || this.#fallbacks === 1
+    if (!isFree && !budgetOf(this.#ports.memory, step.provider).take()) return null
+    // A hedge that the money would make shorter is no second chance of the same answer.
+    const asIs: IsWanted = hedge === null ? isWanted : (isShorter) => !isShorter && isWanted(false)
+    const before = this.#lastStep
+    const leg = await this.#send(step, left, asIs)
+    if (leg !== null && !('error' in leg)) return leg
+    this.#lastStep = before
+    return null
   }
 
   /** What is too dear, or has no price, may not be so at another target; what the caller may not spend at all is. */
@@ -201,6 +202,7 @@ class Run {
       step,
       records: this.#records,
       reason: this.#reason(step),
+      calls: this.#sent + (this.#limits.sentBefore ?? 0),
     }
   }
 
@@ -229,13 +231,14 @@ class Run {
       account,
       isShorter,
       records: this.#records,
+      calls: this.#sent + (this.#limits.sentBefore ?? 0),
       sentAtMs,
       firstTokenMs,
       reason: this.#reason(step),
     }
   }
 
-  #send(step: PlannedStep, left: number, isWanted?: () => boolean): ReturnType<Sender['send']> {
+  #send(step: PlannedStep, left: number, isWanted?: IsWanted): ReturnType<Sender['send']> {
     this.#lastStep = step
     this.#sent += 1
     const others = Math.min(left, this.#attemptsLeft() - 1)
@@ -243,23 +246,12 @@ class Run {
   }
 
   #note(leg: Leg, result: FailedResult): void {
-    const { step, sentAtMs } = leg
-    const { failure, status } = result
     const nowMs = this.#ports.nowMs()
-    const durationMs = nowMs - sentAtMs
-    endFailed(leg, result, this.#isStream, nowMs)
-    const { quota } = failureTable[failure.class]
-    const waitMs = failure.retryAfterMs ?? (quota === 'disable' ? quotaWaitMs : rateWaitMs)
-    // A caller is told to wait as long as the gate stays closed, also where the provider said nothing.
+    endFailed(leg, result, this.#request.stream, nowMs)
+    const { failure } = result
     if (failure.class !== 'cancelled' || this.#ports.clientGone.aborted)
-      this.#failures.push(quota === 'none' ? failure : { ...failure, retryAfterMs: waitMs })
-    this.#records.push({
-      target: step.target,
-      outcome: failure.class,
-      durationMs,
-      ...(status === null ? {} : { status }),
-      ...(failure.providerCode === undefined ? {} : { providerCode: failure.providerCode }),
-    })
+      this.#failures.push(toldFailure(failure))
+    this.#records.push(recordOfFailed(leg, result, nowMs))
   }
 
   /** The first fallback is free (`RetryBudget`); each further one costs a token of the provider it goes to. */
@@ -330,36 +322,4 @@ class Run {
     )
     return [step.reason, ...before].join('; ')
   }
-}
-
-/** What may be tried after `failure`: everything, nothing, or only targets with a larger context. */
-function fallbackSteps(
-  step: PlannedStep,
-  failure: Failure,
-  rest: readonly PlannedStep[],
-): readonly PlannedStep[] {
-  if (failure.targetFault === true) return rest
-  switch (failureTable[failure.class].fallback) {
-    case 'yes':
-    case 'preferred':
-      return rest
-    case 'no':
-      return []
-    case 'larger-context':
-      return rest.filter(({ contextTokens }) => (contextTokens ?? 0) > (step.contextTokens ?? 0))
-  }
-}
-
-/** Full jitter over the class's base; an overloaded provider is left alone for at least a second, or as long as it asks. */
-function retryDelayMs(failure: Failure, random: number): number {
-  const { retryBaseMs } = failureTable[failure.class]
-  if (failure.class === 'overloaded')
-    return Math.max(retryBaseMs, failure.retryAfterMs ?? 0) * (1 + 0.2 * random)
-  return retryBaseMs * random
-}
-
-function budgetOf(memory: IsolateMemory, provider: string): RetryBudget {
-  let budget = memory.retryBudgets.get(provider)
-  if (budget === undefined) memory.retryBudgets.set(provider, (budget = new RetryBudget()))
-  return budget
 }

@@ -45,7 +45,7 @@ export async function serveCountTokens(
   if (!body.ok) return exchange.refuse(body.error)
   const parsed = readRequest(count.parse(body.value), exchange.dialect, inbound.headers)
   if (!parsed.ok) return exchange.refuse(parsed.error)
-  exchange.named(parsed.value.model)
+  exchange.named(parsed.value)
   const deadlineMs = readDeadlineMs(inbound.headers)
   if (typeof deadlineMs !== 'number') return exchange.refuse(deadlineMs)
   const tags = readAskedTags(inbound.headers)
@@ -53,8 +53,10 @@ export async function serveCountTokens(
   const planned = planRequest(parsed.value, caller, ports, {
     operation: 'count_tokens',
     tags: tags.value,
+    deadlineMs,
+    inbound,
   })
-  if (!planned.ok) return exchange.refuse(planned.error)
+  if (!planned.ok) return exchange.unplanned(planned)
   exchange.planned(planned.value)
   const { request, plan, settings } = planned.value
   const counting = plan.steps.flatMap((step) => {
@@ -140,7 +142,7 @@ async function countAt(
     const call = adapter.encodeCountTokens?.(request, target.adapterTarget)
     if (call === undefined)
       return failure('bad_request', 'this provider does not count tokens', { targetFault: true })
-    const response = await send(call, target, false, ports, control.signal)
+    const response = await send(call, target, false, ports, control)
     lost = failure('truncated', 'the connection to the provider broke')
     const read = await readText(response, maxCountBytes)
     if (!response.ok) {

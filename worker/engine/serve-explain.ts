@@ -1,11 +1,13 @@
-import { gatewayError, invalidRequest } from '../canonical/errors.ts'
+import { gatewayError, invalidRequest, type GatewayError } from '../canonical/errors.ts'
 import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { Parsed } from '../dialects/dialect.ts'
 import { explain } from '../policy/explain.ts'
+import { readAskedTags } from './asked-tags.ts'
 import type { Caller } from './caller.ts'
+import { readDeadlineMs } from './deadline.ts'
 import { foreseenDepartures } from './departures.ts'
 import type { Exchange } from './exchange.ts'
-import { type PlannedRequest, planRequest } from './plan-request.ts'
+import { type Asked, type PlannedRequest, planRequest } from './plan-request.ts'
 import type { Ports } from './ports.ts'
 import { readBody } from './read-body.ts'
 
@@ -42,16 +44,19 @@ export async function serveExplain(
   }
   const parsed = read(rest)
   if (!parsed.ok) return exchange.refuse(parsed.error)
-  exchange.named(parsed.value.model)
-  const planned = planRequest(parsed.value, caller, ports)
-  if (!planned.ok) return exchange.refuse(planned.error)
+  exchange.named(parsed.value)
+  const asked = readAsked(inbound.headers)
+  if ('code' in asked) return exchange.refuse(asked)
+  const planned = planRequest(parsed.value, caller, ports, { ...asked, inbound })
+  if (!planned.ok) return exchange.unplanned(planned)
   exchange.planned(planned.value)
-  const { plan, route, settings } = planned.value
-  const explained = explain(plan)
+  const { plan, input, route, rules, settings } = planned.value
+  const explained = explain(plan, input.policy)
   const answer = {
     object: 'switchyard.plan',
     route,
     config: ports.runtime.version,
+    rules,
     ...explained,
     steps: explained.steps.map((step, index) => ({
       ...step,
@@ -59,9 +64,19 @@ export async function serveExplain(
     })),
     timeouts: settings.timeouts,
     limits: settings.limits,
+    decision: exchange.decision,
   }
   exchange.settle({ ending: 'finished', status: 200 })
   return exchange.json(JSON.stringify(answer))
+}
+
+/** The headers that a plan goes by. */
+function readAsked(headers: Headers): Asked | GatewayError {
+  const deadlineMs = readDeadlineMs(headers)
+  if (typeof deadlineMs !== 'number') return deadlineMs
+  const tags = readAskedTags(headers)
+  if (!tags.ok) return tags.error
+  return { operation: 'chat', tags: tags.value, deadlineMs, explains: true }
 }
 
 /** What the target of a step would not get of this request, or get otherwise. */

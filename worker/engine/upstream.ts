@@ -1,5 +1,6 @@
 import type { UpstreamCall } from '../providers/adapter.ts'
 import type { Target } from '../edge/runtime.ts'
+import type { AttemptControl } from './attempt-control.ts'
 import type { Ports } from './ports.ts'
 
 /**
@@ -12,11 +13,14 @@ export async function send(
   target: Target,
   stream: boolean,
   ports: Ports,
-  signal: AbortSignal,
+  control: Pick<AttemptControl, 'signal' | 'isSent'>,
 ): Promise<Response> {
   const { baseUrl, credential, binding } = target.provider
-  if (binding !== null)
+  const { signal } = control
+  if (binding !== null) {
+    control.isSent = true
     return ports.runBinding(binding, target.adapterTarget.upstreamModel, call.body, stream, signal)
+  }
   if (baseUrl === null || credential === null)
     throw new Error('a provider without address or credential was planned')
   const url = baseUrl + call.path
@@ -29,6 +33,8 @@ export async function send(
   }
   const signed = credential.sign(url, call.method, plain, body)
   const headers = signed instanceof Promise ? await signed : signed
+  // A fetch whose signal has fired before it begins never leaves.
+  control.isSent = !signal.aborted
   return ports.fetch(url, { method: call.method, headers, body, redirect: 'manual', signal })
 }
 

@@ -12,4 +12,6 @@ export interface EventDecoder {
   decode(message: WireMessage, out: CanonicalEvent[]): void
   /** The stream has ended. Emits `finish` if the end mark was seen, else `failure` of class `truncated`. */
   end(out: CanonicalEvent[]): void
+  /** The model has said why it stops, although the end mark has not come: nothing of its answer is missing. */
+  readonly hasFinish?: boolean
 }

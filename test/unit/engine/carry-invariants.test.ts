@@ -85,6 +85,7 @@ async function carried(
     heartbeatAfterMs: 1500,
     deadlineAtMs: host.clock.nowMs + 60_000,
     check: null,
+    continuation: null,
     ports: host.ports,
     ...more,
   }

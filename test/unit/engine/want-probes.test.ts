@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { wantProbes } from '../../../worker/engine/run-plan.ts'
+import { wantProbes } from '../../../worker/engine/want-probes.ts'
 import type { PlannedStep } from '../../../worker/policy/plan.ts'
 import { FakeHost, plannedStep } from '../../support/fake-host.ts'
 

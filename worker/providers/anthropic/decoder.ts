@@ -27,6 +27,7 @@ export class AnthropicDecoder implements EventDecoder {
   readonly #open = new Map<number, OpenBlock>()
   #usage: JsonObject = {}
   #finish: ChoiceFinish = { choice: 0, reason: 'other' }
+  hasFinish = false
   #toolCalls = 0
   #started = false
   /** Added to the wire's block index: a proxy that splices two answers begins to count again. */
@@ -64,6 +65,7 @@ export class AnthropicDecoder implements EventDecoder {
       case 'content_block_stop':
         return this.#blockStop(this.#blockOf(data), out)
       case 'message_delta':
+        this.hasFinish = true
         this.#finish = finishFromWire(objectOf(data['delta']) ?? {}) ?? this.#finish
         return this.#reportUsage(objectOf(data['usage']), out)
       case 'message_stop':

@@ -41,6 +41,10 @@ export class BedrockDecoder implements EventDecoder {
     } else this.take(message.event, data, out)
   }
 
+  get hasFinish(): boolean {
+    return this.#finish !== undefined
+  }
+
   /** `messageStop` is the end mark; a stream without the `metadata` after it is whole, only its usage is unknown. */
   end(out: CanonicalEvent[]): void {
     if (this.#ended) return

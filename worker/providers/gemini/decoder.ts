@@ -52,6 +52,10 @@ export class GeminiDecoder implements EventDecoder {
     this.#readFeedback(chunk, out)
   }
 
+  get hasFinish(): boolean {
+    return [...this.#candidates.values()].some(({ isFinished }) => isFinished)
+  }
+
   end(out: CanonicalEvent[]): void {
     if (this.#ended) return
     const candidates = [...this.#candidates.values()]

@@ -27,6 +27,10 @@ export class MistralDecoder implements EventDecoder {
     else this.read(chunk, out)
   }
 
+  get hasFinish(): boolean {
+    return [...this.#choices.values()].some(({ finishReason }) => finishReason !== undefined)
+  }
+
   end(out: CanonicalEvent[]): void {
     this.#fail('truncated', 'the answer ended before it was finished', out)
   }

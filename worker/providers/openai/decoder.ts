@@ -38,6 +38,10 @@ export class OpenAiDecoder implements EventDecoder {
     } else this.#ended = this.#reader.add(value, out)
   }
 
+  get hasFinish(): boolean {
+    return this.#reader.hasFinish
+  }
+
   end(out: CanonicalEvent[]): void {
     if (this.#ended) return
     this.#ended = true

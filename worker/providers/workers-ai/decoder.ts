@@ -37,6 +37,10 @@ export class WorkersAiDecoder implements EventDecoder {
     else this.#read(chunk, out)
   }
 
+  get hasFinish(): boolean {
+    return this.#reader.hasFinish
+  }
+
   end(out: CanonicalEvent[]): void {
     if (!this.#ended) this.#fail('truncated', 'the answer ended before it was finished', out)
   }

@@ -1,0 +1,178 @@
+import { catalogVersion } from '../catalog/index.ts'
+import type { KeyProfile } from '../../durable-objects/tenant-ledger/access/verify.ts'
+import type { ProviderPreferences } from '../canonical/request.ts'
+import type { Candidate } from '../policy/candidate.ts'
+import type { Plan } from '../policy/plan.ts'
+import type { PlanInput } from '../policy/plan-input.ts'
+import type { RankingFacts } from '../policy/ranking.ts'
+import { plainContext, sizeOf, type RequestFacts } from '../policy/request-facts.ts'
+import { stableName } from '../policy/stable-hash.ts'
+import type { Caller } from './caller.ts'
+import type { Decided } from './plan-request.ts'
+
+/**
+ * Why a request went where it went, as plain JSON: with the configuration of that
+ * version it gives the same plan again, byte for byte (`npm run replay`). What no
+ * request changes is not in it but in the configuration and the catalog. No text of
+ * the request: names of fields, sizes, classes, digests.
+ */
+export interface DecisionRecord {
+  readonly v: 1
+  readonly config: string
+  readonly catalog: string
+  /** What the caller named in `model` and `models`. */
+  readonly names: readonly [string, ...string[]]
+  readonly tenant: string
+  /** What the caller's key may do, as far as it narrows; absent: everything of its tenant. */
+  readonly key?: DecisionKey
+  readonly preferences?: ProviderPreferences
+  /** As they were read, less what is empty. */
+  readonly facts: Partial<RequestFacts>
+  /** Names of the rules that matched. */
+  readonly rules?: readonly string[]
+  /** By target, what was known of it at that moment; absent: nothing spoke against it. */
+  readonly standing?: Readonly<Record<string, RecordedStanding>>
+  readonly ranking?: RankingFacts
+  readonly thrifty?: true
+  readonly nowMs: number
+  readonly seed: number
+  /** Targets in the order in which they would be asked. */
+  readonly steps: readonly string[]
+  /** A short name of the whole plan with all its reasons: a replay that gives another one is not the same. */
+  readonly plan: string
+}
+
+export type DecisionKey = Pick<KeyProfile, 'grant' | 'residency' | 'tier'>
+
+/** Null in `notBeforeMs`: never. */
+export type RecordedStanding = Partial<
+  Pick<Candidate, 'health' | 'measured' | 'reserved' | 'unavailable'>
+> & { readonly notBeforeMs?: number | null }
+
+export function decisionOf(
+  { input, read, rules, plan }: Decided,
+  names: readonly [string, ...string[]],
+  { tenant, profile }: Caller,
+  config: string,
+): DecisionRecord {
+  const { preferences, ranking, isThrifty, nowMs, seed } = input
+  const record: Mutable<DecisionRecord> = {
+    v: 1,
+    config,
+    catalog: catalogVersion,
+    names,
+    tenant,
+    facts: factsToRecord(read),
+    nowMs,
+    seed,
+    steps: plan.kind === 'steps' ? plan.steps.map(({ target }) => target) : [],
+    plan: planName(plan),
+  }
+  // One by one: a spread for each of them would cost every request more than the rest of the record.
+  const standing = standingOf(input.candidates)
+  if (profile !== null && isNarrow(profile)) record.key = keyOf(profile)
+  if (!isEmpty(preferences)) record.preferences = preferences
+  if (rules.length > 0) record.rules = rules
+  if (standing !== null) record.standing = standing
+  if (ranking !== undefined) record.ranking = ranking
+  if (isThrifty) record.thrifty = true
+  return record
+}
+
+type Mutable<Value> = { -readonly [Name in keyof Value]: Value[Name] }
+
+/** The same steps and exclusions, with the same reasons and warnings, have the same name. */
+export function planName(plan: Plan): string {
+  let text = ''
+  if (plan.kind === 'steps') {
+    for (const { target, notBeforeMs, barred, probe, reason, warnings } of plan.steps) {
+      text += `${target}\n${notBeforeMs}${barred ? 'b' : ''}${probe ? 'p' : ''}\n${reason}\n`
+      for (const warning of warnings) text += `${warning}\n`
+    }
+  }
+  for (const { target, reason } of plan.exclusions) text += `-${target}\n${reason}\n`
+  return stableName(text)
+}
+
+function isNarrow({ grant, residency, tier }: KeyProfile): boolean {
+  return (
+    residency !== null ||
+    tier !== null ||
+    grant.routes !== null ||
+    grant.models !== null ||
+    grant.regions !== null
+  )
+}
+
+function keyOf({ grant, residency, tier }: KeyProfile): DecisionKey {
+  return { grant, residency, tier }
+}
+
+/** Null where nothing is out of the ordinary: most requests. */
+function standingOf(
+  candidates: PlanInput['candidates'],
+): Readonly<Record<string, RecordedStanding>> | null {
+  let found: Record<string, RecordedStanding> | null = null
+  for (const { target, health, measured, reserved, unavailable, notBeforeMs } of candidates) {
+    const isPlain =
+      health === undefined &&
+      measured === undefined &&
+      reserved === undefined &&
+      unavailable === null &&
+      notBeforeMs === 0
+    if (isPlain) continue
+    found ??= {}
+    found[target] = {
+      ...(health === undefined ? {} : { health }),
+      ...(measured === undefined ? {} : { measured }),
+      ...(reserved === undefined ? {} : { reserved }),
+      ...(unavailable === null ? {} : { unavailable }),
+      ...(notBeforeMs === 0 ? {} : { notBeforeMs: finite(notBeforeMs) }),
+    }
+  }
+  return found
+}
+
+/** JSON has no infinity. */
+function finite(ms: number): number | null {
+  return Number.isFinite(ms) ? ms : null
+}
+
+function factsToRecord(facts: RequestFacts): Partial<RequestFacts> {
+  const kept: Record<string, unknown> = {}
+  for (const name in facts) {
+    if (name === 'size') continue
+    const value = facts[name as keyof RequestFacts]
+    const isTold = value !== null && value !== 0 && value !== false && !isEmpty(value)
+    // That nothing was found is another thing than that nobody looked.
+    if (isTold || (name === 'found' && value !== null)) kept[name] = value
+  }
+  return kept
+}
+
+/** The facts that a record holds, whole again. */
+export function factsOfRecord({ facts }: DecisionRecord): RequestFacts {
+  const promptTokens = facts.promptTokens ?? 0
+  return {
+    ...plainContext,
+    needs: [],
+    wishes: [],
+    preferred: [],
+    wires: [],
+    promptTokens,
+    size: sizeOf(promptTokens),
+    maxOutputTokens: null,
+    stopSequences: 0,
+    messages: 0,
+    tools: 0,
+    stream: false,
+    ...facts,
+  }
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (Array.isArray(value)) return value.length === 0
+  for (const _name in value) return false
+  return true
+}

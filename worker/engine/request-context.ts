@@ -1,0 +1,110 @@
+import { invalidRequest, type GatewayError } from '../canonical/errors.ts'
+import type { CanonicalRequest } from '../canonical/request.ts'
+import type { Tags } from '../edge/access/tags.ts'
+import { macroRegionOf, placeOf } from '../edge/place.ts'
+import type { FactsRead } from '../edge/policies.ts'
+import type { Runtime } from '../edge/runtime.ts'
+import { classify } from '../policy/classify.ts'
+import { findData, moreCareful, raisedBy } from '../policy/data-class.ts'
+import { classOf } from '../policy/request-class.ts'
+import {
+  dataClasses,
+  plainContext,
+  requestClasses,
+  type DataClass,
+  type FactsContext,
+  type RequestFacts,
+} from '../policy/request-facts.ts'
+import type { Caller } from './caller.ts'
+
+/** What is known of a request beside its body. */
+export interface Surroundings {
+  /** The route that the caller named; null: a target or a model. */
+  readonly route: string | null
+  readonly tags: Tags
+  /** Of the caller's header, ms; absent or infinite: none. */
+  readonly deadlineMs?: number
+  /** The request as it came in; absent: nothing is known of where it came from. */
+  readonly inbound?: Request
+}
+
+/**
+ * The facts of a request: what stands in its body, and what `reads` names beside
+ * it. An error when a tag that is read holds a word that means nothing.
+ */
+export function factsOf(
+  request: CanonicalRequest,
+  around: Surroundings,
+  caller: Caller,
+  runtime: Runtime,
+  reads: FactsRead,
+): RequestFacts | GatewayError {
+  const isRead = runtime.policies.reads
+  const given = wordOf('class', around.tags, requestClasses, isRead?.class === true)
+  if (isError(given)) return given
+  const stated = wordOf('data', around.tags, dataClasses, isRead?.data === true)
+  if (isError(stated)) return stated
+  const context = contextOf(around, caller, runtime, reads)
+  const facts = classify(request, {
+    ...context,
+    class: given ?? context.class,
+    ...dataFacts(request, moreCareful(stated, context.dataClass), runtime, reads),
+  })
+  return reads.class && facts.class === null
+    ? { ...facts, class: classOf(request, facts.promptTokens) }
+    : facts
+}
+
+function contextOf(
+  { route, tags, deadlineMs = Infinity, inbound }: Surroundings,
+  { tenant, profile }: Caller,
+  { policies, routes, environment }: Runtime,
+  reads: FactsRead,
+): FactsContext {
+  const own = route === null ? undefined : routes.get(route)
+  const declared = policies.tenants.get(tenant)
+  return {
+    ...plainContext,
+    route,
+    class: own?.class ?? null,
+    dataClass: moreCareful(own?.dataClass ?? null, declared?.dataClass ?? null),
+    region: reads.region && inbound !== undefined ? macroRegionOf(placeOf(inbound)) : null,
+    tenantTier: declared?.tier ?? profile?.tier ?? null,
+    channel: tags['channel'] ?? null,
+    environment,
+    tags: reads.tags ? tags : plainContext.tags,
+    latencyBudgetMs: Number.isFinite(deadlineMs) ? deadlineMs : null,
+  }
+}
+
+/** The class of the data: what is said, raised by what is found. */
+function dataFacts(
+  request: CanonicalRequest,
+  said: DataClass | null,
+  { policies }: Runtime,
+  reads: FactsRead,
+): Pick<FactsContext, 'dataClass' | 'found'> {
+  if (!reads.data) return { dataClass: said, found: null }
+  const found = policies.detects
+    ? findData(request).filter((finding) => policies.detectors[finding] !== null)
+    : []
+  return { dataClass: raisedBy(found, said, policies.detectors), found }
+}
+
+/** The word of a tag; null when there is none. A word that means nothing is an error only where somebody reads it. */
+function wordOf<Word extends string>(
+  tag: string,
+  tags: Tags,
+  words: readonly Word[],
+  isRead: boolean,
+): Word | GatewayError | null {
+  const text = Object.hasOwn(tags, tag) ? tags[tag] : undefined
+  const value = words.find((word) => word === text)
+  if (value !== undefined || text === undefined || !isRead) return value ?? null
+  const rule = `x-switchyard-tags: "${tag}" must be one of ${words.join(', ')}`
+  return invalidRequest(rule, 'x-switchyard-tags')
+}
+
+function isError(value: string | GatewayError | null): value is GatewayError {
+  return typeof value === 'object' && value !== null
+}
