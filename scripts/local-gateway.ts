@@ -6,15 +6,10 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { unstable_startWorker } from 'wrangler'
-import {
-  ConfigurationError,
-  describeProblems,
-  readConfig,
-  type ConfigProblem,
-} from '../worker/edge/config.ts'
-import { retiringTargets } from '../worker/edge/retirements.ts'
-import { createRuntime, type Runtime } from '../worker/edge/runtime.ts'
+import type { ConfigProblem } from '../worker/edge/config.ts'
+import { doubtsOf } from '../worker/edge/config-lint.ts'
 import { digestKey, formatKey, parseKey } from '../worker/edge/keys.ts'
+import { readRoutes, refused } from './read-routes.ts'
 
 export interface LocalGatewayOptions {
   /** A routes.json that has been checked (`checkRoutes`). */
@@ -107,45 +102,13 @@ export function checkRoutes(
   file: string,
   variables: Readonly<Record<string, string>> = {},
 ): readonly ConfigProblem[] {
-  const read = readConfig(readJson(file), { local: true })
-  if (!read.ok) throw refused(file, read.problems)
-  const { config, version } = read
-  const secret = config.alerts?.secret
+  const runtime = readRoutes(file, variables)
+  const secret = runtime.config.alerts?.secret
   if (secret !== undefined && (variables[secret] ?? '') === '')
     throw refused(file, [
       { path: 'alerts.secret', rule: 'names a secret that is not set', value: secret },
     ])
-  return retiringTargets(runtimeOf(file, config, version, variables), Date.now())
-}
-
-/** The very thing that the Worker will make of the file. */
-function runtimeOf(
-  file: string,
-  config: Parameters<typeof createRuntime>[0],
-  version: string,
-  variables: Readonly<Record<string, string>>,
-): Runtime {
-  try {
-    return createRuntime(config, version, { ...variables, SWITCHYARD_LOCAL: '1' })
-  } catch (cause) {
-    if (!(cause instanceof ConfigurationError) || cause.problems.length === 0) throw cause
-    throw refused(file, cause.problems)
-  }
-}
-
-function refused(file: string, problems: readonly ConfigProblem[]): Error {
-  return new Error(`${file} is refused:\n${describeProblems(problems)}`)
-}
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'))
-  } catch (cause) {
-    throw new Error(
-      `${file} cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    )
-  }
+  return doubtsOf(runtime, Date.now())
 }
 
 /** Keys and pepper: fresh ones, or those kept in the state directory. */

@@ -20,7 +20,7 @@ every way. Everything follows from the seed.
   --help           this text
 
 Exit code 1 when an invariant breaks, an aim is missed, a replay differs, or 20
-seeds and more have not reached a rare branch.`
+seeds and more (2000 for the ledger) have not reached a rare branch.`
 
 interface Options {
   readonly seeds: readonly number[]

@@ -9,6 +9,8 @@ export interface WorkerdWorker {
   readonly bindings: Readonly<Record<string, string>>
   /** Durable Object classes by the name of their binding. */
   readonly objects?: Readonly<Record<string, string>>
+  /** Directory that the objects are stored in, which exists. Absent: in memory, without SQL. */
+  readonly storage?: string
   /** Index of the worker that holds the objects; its own when absent. */
   readonly objectsAt?: number
 }
@@ -29,14 +31,18 @@ export function readCompatibility(wranglerToml: string): Compatibility {
 
 /**
  * A Cap'n Proto text config for `workerd serve`, to be written to `config`:
- * Workers on loopback ports, each an isolate of its own. Objects live in memory.
+ * Workers on loopback ports, each an isolate of its own.
  */
 export function workerdConfig(
   config: string,
   workers: readonly WorkerdWorker[],
   compatibility: Compatibility,
 ): string {
-  const services = workers.map((_, index) => `( name = "main${index}", worker = .worker${index} )`)
+  const services = workers.flatMap(({ storage }, index) => {
+    const disk = `( name = "disk${index}", disk = ( path = ${text(storage ?? '')}, writable = true ) )`
+    const worker = `( name = "main${index}", worker = .worker${index} )`
+    return storage === undefined ? [worker] : [worker, disk]
+  })
   const sockets = workers.map(
     ({ port }, index) =>
       `( name = "http${index}", address = "127.0.0.1:${port}", http = (), service = "main${index}" )`,
@@ -57,7 +63,7 @@ ${workers.map((worker, index) => workerText(config, worker, index, compatibility
 
 function workerText(
   config: string,
-  { script, bindings, objects = {}, objectsAt }: WorkerdWorker,
+  { script, bindings, objects = {}, objectsAt, storage }: WorkerdWorker,
   index: number,
   { date, flags }: Compatibility,
 ): string {
@@ -76,10 +82,11 @@ function workerText(
     : Object.values(objects)
         .map((name) => `( className = ${text(name)}, uniqueKey = ${text(name)}, enableSql = true )`)
         .join(', ')
+  const place = storage === undefined ? 'inMemory = void' : `localDisk = "disk${index}"`
   const held =
     own === ''
       ? ''
-      : `\n  durableObjectNamespaces = [ ${own} ],\n  durableObjectStorage = ( inMemory = void ),`
+      : `\n  durableObjectNamespaces = [ ${own} ],\n  durableObjectStorage = ( ${place} ),`
   return `
 const worker${index} :Workerd.Worker = (
   modules = [ ( name = ${text(basename(script))}, esModule = embed ${text(relative(dirname(config), script))} ) ],

@@ -11,11 +11,10 @@ import {
   renderCountTokens,
 } from './dialects/anthropic-messages/index.ts'
 import type { Isolate } from './edge/isolate.ts'
-import { allowedOrigin, allowOrigin, preflight } from './edge/cors.ts'
 import { EdgePorts } from './edge/edge-ports.ts'
 import { ledgerOf } from './edge/ledger-of.ts'
 import { logFault } from './edge/log.ts'
-import { viewOfLines, viewOfRecord } from './edge/requests.ts'
+import { viewOfKept, viewOfLines } from './edge/requests.ts'
 import { listModels } from './edge/models.ts'
 import { unhonouredHeaders } from './edge/unhonoured-headers.ts'
 import {
@@ -28,44 +27,57 @@ import {
   refuse,
 } from './doors.ts'
 import { nameSpaceOf } from './edge/access/name-space.ts'
-import type { AccessHost } from './edge/access/access.ts'
+import { guarded, type Handler, identified, type IsolateOf } from './guard.ts'
 import { Exchange } from './engine/exchange.ts'
 import type { RequestRecord } from './engine/record.ts'
 import { serve } from './engine/serve.ts'
 import { serveCountTokens } from './engine/serve-count-tokens.ts'
-import { serveExplain, type BodyReader } from './engine/serve-explain.ts'
-
-/** Endpoints of the public face that later versions build. */
-const notBuilt = [
-  '/v1/responses',
-  '/v1/embeddings',
-  '/v1/rerank',
-  '/v1/moderations',
-  '/v1/images/generations',
-  '/v1/audio/speech',
-  '/v1/audio/transcriptions',
-  '/v1/extract',
-  '/v1/jobs/:id',
-]
+import { serveExplain } from './engine/serve-explain.ts'
+import { bodyReaderOf, notBuilt } from './pipelines.ts'
+import { job, recordOf } from './run-door.ts'
 
 type App = Hono<Environment>
-type IsolateOf = (variables: Readonly<Record<string, unknown>>) => Isolate
 
-/** Which URL goes to which dialect, and the checks every request passes, in order. */
+/** Which URL goes to which dialect, and the checks every request passes, in order (`guard`). */
 export function createApp(isolateOf: IsolateOf): App {
   const app = new Hono<Environment>()
-  identify(app, isolateOf)
-  app.get('/healthz', (context) =>
-    context.json(
-      { status: 'ok', config: isolateOf(context.env).runtime.version },
-      200,
-      plainHeaders(context, isolateOf(context.env)),
+  app.get(
+    '/healthz',
+    identified(isolateOf, (context, isolate) =>
+      context.json(
+        { status: 'ok', config: isolate.runtime.version },
+        200,
+        plainHeaders(context, isolate),
+      ),
     ),
   )
-  authenticate(app, isolateOf)
   chatEndpoints(app, isolateOf)
   modelEndpoints(app, isolateOf)
   requestEndpoints(app, isolateOf)
+  adminEndpoints(app, isolateOf)
+  for (const path of notBuilt) app.all(path, guarded(isolateOf, notBuiltYet))
+  faults(app, isolateOf)
+  return app
+}
+
+const notBuiltYet: Handler = (context, isolate) =>
+  refuse(context, isolate, gatewayError('not_implemented', 501, 'this endpoint is not built yet'))
+
+/** The admin plane: rarely called, so its checks are middleware like anybody's. */
+function adminEndpoints(app: App, isolateOf: IsolateOf): void {
+  app.use('/admin/v1/*', async (context, next) =>
+    identified(isolateOf, async (_context, isolate) => {
+      const key = presentedKey(context.req.raw.headers)
+      const stored = key === null ? null : isolate.adminKeys.find(key)
+      if (stored === null) {
+        const message = 'no admin key that is known: use "Authorization: Bearer KEY"'
+        return refuse(context, isolate, gatewayError('unauthorized', 401, message))
+      }
+      context.set('adminKeyId', stored.id)
+      await next()
+      return context.res
+    })(context),
+  )
   mountAdmin(app as unknown as Hono<AdminEnvironment>, {
     isolateOf,
     answer: (context, body) =>
@@ -77,123 +89,70 @@ export function createApp(isolateOf: IsolateOf): App {
     refuse: (context, error) =>
       refuse(context as unknown as AppContext, isolateOf(context.env), error),
   })
-  for (const path of [...notBuilt, '/admin/v1/*']) {
-    app.all(path, (context) =>
-      refuse(
-        context,
-        isolateOf(context.env),
-        gatewayError('not_implemented', 501, 'this endpoint is not built yet'),
-      ),
-    )
-  }
-  faults(app, isolateOf)
-  return app
+  app.all('/admin/v1/*', (context) => notBuiltYet(context, isolateOf(context.env)))
 }
 
-/** A request id for everything, and CORS where the configuration asks for it. */
-function identify(app: App, isolateOf: IsolateOf): void {
-  app.use(async (context, next) => {
-    context.set('requestId', `req_${crypto.randomUUID().replaceAll('-', '')}`)
-    const { config } = isolateOf(context.env).runtime
-    const origin = allowedOrigin(context.req.raw.headers, config.cors.origins)
-    if (origin !== null && context.req.method === 'OPTIONS') return preflight(origin)
-    await next()
-    if (origin !== null) allowOrigin(context.res.headers, origin)
-    return undefined
-  })
-}
-
-/** Keys before bodies: nothing behind these paths is read for a caller that is not known. */
-function authenticate(app: App, isolateOf: IsolateOf): void {
-  app.use('/v1/*', async (context, next) => {
-    const isolate = isolateOf(context.env)
-    const key = presentedKey(context.req.raw.headers)
-    const found = isolate.access.identify(key, accessHostOf(context, isolate))
-    const identified = found instanceof Promise ? await found : found
-    if (identified.kind === 'refused') return refuse(context, isolate, identified.error)
-    context.set('caller', identified.caller)
-    return next()
-  })
-  app.use('/admin/v1/*', async (context, next) => {
-    const isolate = isolateOf(context.env)
-    const key = presentedKey(context.req.raw.headers)
-    const stored = key === null ? null : isolate.adminKeys.find(key)
-    if (stored === null) {
-      const message = 'no admin key that is known: use "Authorization: Bearer KEY"'
-      return refuse(context, isolate, gatewayError('unauthorized', 401, message))
-    }
-    context.set('adminKeyId', stored.id)
-    return next()
-  })
-}
-
-function accessHostOf({ env, req, executionCtx }: AppContext, { ledger }: Isolate): AccessHost {
-  return {
-    nowMs: Date.now,
-    waitUntil: (work) => executionCtx.waitUntil(work),
-    killVersionOf: (tenant) => ledger?.killVersionOf(tenant) ?? -1,
-    open: async (tenant, key) => {
-      const askedAtMs = Date.now()
-      const opened = await ledgerOf(req.raw, env)(tenant).open({ key })
-      if (opened.kind === 'verified') ledger?.sawKillVersion(tenant, opened.killVersion, askedAtMs)
-      return opened
-    },
-  }
+function exchangeFor(
+  context: AppContext,
+  isolate: Isolate,
+  dialect: Dialect,
+  operation: RequestRecord['operation'],
+): Exchange {
+  const request = context.req.raw
+  const ports = new EdgePorts(
+    { request, bindings: context.env, context: context.executionCtx },
+    isolate,
+  )
+  const exchange = new Exchange(
+    context.get('requestId'),
+    dialect,
+    context.get('caller'),
+    operation,
+    coloOf(request),
+    ports,
+  )
+  const ignored = unhonouredHeaders(
+    request.headers,
+    isolate.ledger !== null,
+    isolate.runtime.policies.reads !== null,
+  )
+  if (ignored.length > 0) exchange.warn(`not honoured here: ${ignored.join(', ')}`)
+  return exchange
 }
 
 function chatEndpoints(app: App, isolateOf: IsolateOf): void {
-  const exchangeFor = (
-    context: AppContext,
-    dialect: Dialect,
-    operation: RequestRecord['operation'],
-  ) => {
-    const edgeRequest = {
-      request: context.req.raw,
-      bindings: context.env,
-      context: context.executionCtx,
-    }
-    const ports = new EdgePorts(edgeRequest, isolateOf(context.env))
-    const exchange = new Exchange(
-      context.get('requestId'),
-      dialect,
-      context.get('caller'),
-      operation,
-      coloOf(context.req.raw),
-      ports,
-    )
-    const ignored = unhonouredHeaders(
-      context.req.raw.headers,
-      isolateOf(context.env).ledger !== null,
-    )
-    if (ignored.length > 0) exchange.warn(`not honoured here: ${ignored.join(', ')}`)
-    return exchange
-  }
-  const chat = (dialect: Dialect) => (context: AppContext) => {
-    const exchange = exchangeFor(context, dialect, 'chat')
-    return toTheEnd(
-      context,
-      exchange,
-      serve(context.req.raw, dialect, context.get('caller'), exchange),
-    )
-  }
-
+  const chat = (dialect: Dialect) =>
+    guarded(isolateOf, (context, isolate) => {
+      const exchange = exchangeFor(context, isolate, dialect, 'chat')
+      return toTheEnd(
+        context,
+        exchange,
+        serve(context.req.raw, dialect, context.get('caller'), exchange),
+      )
+    })
   app.post('/v1/chat/completions', chat(openAiChat))
   app.post('/v1/messages', chat(anthropicMessages))
-  app.post('/v1/messages/count_tokens', (context) => {
-    const exchange = exchangeFor(context, anthropicMessages, 'count_tokens')
-    const counting = { parse: parseCountTokens, render: renderCountTokens }
-    return toTheEnd(
-      context,
-      exchange,
-      serveCountTokens(context.req.raw, counting, context.get('caller'), exchange),
-    )
-  })
-  app.post('/v1/explain', (context) =>
-    serveExplain(
-      context.req.raw,
-      bodyReaderOf,
-      context.get('caller'),
-      exchangeFor(context, openAiChat, 'explain'),
+  const counting = { parse: parseCountTokens, render: renderCountTokens }
+  app.post(
+    '/v1/messages/count_tokens',
+    guarded(isolateOf, (context, isolate) => {
+      const exchange = exchangeFor(context, isolate, anthropicMessages, 'count_tokens')
+      return toTheEnd(
+        context,
+        exchange,
+        serveCountTokens(context.req.raw, counting, context.get('caller'), exchange),
+      )
+    }),
+  )
+  app.post(
+    '/v1/explain',
+    guarded(isolateOf, (context, isolate) =>
+      serveExplain(
+        context.req.raw,
+        bodyReaderOf,
+        context.get('caller'),
+        exchangeFor(context, isolate, openAiChat, 'explain'),
+      ),
     ),
   )
 }
@@ -214,49 +173,57 @@ function toTheEnd(
 }
 
 function modelEndpoints(app: App, isolateOf: IsolateOf): void {
-  app.get('/v1/models', (context) => {
-    const isolate = isolateOf(context.env)
-    const data = listModels(isolate.runtime, nameSpaceOf(isolate.runtime, context.get('caller')))
-    return context.json({ object: 'list', data }, 200, plainHeaders(context, isolate))
-  })
-  app.get('/v1/models/:id{.+}', (context) => {
-    const isolate = isolateOf(context.env)
-    const id = context.req.param('id')
-    const entry = listModels(
-      isolate.runtime,
-      nameSpaceOf(isolate.runtime, context.get('caller')),
-    ).find((model) => model.id === id)
-    if (entry !== undefined) return context.json(entry, 200, plainHeaders(context, isolate))
-    return refuse(
-      context,
-      isolate,
-      gatewayError('unknown_model', 404, 'no route, target or model has this id', {
-        param: 'model',
-      }),
-    )
-  })
+  const listed = (context: AppContext, { runtime }: Isolate) =>
+    listModels(runtime, nameSpaceOf(runtime, context.get('caller')))
+  app.get(
+    '/v1/models',
+    guarded(isolateOf, (context, isolate) => {
+      const answer = { object: 'list', data: listed(context, isolate) }
+      return context.json(answer, 200, plainHeaders(context, isolate))
+    }),
+  )
+  app.get(
+    '/v1/models/:id{.+}',
+    guarded(isolateOf, (context, isolate) => {
+      const id = context.req.param('id')
+      const entry = listed(context, isolate).find((model) => model.id === id)
+      if (entry !== undefined) return context.json(entry, 200, plainHeaders(context, isolate))
+      const message = 'no route, target or model has this id'
+      return refuse(
+        context,
+        isolate,
+        gatewayError('unknown_model', 404, message, { param: 'model' }),
+      )
+    }),
+  )
 }
 
 /** What became of a request of the caller's own tenant. */
 function requestEndpoints(app: App, isolateOf: IsolateOf): void {
-  app.get('/v1/requests/:id', async (context) => {
-    const isolate = isolateOf(context.env)
-    const id = context.req.param('id')
-    const { tenant } = context.get('caller')
-    const recent = isolate.recent.find(id, tenant)
-    const ledger = isolate.ledger === null ? null : ledgerOf(context.req.raw, context.env)(tenant)
-    const lines = ledger === null ? [] : await linesOf(id, ledger, recent !== null)
-    const view =
-      recent === null ? viewOfLines(id, lines) : viewOfRecord(recent.record, recent.atMs, lines)
-    if (view !== null) return context.json(view, 200, plainHeaders(context, isolate))
-    return refuse(
-      context,
-      isolate,
-      gatewayError('invalid_request', 404, 'no request of this tenant has this id', {
-        param: 'id',
-      }),
-    )
-  })
+  app.get('/v1/jobs/:id', guarded(isolateOf, job))
+  app.get(
+    '/v1/requests/:id',
+    guarded(isolateOf, async (context, isolate) => {
+      const id = context.req.param('id') ?? ''
+      const { tenant } = context.get('caller')
+      const recent = isolate.recent.find(id, tenant)
+      const ledger =
+        isolate.ledger === null
+          ? null
+          : ledgerOf(context.req.raw, context.env, isolate.residencies)(tenant)
+      const lines = ledger === null ? [] : await linesOf(id, ledger, recent !== null)
+      const view = recent === null ? viewOfLines(id, lines) : viewOfKept(recent, lines)
+      if (view !== null) return context.json(view, 200, plainHeaders(context, isolate))
+      const known = await recordOf(context, isolate, id)
+      if (known !== null) return context.json(known, 200, plainHeaders(context, isolate))
+      const message = 'no request of this tenant has this id'
+      return refuse(
+        context,
+        isolate,
+        gatewayError('invalid_request', 404, message, { param: 'id' }),
+      )
+    }),
+  )
 }
 
 /** Where the record is at hand, a ledger that is away only leaves the money out. */
@@ -273,14 +240,13 @@ async function linesOf(
   }
 }
 
+/** What no endpoint takes: still behind a key where the plane asks for one, so that paths tell nothing. */
 function faults(app: App, isolateOf: IsolateOf): void {
-  app.notFound((context) =>
-    refuse(
-      context,
-      isolateOf(context.env),
-      gatewayError('invalid_request', 404, 'there is no such endpoint'),
-    ),
-  )
+  const unknown: Handler = (context, isolate) =>
+    refuse(context, isolate, gatewayError('invalid_request', 404, 'there is no such endpoint'))
+  const outside = identified(isolateOf, unknown)
+  const inside = guarded(isolateOf, unknown)
+  app.notFound((context) => (context.req.path.startsWith('/v1/') ? inside : outside)(context))
   app.onError((fault, context) => {
     const requestId = context.get('requestId') ?? 'req_unknown'
     logFault(requestId, fault)
@@ -303,11 +269,4 @@ function faults(app: App, isolateOf: IsolateOf): void {
       },
     })
   })
-}
-
-function bodyReaderOf(path: string): BodyReader | null {
-  if (path === '/v1/chat/completions') return openAiChat.parse
-  if (path === '/v1/messages') return anthropicMessages.parse
-  if (path === '/v1/messages/count_tokens') return parseCountTokens
-  return notBuilt.includes(path) ? 'not-built' : null
 }

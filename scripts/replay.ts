@@ -1,0 +1,127 @@
+/**
+ * `npm run replay -- RECORD`: makes the plan of a decision record again.
+ * `npm run replay -- --config NEW --records FILE`: what another configuration would change.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { formatUsd } from '../worker/catalog/index.ts'
+import { createRuntime, type Runtime } from '../worker/edge/runtime.ts'
+import { readConfig, describeProblems } from '../worker/edge/config.ts'
+import { root } from './local-gateway.ts'
+import { readArguments } from './read-arguments.ts'
+import { type Comparison, compare } from './replay/compare.ts'
+import { readRecords, type ReadRecord } from './replay/read-records.ts'
+import { replay } from './replay/replay.ts'
+
+const help = `npm run replay -- RECORD [--config FILE]
+npm run replay -- --config NEW --records FILE [--json]
+
+RECORD  a decision record: JSON, or a file that holds it, or - for standard input. A log
+        line of a request holds one in "switchyard.decision", the answer of
+        POST /v1/explain in "decision". Several lines are several records.
+        Prints the plan with its reasons. Exit 1 when it is not the one that was made.
+--config FILE   the configuration to replay under (routes.json of this folder)
+--records FILE  log lines; reports what the configuration would change of them: which
+                target is asked first, what it would cost, in which region
+--json          the report as JSON
+
+A record names the version of the configuration it was made under: under another one its
+plan may be another, and that is said.`
+
+const { values, positionals } = readArguments({
+  options: {
+    config: { type: 'string', default: join(root, 'routes.json') },
+    records: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+  allowPositionals: true,
+})
+
+try {
+  const [record] = positionals
+  if (values.help === true) process.stdout.write(`${help}\n`)
+  else if (typeof values.records === 'string') report(values.records)
+  else if (record === undefined) throw new Error(`a record is missing\n\n${help}`)
+  else replayAll(record)
+} catch (cause) {
+  process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n`)
+  process.exitCode = 1
+}
+
+function runtimeOf(file: string): Runtime {
+  const read = readConfig(JSON.parse(readFileSync(resolve(file), 'utf8')), { local: true })
+  if (!read.ok) throw new Error(`${file} is refused:\n${describeProblems(read.problems)}`)
+  // No call is made: secrets that are missing count as there, unless the record says otherwise.
+  const standIns = { SWITCHYARD_LOCAL: '1', SWITCHYARD_SIMULATOR_URL: 'http://127.0.0.1:1' }
+  return createRuntime(read.config, read.version, standIns)
+}
+
+function textOf(source: string): string {
+  if (source === '-') return readFileSync(0, 'utf8')
+  return existsSync(source) ? readFileSync(source, 'utf8') : source
+}
+
+function recordsOf(source: string): readonly ReadRecord[] {
+  const { records, skipped } = readRecords(textOf(source))
+  if (records.length === 0) throw new Error(`no decision record in ${clip(source)}`)
+  if (skipped > 0) process.stderr.write(`${skipped} lines without a decision left out\n`)
+  return records
+}
+
+function clip(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}
+
+function replayAll(source: string): void {
+  const runtime = runtimeOf(String(values.config))
+  for (const { record } of recordsOf(source)) {
+    const { plan, planned, isSame } = replay(record, runtime)
+    process.stdout.write(
+      `${JSON.stringify(plan ?? (planned.ok ? null : planned.error), null, 2)}\n`,
+    )
+    if (isSame) {
+      process.stderr.write(`the same plan as recorded (${record.plan})\n`)
+      continue
+    }
+    const versions =
+      record.config === runtime.version
+        ? 'under the same configuration'
+        : `made under configuration ${record.config}, replayed under ${runtime.version}`
+    process.stderr.write(`not the plan that was recorded (${record.plan}): ${versions}\n`)
+    process.exitCode = 1
+  }
+}
+
+function report(source: string): void {
+  const records = recordsOf(source)
+  const showsProgress = process.stderr.isTTY && records.length > 1000
+  const result = compare(records, runtimeOf(String(values.config)), (done) => {
+    if (showsProgress && done % 1000 === 0)
+      process.stderr.write(`\r${done} of ${records.length}${done === records.length ? '\n' : ''}`)
+  })
+  process.stdout.write(
+    values.json === true ? `${JSON.stringify(result, null, 2)}\n` : table(result),
+  )
+}
+
+function table({ records, changed, moves, cost, regions, refusals }: Comparison): string {
+  const lines = [`${records} records, ${changed} would go elsewhere`]
+  const rows = (title: string, list: readonly { from: string; to: string; records: number }[]) => {
+    if (list.length === 0) return
+    lines.push('', title)
+    for (const { from, to, records: count } of list)
+      lines.push(`  ${String(count).padStart(8)}  ${from} -> ${to}`)
+  }
+  rows('first target', moves)
+  rows('regions', regions)
+  if (refusals.length > 0) lines.push('', 'refused')
+  for (const { code, records: count } of refusals)
+    lines.push(`  ${String(count).padStart(8)}  ${code}`)
+  lines.push('', `cost of ${cost.records} answers with known usage and prices, USD`)
+  lines.push(
+    `  before  ${formatUsd(cost.beforeNanoUsd)}`,
+    `  after   ${formatUsd(cost.afterNanoUsd)}`,
+  )
+  return `${lines.join('\n')}\n`
+}
