@@ -70,14 +70,27 @@ describe('every answer', () => {
 
 describe('request headers that are not honoured', () => {
   it.each(dialectIds)('are named in the warning, those sent and no others: %s', async (dialect) => {
-    const asked = { 'idempotency-key': 'k', prefer: 'respond-async' }
+    const asked = { 'idempotency-key': 'k', 'x-switchyard-tags': 'team=a' }
     const seen = await ask(gateway, { dialect, model: 'chat', headers: asked })
     expect([seen.status, seen.headers.get('x-switchyard-warning')]).toEqual([
       200,
-      'not honoured here: idempotency-key, prefer: respond-async',
+      'not honoured here: x-switchyard-tags, idempotency-key',
     ])
     const plain = await ask(gateway, { dialect, model: 'chat', headers: { prefer: 'wait=5' } })
     expect(plain.headers.get('x-switchyard-warning')).toBeNull()
+  })
+})
+
+describe('`prefer: respond-async`', () => {
+  it.each(dialectIds)('is answered with the place of a job: %s', async (dialect) => {
+    const headers = { prefer: 'respond-async' }
+    const seen = await ask(gateway, { dialect, model: 'chat', headers })
+    expect(seen.status).toBe(202)
+    const location = seen.headers.get('location') ?? ''
+    expect(location).toMatch(/^\/v1\/jobs\/req_[0-9a-f]{32}$/)
+    const authorization = `Bearer ${gateway.key}`
+    const job = await fetch(`${gateway.url}${location}`, { headers: { authorization } })
+    expect([200, 202]).toContain(job.status)
   })
 })
 
@@ -90,7 +103,8 @@ describe('models and providers as OpenRouter’s clients name them', () => {
 
   it('what no target can be chosen by is named in the warning', async () => {
     const provider = { sort: 'latency' }
-    const response = await call('/v1/chat/completions', { model: 'chat', messages, provider })
+    // Nobody has asked its targets yet, so that nothing of them is measured.
+    const response = await call('/v1/chat/completions', { model: 'reasoning', messages, provider })
     expect(header(response, 'warning')).toContain('provider.sort')
   })
 

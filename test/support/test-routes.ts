@@ -16,7 +16,7 @@ export interface TestRoutes {
 export const shortTimeouts = {
   firstTokenTimeoutMs: 1000,
   answerTimeoutMs: 1000,
-  idleTimeoutMs: 500,
+  idleTimeoutMs: 1000,
   deadlineMs: 10_000,
 }
 
