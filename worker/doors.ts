@@ -6,6 +6,7 @@ import { openAiChat } from './dialects/openai-chat/index.ts'
 import type { Isolate } from './edge/isolate.ts'
 import { logRefusal } from './edge/log.ts'
 import type { Caller } from './engine/caller.ts'
+import { retryHeaders } from './engine/retry-headers.ts'
 
 export interface Environment {
   Bindings: Readonly<Record<string, unknown>>
@@ -43,8 +44,7 @@ export function refuse(context: AppContext, isolate: Isolate, error: GatewayErro
     headers: {
       'content-type': 'application/json',
       ...plainHeaders(context, isolate),
-      // The clients' SDKs try anything from 500 on again unless they are told not to.
-      ...(error.status >= 500 ? { 'x-should-retry': 'false' } : {}),
+      ...retryHeaders(error),
     },
   })
 }

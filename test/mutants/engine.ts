@@ -9,6 +9,7 @@ const body = ['test/unit/engine/body-invariants.test.ts'] as const
 const watch = ['test/unit/engine/watch-invariants.test.ts'] as const
 const count = ['test/unit/engine/count-tokens.test.ts'] as const
 const decision = ['test/unit/engine/decision.test.ts'] as const
+const retryHeaders = ['test/unit/engine/retry-headers.test.ts'] as const
 
 /** Carrying a plan out: retries, limits, commit, endings, settling. */
 export const engineMutants: readonly Mutant[] = [
@@ -211,6 +212,61 @@ export const engineMutants: readonly Mutant[] = [
     replace: 'return error',
     killedBy: away,
     why: 'A caller is not told when to come back.',
+  },
+  {
+    id: 'late-fault-hangs',
+    invariant: 'S3 ending',
+    file: 'worker/engine/answer-stream.ts',
+    find: '    await writer.abort(fault).catch(() => undefined)\n    throw fault\n',
+    replace: '    throw fault\n',
+    killedBy: exchange,
+    why: 'A client whose answer has begun waits for ever when something goes wrong here.',
+  },
+  {
+    id: 'fence-by-pattern',
+    invariant: 'S8 isolation',
+    file: 'worker/engine/fenced-json.ts',
+    find: '  const bare = text.trim()\n',
+    replace:
+      "  if (/^`{3}(?:json)?\\s*([\\s\\S]*?)\\s*`{3}$/.test(text)) return ''\n  const bare = text.trim()\n",
+    killedBy: ['test/unit/engine/fenced-json.test.ts'],
+    why: 'An answer of line ends holds the isolate, and every request of others in it, for minutes.',
+  },
+  {
+    id: 'vote-of-the-deep',
+    invariant: 'S8 isolation',
+    file: 'worker/engine/best-of-pick.ts',
+    find: 'if (depth === 0) return tooDeep',
+    replace: '',
+    killedBy: ['test/unit/engine/best-of.test.ts'],
+    why: 'One answer of brackets fails a request that others have answered.',
+  },
+  {
+    id: 'ladder-job-that-fails',
+    invariant: 'S10 liveness',
+    file: 'worker/engine/ladder.ts',
+    find: 'if (response === null || response.status === 202) return response',
+    replace: 'if (response === null || response.status > 0) return response',
+    killedBy: ['test/unit/ladder/ladder.test.ts'],
+    why: 'A job that cannot be had ends the ladder with a 500 instead of its next rung.',
+  },
+  {
+    id: 'refused-without-when',
+    invariant: 'S10 liveness',
+    file: 'worker/engine/retry-headers.ts',
+    find: 'const waitMs = retryAfterMs ?? defaultRetryAfterMs[status]',
+    replace: 'const waitMs = defaultRetryAfterMs[status]',
+    killedBy: retryHeaders,
+    why: 'Whoever is limited for a minute comes back every second.',
+  },
+  {
+    id: 'cache-rung-unclassified',
+    invariant: 'S7 secrecy',
+    file: 'worker/edge/policies.ts',
+    find: "degrade.some((rung) => rungName(rung) === 'cache'),",
+    replace: 'degrade.length < 0,',
+    killedBy: retryHeaders,
+    why: 'Regulated data is kept by a route whose cache is only a rung.',
   },
   {
     id: 'record-without-standing',

@@ -8,6 +8,7 @@ import type { Condition } from '../policy/rule.ts'
 import { compileRules, type CompiledRules } from '../policy/rules.ts'
 import type { RankingPolicy } from '../policy/ranking.ts'
 import { rankingOf } from './compile-ranking.ts'
+import { rungName } from './ladder.ts'
 import type { Config, RouteConfig, TenantConfig } from './config-schema.ts'
 
 /** Which facts of a request somebody reads: what nobody reads is not gathered. */
@@ -112,7 +113,12 @@ function handlesByDataClass({ providers, targets, routes }: Config): boolean {
   const declared = [...Object.values(providers), ...Object.values(targets)]
   return (
     declared.some(({ data }) => data?.maxDataClass !== undefined) ||
-    Object.values(routes).some(({ cache, shadow }) => cache !== undefined || shadow !== undefined)
+    Object.values(routes).some(
+      ({ cache, shadow, degrade = [] }) =>
+        cache !== undefined ||
+        shadow !== undefined ||
+        degrade.some((rung) => rungName(rung) === 'cache'),
+    )
   )
 }
 

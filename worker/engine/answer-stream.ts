@@ -179,12 +179,16 @@ async function carryLate(
   let result: RunResult | Made
   try {
     result = await running
+    if (result.kind !== 'made') tell(result, exchange)
+    if (result.kind === 'failed') return await failLate(exchange.errorOf(result), exchange, writer)
+    if (result.kind === 'made') return await answerMadeLate(result, exchange, writer)
+  } catch (fault) {
+    // A fault of ours: the response has begun, and must not stay open for ever.
+    await writer.abort(fault).catch(() => undefined)
+    throw fault
   } finally {
     cancel()
   }
-  if (result.kind === 'made') return answerMadeLate(result, exchange, writer)
-  tell(result, exchange)
-  if (result.kind === 'failed') return failLate(exchange.errorOf(result), exchange, writer)
   writer.releaseLock()
   return carry(result, exchange, settings, deadlineAtMs, writable)
 }
@@ -196,8 +200,9 @@ async function failLate(
 ): Promise<void> {
   const gone = exchange.ports.clientGone.aborted
   exchange.settle({ ending: gone ? 'client_gone' : 'failed', status: 200, errorCode: error.code })
+  const told = encode(exchange.dialect.renderStreamError(error, exchange.requestId))
   try {
-    await writer.write(encode(exchange.dialect.renderStreamError(error, exchange.requestId)))
+    await writer.write(told)
     await writer.close()
   } catch {
     exchange.ports.clientLeft()

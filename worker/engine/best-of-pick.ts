@@ -3,6 +3,7 @@ import type { Block } from '../canonical/blocks.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
 import { collect } from '../canonical/response.ts'
 import type { BestOfConfig } from '../edge/parallel-schema.ts'
+import { unfenced } from './fenced-json.ts'
 import { OutputCheck } from './output-check.ts'
 import { checkSchema } from './schema/check-schema.ts'
 
@@ -74,7 +75,7 @@ function breaksForm(
 /** JSON, out of its fence where it stands in one; undefined where it is none. */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text.trim().replace(/^```(?:json)?\s*([\s\S]*?)\s*```$/, '$1'))
+    return JSON.parse(unfenced(text))
   } catch {
     return undefined
   }
@@ -83,7 +84,8 @@ function parsed(text: string): unknown {
 /** The same for texts that differ in white space and case, and for objects that differ in the order of their keys. */
 function plainText(text: string): string {
   const value = parsed(text)
-  if (typeof value === 'object' && value !== null) return JSON.stringify(sorted(value))
+  const ordered = typeof value === 'object' && value !== null ? sorted(value, deepest) : null
+  if (ordered !== null && ordered !== tooDeep) return JSON.stringify(ordered)
   return text.trim().replaceAll(/\s+/g, ' ').toLowerCase()
 }
 
@@ -91,11 +93,22 @@ function plainCall(block: Block): string {
   return block.type === 'toolCall' ? `${block.name}(${plainText(block.arguments)})` : ''
 }
 
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
+/** Deeper answers are compared as texts: what a caller has a model write must not use up the stack. */
+const deepest = 200
+const tooDeep = Symbol('nested too deep')
+
+function sorted(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(entries.map(([key, one]) => [key, sorted(one)]))
+  if (depth === 0) return tooDeep
+  const entries = Object.entries(value)
+  if (!Array.isArray(value)) entries.sort(([a], [b]) => (a < b ? -1 : 1))
+  const inner: [string, unknown][] = []
+  for (const [key, one] of entries) {
+    const ordered = sorted(one, depth - 1)
+    if (ordered === tooDeep) return tooDeep
+    inner.push([key, ordered])
+  }
+  return Array.isArray(value) ? inner.map(([, one]) => one) : Object.fromEntries(inner)
 }
 
 /**

@@ -92,9 +92,14 @@ class Contest {
       this.#decide = resolve
       for (const [index, step] of steps.entries()) this.#call(index, step, sender).catch(reject)
     })
-    const picked = await decided
-    this.#isDecided = true
-    this.#cancelPatience?.()
+    let picked: Picked | null
+    try {
+      picked = await decided
+    } finally {
+      // After a fault, too: what is still being paid for must not go out any more.
+      this.#isDecided = true
+      this.#cancelPatience?.()
+    }
     return this.#close(picked, steps)
   }
 

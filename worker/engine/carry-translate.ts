@@ -24,7 +24,7 @@ export async function carryTranslated(
   context: CarryContext,
 ): Promise<CarryEnding> {
   const { ports, dialect, continuation } = context
-  const meter = new EventMeter(dialect.createStreamRenderer(context.render), context)
+  const meter = await meterOf(context, writer)
   const from: Connection = { control, decoder, reader }
   // A client that does not read is not a provider that does not send: only the wait for bytes counts.
   let reading = false
@@ -78,6 +78,19 @@ export async function carryTranslated(
     beat.stop()
     giveUp(from)
     writer.abort().catch(() => undefined)
+  }
+}
+
+/** A fault of ours before the first write breaks the response: nobody else could, while it is being written. */
+async function meterOf(
+  context: CarryContext,
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+): Promise<EventMeter> {
+  try {
+    return new EventMeter(context.dialect.createStreamRenderer(context.render), context)
+  } catch (fault) {
+    await writer.abort(fault).catch(() => undefined)
+    throw fault
   }
 }
 

@@ -20,6 +20,7 @@ import { makeRecord } from './make-record.ts'
 import type { Made } from './made.ts'
 import type { Ports } from './ports.ts'
 import type { AttemptRecord, RequestRecord } from './record.ts'
+import { retryHeaders } from './retry-headers.ts'
 import type { RunResult } from './run-plan.ts'
 
 export type { Called, Outcome } from './known.ts'
@@ -198,9 +199,7 @@ export class Exchange {
   /** The answer to a request that ends before anything was asked of a provider. */
   refuse(error: GatewayError): Response {
     this.settle({ ending: 'refused', status: error.status, errorCode: error.code })
-    // The clients' SDKs try anything from 500 on, and 429, again unless they are told not to.
-    const final = error.status >= 500 || error.status === 429
-    return this.#errorResponse(error, final ? { 'x-should-retry': 'false' } : {})
+    return this.#errorResponse(error, {})
   }
 
   /** The answer when every attempt failed. */
@@ -298,12 +297,10 @@ export class Exchange {
   #errorResponse(error: GatewayError, more: Readonly<Record<string, string>>): Response {
     const headers: Record<string, string> = {
       ...this.headers(),
+      ...retryHeaders(error),
       ...more,
       'content-type': 'application/json',
     }
-    const retryAfterMs = error.retryAfterMs ?? defaultRetryAfterMs[error.status]
-    if (retryAfterMs !== undefined)
-      headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)))
     return new Response(JSON.stringify(this.dialect.renderError(error, this.requestId)), {
       status: error.status,
       headers,
@@ -317,9 +314,6 @@ export class Exchange {
     return target === undefined ? null : this.costNanoUsd(target, usage)
   }
 }
-
-/** What `retry-after` says where nobody knows better, ms by status: these two never go without. */
-const defaultRetryAfterMs: Readonly<Record<number, number>> = { 429: 1000, 503: 30_000 }
 
 /** Nano-USD; null when the model has no price or the counts are missing. */
 function costOf(target: Target, usage: Usage): number | null {

@@ -78,6 +78,8 @@ export function followed(before: Failed, after: RunResult, why: string): RunResu
   return {
     ...after,
     records,
+    // Numbers of calls go on counting: one that was shed made none.
+    calls: Math.max(before.calls ?? before.records.length, after.calls ?? 0),
     failures: isAsked ? [...before.failures, ...after.failures] : before.failures,
     // Whoever was asked says more than whoever could not be paid.
     unpaid: records.length === 0 ? (before.unpaid ?? after.unpaid) : null,

@@ -92,8 +92,8 @@ async function step(
       return templateOf(rung, on, shortfall.why, records)
     case 'deferred': {
       if (planned.request.stream) return null
-      const response = await on.defer()
-      return response === null ? null : { kind: 'deferred', response }
+      const response = await deferred(on)
+      return response === null ? null : { kind: 'deferred', response, failed: last }
     }
     case 'smaller-model': {
       const [first, ...rest] = lesser
@@ -108,6 +108,18 @@ async function step(
       if (result.kind === 'answered') exchange.degrade('shorter')
       return result
     }
+  }
+}
+
+/** Null where no job can be had: the next rung is tried. */
+async function deferred(on: Climb): Promise<Response | null> {
+  try {
+    const response = await on.defer()
+    if (response === null || response.status === 202) return response
+    await response.body?.cancel()
+    return null
+  } catch {
+    return null
   }
 }
 

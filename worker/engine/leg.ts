@@ -67,6 +67,7 @@ export class Sender {
   readonly #relayable: (target: Target) => boolean
   readonly #ports: Ports
   readonly #legs: Leg[] = []
+  #isAbandoned = false
 
   constructor(
     request: CanonicalRequest,
@@ -133,7 +134,7 @@ export class Sender {
     isWanted: IsWanted,
   ): Leg | Unpaid | null {
     if (admission.kind === 'refused') return admission
-    if (!isWanted(admission.isShorter)) {
+    if (this.#isAbandoned || !isWanted(admission.isShorter)) {
       admission.account.settle(notSent)
       return null
     }
@@ -163,6 +164,7 @@ export class Sender {
 
   /** After a fault of ours: calls are stopped, and one that was sent and not settled by then may have cost its worst case. */
   abandon(): void {
+    this.#isAbandoned = true
     for (const { control, account } of this.#legs) {
       control.stop('superseded')
       account.settle(control.isSent ? lostCall : notSent)

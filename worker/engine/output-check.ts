@@ -1,6 +1,7 @@
 import type { CanonicalEvent, ChoiceFinish } from '../canonical/events.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
 import type { Soundness } from './health-port.ts'
+import { unfenced } from './fenced-json.ts'
 
 /** An answer that ended otherwise was cut, and need not parse. */
 const wholeEndings: ReadonlySet<ChoiceFinish['reason']> = new Set(['stop', 'toolCalls'])
@@ -72,7 +73,7 @@ function wholeChoices(choices: readonly ChoiceFinish[]): ReadonlySet<string> {
 
 function parses(text: string): boolean {
   // Some models fence the JSON that they were asked for; their callers know it.
-  const bare = text.trim().replace(/^```(?:json)?\s*([\s\S]*?)\s*```$/, '$1')
+  const bare = unfenced(text)
   if (bare === '') return true
   try {
     JSON.parse(bare)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { CanonicalEvent } from '../../../worker/canonical/events.ts'
 import { judge, pickOf, type Standing } from '../../../worker/engine/best-of-pick.ts'
 import {
   type Answer,
@@ -240,6 +241,17 @@ describe('pickOf()', () => {
     vote,
   })
   const invalid: Standing = { isValid: false, isBroken: true, length: 99, vote: 'x' }
+
+  it('looks at an answer that is nested deeper than a stack holds', () => {
+    const deep = '['.repeat(20_000) + ']'.repeat(20_000)
+    const events: CanonicalEvent[] = [
+      { type: 'text', choice: 0, text: deep },
+      { type: 'finish', choices: [{ choice: 0, reason: 'stop' }] },
+    ]
+    expect(judge(chatRequest(), events)).toMatchObject({ isValid: true, vote: deep })
+    const shallow = events.with(0, { type: 'text', choice: 0, text: '{"b":[1],"a":{}}' })
+    expect(judge(chatRequest(), shallow).vote).toBe('{"a":{},"b":[1]}')
+  })
 
   it('decides on nothing while an earlier one may still be valid', () => {
     expect(pickOf('schema', ['waiting', valid(1)], [1], false)).toBeNull()

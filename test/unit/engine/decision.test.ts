@@ -173,6 +173,16 @@ interface Made {
   readonly plan: Plan
 }
 
+const parts = [
+  'standing',
+  'ranking',
+  'thrifty',
+  'key',
+  'preferences',
+  'scores',
+  'exclusions',
+] as const
+
 /** As it is logged: through JSON. Null for a request that never comes to a plan. */
 function make(random: Random): Made | null {
   const request = anyRequest(random)
@@ -208,10 +218,15 @@ describe('a decision record', () => {
         expect(again.isSame).toBe(true)
         kinds.add(plan.kind)
         for (const name of record.rules ?? []) kinds.add(name)
-        for (const part of ['standing', 'ranking', 'thrifty', 'key', 'preferences'] as const)
-          if (record[part] !== undefined) kinds.add(part)
+        const left = plan.exclusions.map(({ target, reason }) => ({ target, reason }))
+        expect(record.exclusions ?? []).toEqual(left)
+        if (plan.kind === 'steps')
+          expect(record.scores ?? plan.steps.map(() => null)).toEqual(
+            plan.steps.map(({ score = null }) => score),
+          )
+        for (const part of parts) if (record[part] !== undefined) kinds.add(part)
       }
-      const all = 'big key legal none preferences ranking standing steps thrifty'
+      const all = 'big exclusions key legal none preferences ranking scores standing steps thrifty'
       expect([...kinds].toSorted().join(' ')).toBe(all)
     },
   )
@@ -303,6 +318,26 @@ describe('what another configuration would change', () => {
       afterNanoUsd: 2_000_000_000,
     })
     expect(compare(records, runtime)).toMatchObject({ changed: 0, moves: [], regions: [] })
+  })
+
+  it('tells of a target that is still the first and lies elsewhere now', () => {
+    const { records } = readRecords(lines(line('gpt-4.1@one', { 'switchyard.region': 'us' })))
+    const { one } = routes.providers
+    const elsewhere = fakeRuntime({
+      ...routes,
+      providers: { ...routes.providers, one: { ...one, regions: ['apac'] } },
+    })
+    expect(compare(records, elsewhere)).toMatchObject({
+      changed: 0,
+      regions: [{ from: 'us', to: 'apac', records: 1 }],
+    })
+  })
+
+  it('prices what came from a cache as such', () => {
+    const cached = { 'gen_ai.usage.cache_read.input_tokens': 1_000_000 }
+    const { records } = readRecords(lines(line('gpt-4.1-mini@one', cached)))
+    // GPT-4.1 reads a million cached tokens for 0.50 USD.
+    expect(compare(records, runtime).cost.afterNanoUsd).toBe(500_000_000)
   })
 
   it('names what would be refused', () => {

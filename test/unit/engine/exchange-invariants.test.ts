@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { gatewayError } from '../../../worker/canonical/errors.ts'
 import { anthropicMessages } from '../../../worker/dialects/anthropic-messages/index.ts'
 import type { Dialect } from '../../../worker/dialects/dialect.ts'
@@ -327,6 +327,20 @@ describe('silence', () => {
     expect(host.records).toEqual([
       expect.objectContaining({ ending: 'failed', errorCode: 'upstream_timeout' }),
     ])
+  })
+
+  it('breaks the answer that has begun when something goes wrong here: nobody waits for ever', async () => {
+    const host = new FakeHost().on('openai', silence)
+    const response = await ask(host, { stream: true })
+    // What the failure is told with breaks, in the middle of the heartbeats.
+    vi.spyOn(openAiChat, 'renderStreamError').mockImplementation(() => {
+      throw new Error('a fault of ours')
+    })
+    for (const name of ['backup', 'third']) host.on(name, silence)
+    const text = await textOf(host, response)
+    expect(text.replaceAll(openAiChat.heartbeat, '')).toBe('[broken]')
+    expect(host.records).toMatchObject([{ ending: 'failed' }])
+    vi.restoreAllMocks()
   })
 
   it('sends no heartbeat to a client that is answered in time', async () => {

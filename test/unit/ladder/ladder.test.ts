@@ -384,6 +384,16 @@ describe('a job in place of an answer', () => {
     expect((await ask(deferring(false))).degraded).toBe('template')
   })
 
+  it.each([
+    ['cannot be reached', () => Promise.reject(new Error('overloaded'))],
+    ['answers with an error', () => Promise.resolve(new Response('no', { status: 500 }))],
+  ] as const)('where its object %s the next rung answers', async (_what, defer) => {
+    const route = { tiers: [['gpt-4.1@openai']], degrade: ['deferred', template] }
+    const runs = { resumable: () => null, defer }
+    const answer = await ask(gatewayOf(configOf(route), { ports: { runs } }))
+    expect([answer.status, answer.degraded]).toEqual([200, 'template'])
+  })
+
   it('is not begun where the money is missing: it would cost as much', async () => {
     const error = gatewayError('budget_exceeded', 402, 'spent')
     const admit = () => ({ kind: 'refused', error, isFinal: false }) as const

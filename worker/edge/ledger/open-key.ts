@@ -25,13 +25,14 @@ export async function openKey(
   const credit = first === null ? null : book.credit(tenant)
   const askId = credit === null ? null : askInAdvance(credit.state, sentAtMs)
   if (first === null || credit === null || askId === null) {
-    const opened = await host.open({ key })
+    const opened = await inTime(host, { key })
     if (opened.kind === 'verified') book.sawKillVersion(tenant, opened.killVersion, sentAtMs)
     return opened
   }
   const { state } = credit
   try {
-    const opened = await host.open({ key, advance: { holder: state.holder, askId, ...first() } })
+    const advance = { holder: state.holder, askId, ...first() }
+    const opened = await inTime(host, { key, advance })
     take(book, credit, askId, opened, host.nowMs(), sentAtMs)
     return opened
   } catch (fault) {
@@ -40,6 +41,19 @@ export async function openKey(
   } finally {
     if (!isClean(state)) carry(credit, host)
   }
+}
+
+/** How long the ledger may take to say who a key belongs to, ms: behind it the request is refused with 503. */
+const openTimeoutMs = 3000
+
+/** Rejects when no answer came in time; one that comes later is nobody's. */
+function inTime(host: OpenHost, call: OpenCall): Promise<OpenReply> {
+  return new Promise((resolve, reject) => {
+    const cancel = host.after(openTimeoutMs, () =>
+      reject(new Error('the ledger did not answer in time')),
+    )
+    host.open(call).then(resolve, reject).finally(cancel)
+  })
 }
 
 function take(
