@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { formatUsd } from '../worker/catalog/index.ts'
+import { catalogVersion, formatUsd } from '../worker/catalog/index.ts'
 import { createRuntime, type Runtime } from '../worker/edge/runtime.ts'
 import { readConfig, describeProblems } from '../worker/edge/config.ts'
 import { root } from './local-gateway.ts'
@@ -86,7 +86,7 @@ function replayAll(source: string): void {
     }
     const versions =
       record.config === runtime.version
-        ? 'under the same configuration'
+        ? `under the same configuration (catalog ${record.catalog}, now ${catalogVersion})`
         : `made under configuration ${record.config}, replayed under ${runtime.version}`
     process.stderr.write(`not the plan that was recorded (${record.plan}): ${versions}\n`)
     process.exitCode = 1

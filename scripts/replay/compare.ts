@@ -53,12 +53,13 @@ export function compare(
       cost.beforeNanoUsd += one.costNanoUsd
       cost.afterNanoUsd += after === before ? one.costNanoUsd : price
     }
+    // A target may have moved although it is still the first.
+    const [from, to] = [one.regions ?? regionsOf(runtime, before), regionsOf(runtime, after)]
+    if (from !== to && before !== nobody && after !== nobody) regions.add(from, to)
     if (after === before) continue
     changed += 1
     moves.add(before, after)
     if (!planned.ok) refusals.add(planned.error.code, '')
-    const [from, to] = [regionsOf(runtime, before), regionsOf(runtime, after)]
-    if (from !== to && before !== nobody && after !== nobody) regions.add(from, to)
   }
   return {
     records: records.length,
@@ -87,17 +88,26 @@ class Counter {
 function regionsOf(runtime: Runtime, target: string): string {
   const known = runtime.targets.get(target)
   if (known === undefined) return 'not configured'
-  return known.standing.regions?.join(', ') || 'undeclared'
+  // As log lines have them.
+  return known.standing.regions?.join(',') || 'undeclared'
 }
 
 /** The same usage at the prices of `target`; null where its price or the usage is unknown. */
 function priceAfter(
-  { inputTokens, outputTokens }: ReadRecord,
+  { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens }: ReadRecord,
   runtime: Runtime,
   target: string,
 ): number | null {
   const prices = runtime.targets.get(target)?.facts?.prices
   if (prices === undefined || prices === null) return null
   if (inputTokens === null || outputTokens === null) return null
-  return costNanoUsd({ inputTokens, outputTokens }, prices)
+  return costNanoUsd(
+    {
+      inputTokens,
+      outputTokens,
+      ...(cacheReadTokens === null ? {} : { cacheReadTokens }),
+      ...(cacheWriteTokens === null ? {} : { cacheWriteTokens }),
+    },
+    prices,
+  )
 }

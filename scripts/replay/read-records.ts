@@ -10,6 +10,10 @@ export interface ReadRecord {
   readonly costNanoUsd: number | null
   readonly inputTokens: number | null
   readonly outputTokens: number | null
+  readonly cacheReadTokens: number | null
+  readonly cacheWriteTokens: number | null
+  /** Where it was processed, as the log line says; null where it does not. */
+  readonly regions: string | null
 }
 
 export interface ReadRecords {
@@ -67,6 +71,9 @@ function readOne(value: unknown, line: number): ReadRecord | null {
     costNanoUsd: nanoUsdOf(fields['switchyard.cost_usd']),
     inputTokens: numberOf(fields['gen_ai.usage.input_tokens']),
     outputTokens: numberOf(fields['gen_ai.usage.output_tokens']),
+    cacheReadTokens: numberOf(fields['gen_ai.usage.cache_read.input_tokens']),
+    cacheWriteTokens: numberOf(fields['gen_ai.usage.cache_creation.input_tokens']),
+    regions: textOf(fields['switchyard.region']),
   }
 }
 

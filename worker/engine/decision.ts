@@ -1,7 +1,7 @@
 import { catalogVersion } from '../catalog/index.ts'
 import type { KeyProfile } from '../../durable-objects/tenant-ledger/access/verify.ts'
 import type { ProviderPreferences } from '../canonical/request.ts'
-import type { Candidate } from '../policy/candidate.ts'
+import type { Candidate, Exclusion } from '../policy/candidate.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { PlanInput } from '../policy/plan-input.ts'
 import type { RankingFacts } from '../policy/ranking.ts'
@@ -38,6 +38,10 @@ export interface DecisionRecord {
   readonly seed: number
   /** Targets in the order in which they would be asked. */
   readonly steps: readonly string[]
+  /** What each of them scored under the objective of its tier; absent where none scores. */
+  readonly scores?: readonly (number | null)[]
+  /** What was left out, and why. */
+  readonly exclusions?: readonly Pick<Exclusion, 'target' | 'reason'>[]
   /** A short name of the whole plan with all its reasons: a replay that gives another one is not the same. */
   readonly plan: string
 }
@@ -76,6 +80,10 @@ export function decisionOf(
   if (standing !== null) record.standing = standing
   if (ranking !== undefined) record.ranking = ranking
   if (isThrifty) record.thrifty = true
+  if (plan.kind === 'steps' && plan.steps.some(({ score = null }) => score !== null))
+    record.scores = plan.steps.map(({ score = null }) => score)
+  if (plan.exclusions.length > 0)
+    record.exclusions = plan.exclusions.map(({ target, reason }) => ({ target, reason }))
   return record
 }
 
@@ -85,8 +93,8 @@ type Mutable<Value> = { -readonly [Name in keyof Value]: Value[Name] }
 export function planName(plan: Plan): string {
   let text = ''
   if (plan.kind === 'steps') {
-    for (const { target, notBeforeMs, barred, probe, reason, warnings } of plan.steps) {
-      text += `${target}\n${notBeforeMs}${barred ? 'b' : ''}${probe ? 'p' : ''}\n${reason}\n`
+    for (const { target, tier, notBeforeMs, barred, probe, reason, warnings } of plan.steps) {
+      text += `${target}\n${tier} ${notBeforeMs}${barred ? 'b' : ''}${probe ? 'p' : ''}\n${reason}\n`
       for (const warning of warnings) text += `${warning}\n`
     }
   }
