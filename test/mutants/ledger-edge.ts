@@ -630,4 +630,13 @@ export const ledgerEdgeMutants: readonly Mutant[] = [
     killedBy: race,
     why: 'What a stream had said when it lost is not paid for.',
   },
+  {
+    id: 'ledger-edge-open-for-ever',
+    invariant: 'S10 liveness',
+    file: 'worker/edge/ledger/open-key.ts',
+    find: 'const cancel = host.after(openTimeoutMs, () =>\n      reject(',
+    replace: 'const cancel = host.after(openTimeoutMs * 1000, () =>\n      reject(',
+    killedBy: ['test/unit/edge/ledger/first-credit.test.ts'],
+    why: 'A request whose ledger is silent hangs until its client gives up.',
+  },
 ]

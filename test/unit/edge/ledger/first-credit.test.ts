@@ -252,6 +252,17 @@ describe('a key that an isolate sees first', () => {
     expect([town.openLeases, isolate.state().pending.size]).toEqual([0, 0])
   })
 
+  it.each([true, false])('is waited for 3 s, with credit (%s) or without', async (isSpender) => {
+    const town = new Town(roomy)
+    const isolate = town.isolate()
+    const carry = () => new Promise<OpenReply>(() => undefined)
+    const opening = town.clock.run(open({ town, isolate, isSpender, carry }))
+    const startMs = town.clock.nowMs
+    const { opened } = await opening
+    await expect(opened).rejects.toThrow('the ledger did not answer in time')
+    expect(town.clock.nowMs - startMs).toBe(3000)
+  })
+
   it('is not credited under budgets that were changed while the answer was on its way', async () => {
     const town = new Town(roomy)
     const isolate = town.isolate()
