@@ -40,7 +40,9 @@ async function acrossOrigins(
   const origin = allowedOrigin(context.req.raw.headers, origins)
   if (origin === null) return handler(context, isolate)
   if (context.req.method === 'OPTIONS') return preflight(origin)
-  const answer = await handler(context, isolate)
+  const given = await handler(context, isolate)
+  // Made anew: headers of an answer that came over a binding cannot be set.
+  const answer = new Response(given.body, given)
   allowOrigin(answer.headers, origin)
   return answer
 }

@@ -9,7 +9,8 @@ interface Place {
 
 /**
  * What a request is answered with, piece by piece, for all who read it. It is kept as long as it is not too large; beyond
- * that only what somebody has yet to read is there, and whoever stays too far behind loses it.
+ * that only what somebody has yet to read is there, and whoever stays too far behind loses it. The largest frame of that
+ * does not count: a whole JSON answer is one frame, and nobody can have read it before it came.
  */
 export class EventLog {
   readonly #most: number
@@ -88,10 +89,14 @@ export class EventLog {
     this.#isWhole = false
     for (;;) {
       this.#drop(Math.min(this.#first + this.#frames.length, ...this.#positions()))
-      if (this.#bytes <= this.#most) return
+      if (this.#bytes - this.#largestBytes() <= this.#most) return
       const behind = Math.min(...this.#positions())
       for (const place of this.#places) if (place.at === behind) this.#lose(place)
     }
+  }
+
+  #largestBytes(): number {
+    return this.#frames.reduce((most, { length }) => Math.max(most, length), 0)
   }
 
   #positions(): readonly number[] {

@@ -1,7 +1,8 @@
-import { EventLog } from './event-log.ts'
+import { EventLog, type LogReader } from './event-log.ts'
 import { EventSplitter } from './event-splitter.ts'
 import type { HostedRun, Keep, Kept, RunRecord } from './composition.ts'
 import type { AnswerHead, RunHead } from './kept-run.ts'
+import { headersOf } from './run-answers.ts'
 
 /** What is decided of a request before anything is bought. */
 export type Decision =
@@ -21,6 +22,8 @@ export class LiveRun {
   decision: Decision | null = null
   answer: AnswerHead | null = null
   log: EventLog | null = null
+  /** Of the client that it was begun for: there before the answer is, so that nothing of it can be gone by then. */
+  firstReader: LogReader | null = null
   record: RunRecord | null = null
   /** From its start until what is kept of it is written; a response where nothing is. */
   owned: Promise<Response | null> = Promise.resolve(null)
@@ -105,14 +108,27 @@ async function readEvents({ body }: Response, runId: string, log: EventLog): Pro
   if (rest !== null) log.append(rest)
 }
 
-/** A body that gives what the log has after some frames, and what comes. `left` is called once, when it is read no more. */
-export function bodyOf(
-  log: EventLog,
-  after: number,
+/**
+ * The answer of a request that runs, for one reader of it, who was there before this waits: nothing goes meanwhile. Null:
+ * there is none, or it is not kept.
+ */
+export async function answerTo(
+  reader: LogReader | null,
+  { begun: beginning, owned }: LiveRun,
   left: () => void,
-): ReadableStream<Uint8Array> | null {
-  const reader = log.reader(after)
+): Promise<Response | null> {
   if (reader === null) return null
+  const begun = await Promise.race([beginning, owned])
+  if (begun === null || begun instanceof Response) {
+    reader.leave()
+    return null
+  }
+  const { status, headers } = begun
+  return new Response(bodyOf(reader, left), { status, headers: headersOf(headers) })
+}
+
+/** A body that gives what a reader has yet to read, and what comes. `left` is called once, when it is read no more. */
+export function bodyOf(reader: LogReader, left: () => void): ReadableStream<Uint8Array> {
   const leave = () => {
     reader.leave()
     left()

@@ -1,9 +1,9 @@
 import { DurableObject } from 'cloudflare:workers'
 import { gatewayError, type GatewayError } from '../../worker/canonical/errors.ts'
 import type { RunComposition, RunWishes, Variables } from './composition.ts'
-import { EventLog } from './event-log.ts'
+import { EventLog, type LogReader } from './event-log.ts'
 import { expiresAtMs, isWorthKeeping, jobView, type RunHead } from './kept-run.ts'
-import { bodyOf, type Decision, headOf, LiveRun } from './live-run.ts'
+import { answerTo, bodyOf, type Decision, headOf, LiveRun } from './live-run.ts'
 import { readRunName, runObjectName } from './place.ts'
 import { readContext, type RunContext } from './protocol.ts'
 import { digestOf, readBytes, withBody } from './request-bytes.ts'
@@ -114,8 +114,9 @@ export class RunObject extends DurableObject<Variables> {
     digest: string,
   ): Promise<Response> {
     if (live.digest !== digest) return this.#refuse(request, context, otherRequest)
-    if (context.mode === 'defer') return accepted(context.runId, headOf(live, context.runId))
-    return this.#replay(request, context, await this.#attachLive(live, 0))
+    const head = headOf(live, context.runId)
+    if (context.mode === 'defer' && head.isJob) return accepted(context.runId, head)
+    return this.#replay(request, context, await this.#attachLive(live, live.log?.reader(0)))
   }
 
   async #joinStored(
@@ -125,7 +126,7 @@ export class RunObject extends DurableObject<Variables> {
     digest: string,
   ): Promise<Response> {
     if (head.digest !== digest) return this.#refuse(request, context, otherRequest)
-    if (context.mode === 'defer') return accepted(context.runId, head)
+    if (context.mode === 'defer' && head.isJob) return accepted(context.runId, head)
     return this.#replay(request, context, await this.#attachStored(head, 0))
   }
 
@@ -159,7 +160,7 @@ export class RunObject extends DurableObject<Variables> {
       return accepted(context.runId, headOf(live, context.runId))
     }
     if (decision?.kind === 'kept') {
-      const answer = await this.#attachLive(live, 0)
+      const answer = await this.#attachLive(live, live.firstReader)
       if (answer !== null) return answer
     }
     const answer = await owned
@@ -171,6 +172,7 @@ export class RunObject extends DurableObject<Variables> {
     return {
       planned: (kept) => {
         live.decide(isOnly ? decisionOf(kept, context.mode) : { kind: 'passing' })
+        if (context.mode === 'serve') live.firstReader = live.log?.reader(0) ?? null
         if (isOnly && context.mode === 'defer') live.promised = this.#promise(live, context)
       },
       recorded: (record) => live.tell(record),
@@ -242,7 +244,7 @@ export class RunObject extends DurableObject<Variables> {
     const head = isLive ? null : this.#keeper.kept()
     if (!isLive && head === null) return this.#refuse(request, context, notHere)
     const answer = isLive
-      ? await this.#attachLive(live, after)
+      ? await this.#attachLive(live, live.log?.reader(after))
       : head === null
         ? null
         : await this.#attachStored(head, after)
@@ -250,14 +252,8 @@ export class RunObject extends DurableObject<Variables> {
   }
 
   /** Null: some of it is not there any more. */
-  async #attachLive(live: LiveRun, after: number): Promise<Response | null> {
-    const { log } = live
-    if (log === null) return null
-    const begun = await Promise.race([live.begun, live.owned])
-    if (begun === null || begun instanceof Response) return null
-    const { status, headers } = begun
-    const body = bodyOf(log, after, () => this.#left(live, log))
-    return body === null ? null : new Response(body, { status, headers: headersOf(headers) })
+  #attachLive(live: LiveRun, reader: LogReader | null | undefined): Promise<Response | null> {
+    return answerTo(reader ?? null, live, () => this.#left(live))
   }
 
   async #attachStored(head: RunHead, after: number): Promise<Response | null> {
@@ -266,12 +262,14 @@ export class RunObject extends DurableObject<Variables> {
     const log = new EventLog(Infinity)
     for (const frame of await this.#keeper.frames()) log.append(frame)
     log.close('whole')
-    const body = bodyOf(log, after, () => undefined)
+    const reader = log.reader(after)
+    const body = reader === null ? null : bodyOf(reader, () => undefined)
     return new Response(body, { status: answer.status, headers: headersOf(answer.headers) })
   }
 
-  #left(live: LiveRun, log: EventLog): void {
-    if (this.#live === live && log.readers === 0 && log.end === null) this.#keeper.stay()
+  #left(live: LiveRun): void {
+    const { log } = live
+    if (this.#live === live && log?.readers === 0 && log.end === null) this.#keeper.stay()
   }
 
   async #tellOf(request: Request, context: RunContext): Promise<Response> {

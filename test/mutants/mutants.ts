@@ -20,6 +20,7 @@ import { parallelMutants } from './parallel.ts'
 import { policyMutants } from './policy.ts'
 import { providerMutants } from './providers.ts'
 import { runMutants } from './run.ts'
+import { runHandoverMutants } from './run-handover.ts'
 import { rankingMutants } from './ranking.ts'
 import { stormMutants } from './storm.ts'
 import { streamMutants } from './streams.ts'
@@ -48,6 +49,7 @@ export const mutants: readonly Mutant[] = [
   ...adminMutants,
   ...doorMutants,
   ...runMutants,
+  ...runHandoverMutants,
   ...workerdMutants,
   ...stormMutants,
 ]

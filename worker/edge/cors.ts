@@ -31,6 +31,7 @@ const allowedRequestHeaders = [
   'x-switchyard-resume',
   'idempotency-key',
   'prefer',
+  'last-event-id',
 ].join(', ')
 
 /** Everything of the public face that stands in a response header. */
@@ -47,6 +48,10 @@ const exposedHeaders = [
   'x-switchyard-config',
   'x-switchyard-warning',
   'x-switchyard-degraded',
+  'x-switchyard-budget-remaining-usd',
+  'idempotency-replayed',
+  'location',
+  'preference-applied',
   'server-timing',
   'retry-after',
   'x-should-retry',

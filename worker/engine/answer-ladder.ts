@@ -1,6 +1,7 @@
 import { answerStream } from './answer-stream.ts'
 import { answerWhole } from './answer-whole.ts'
-import type { Climb } from './climb.ts'
+import type { Climb, Deferred } from './climb.ts'
+import type { Exchange } from './exchange.ts'
 import { climb } from './ladder.ts'
 import { questionOf } from './ladder-keep.ts'
 import { answerMade } from './made.ts'
@@ -24,12 +25,21 @@ export async function answerByLadder(
   const result = await climbing
   switch (result.kind) {
     case 'deferred':
-      // The job writes a record of its own; this one says what became of the request here.
-      exchange.settle({ ending: 'finished', status: result.response.status })
-      return result.response
+      return answerDeferred(result, exchange)
     case 'made':
       return answerMade(result, false, exchange)
     default:
       return answerWhole(result, exchange, request)
   }
+}
+
+/** The job writes a record of its own; this one says what became of the request here. */
+function answerDeferred({ response, failed }: Deferred, exchange: Exchange): Response {
+  const { step, reason, records } = failed
+  const { status, body } = response
+  exchange.called({ step, reason, attempts: records, firstTokenMs: null })
+  exchange.settle({ ending: 'finished', status })
+  const headers = new Headers(response.headers)
+  for (const [name, value] of Object.entries(exchange.headers())) headers.set(name, value)
+  return new Response(body, { status, headers })
 }

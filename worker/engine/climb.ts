@@ -13,6 +13,8 @@ import type { RunResult } from './run-result.ts'
 export interface Deferred {
   readonly kind: 'deferred'
   readonly response: Response
+  /** What was asked before that, and came to nothing: it may have been billed. */
+  readonly failed: Failed
 }
 
 export type LadderResult = RunResult | Made | Deferred

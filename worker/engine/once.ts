@@ -122,7 +122,10 @@ async function end(
   { headers }: Response,
   body: Uint8Array | null,
 ): Promise<void> {
-  const what = endingOf({ ...told, ...exchange.bought })
+  const { wasSent, isBilled } = exchange.bought
+  // Who was promised a job has bought it, whether or not anybody was asked before.
+  const isBought = wasSent || told.status === 202
+  const what = endingOf({ ...told, wasSent: isBought, isBilled })
   if (what === 'finish') await run.finish(told.status, headers, body)
   else if (what === 'abandon') await run.abandon()
   else await run.lose()

@@ -77,6 +77,9 @@ export interface Answer {
 /** Headers that a replay carries. The rest is of the request that is answered, not of the one that ran. */
 const keptHeaders = new Set([
   'content-type',
+  // Where the job of a 202 is.
+  'location',
+  'preference-applied',
   'x-switchyard-config',
   'x-switchyard-degraded',
   'x-switchyard-model',

@@ -38,6 +38,8 @@ export interface RunAsk {
   readonly after?: number
   /** What stands in the place of the request's own body, which has been read. Absent: the body as it comes, unread. */
   readonly body?: string
+  /** The caller's idempotency key is claimed already: an object that claimed it again would find it taken. */
+  readonly isClaimed?: boolean
 }
 
 export interface RunName {
@@ -52,7 +54,7 @@ export interface RunName {
 export async function askRun(
   inbound: Request,
   bindings: Readonly<Record<string, unknown>>,
-  { mode, caller, requestId, residency, run, after = 0, body }: RunAsk,
+  { mode, caller, requestId, residency, run, after = 0, body, isClaimed = false }: RunAsk,
 ): Promise<Response> {
   const namespace = bindings[bindingName] as ObjectNamespace<RunStub> | undefined
   if (namespace === undefined) throw new Error(`the binding ${bindingName} is not there`)
@@ -63,6 +65,7 @@ export async function askRun(
   const hosted: Hosted = { caller, colo: textOf(cf?.colo), place: plainPlace(cf) }
   const context: RunContext = { mode, ...run, tenant, requestId, residency, after, hosted }
   const headers = withoutCredentials(inbound.headers)
+  if (isClaimed) headers.delete('idempotency-key')
   headers.set(contextHeader, writeContext(context))
   const isAsked = mode === 'serve' || mode === 'defer'
   const { url, method, signal } = inbound

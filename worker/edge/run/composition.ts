@@ -11,7 +11,8 @@ import { gatewayError, type GatewayError } from '../../canonical/errors.ts'
 import { Exchange } from '../../engine/exchange.ts'
 import type { PlannedRequest } from '../../engine/plan-request.ts'
 import type { RequestRecord } from '../../engine/record.ts'
-import { dialectOf, pipelineOf, type Pipeline } from '../../pipelines.ts'
+import { retryHeaders } from '../../engine/retry-headers.ts'
+import { dialectOf, notBuilt, pipelineOf, type Pipeline } from '../../pipelines.ts'
 import type { Isolate } from '../isolate.ts'
 import { logAdmin, logFault, logLine } from '../log.ts'
 import { viewOfKept } from '../requests.ts'
@@ -57,7 +58,7 @@ function host(
     throw new Error('a request is to be run in a place that is not known')
   const pipeline = pipelineOf(new URL(request.url).pathname)
   if (pipeline === null) {
-    const error = gatewayError('not_implemented', 501, 'this endpoint is not built yet')
+    const error = noPipeline(new URL(request.url).pathname)
     const answer = refusal(request, context, isolate.runtime.version, error)
     return { answer: Promise.resolve(answer), clientLeft: () => undefined }
   }
@@ -73,6 +74,13 @@ function host(
     answer: pipeline.serve(request, caller, exchange),
     clientLeft: () => ports.clientLeft(),
   }
+}
+
+/** As the edge says it of a path that reads no body. */
+function noPipeline(path: string): GatewayError {
+  return notBuilt.includes(path)
+    ? gatewayError('not_implemented', 501, 'this endpoint is not built yet')
+    : gatewayError('invalid_request', 404, 'there is no such endpoint')
 }
 
 /** Tells that the route is known: before anything is bought, and after all that can be wrong with a request. */
@@ -110,6 +118,7 @@ function refusal(
     [dialect.requestIdHeader]: requestId,
     'x-switchyard-config': config,
     'x-switchyard-attempts': '0',
+    ...retryHeaders(error),
   }
   const body = JSON.stringify(dialect.renderError(error, requestId))
   return new Response(body, { status: error.status, headers })

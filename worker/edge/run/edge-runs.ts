@@ -64,5 +64,6 @@ export function deferred(
     residency: residencies.ofCaller(caller),
     run: { runId: requestId, isOnce: false },
     body: JSON.stringify(body),
+    isClaimed: true,
   })
 }
