@@ -734,7 +734,7 @@ export const engineMutants: readonly Mutant[] = [
     id: 'late-failure-ends-properly',
     invariant: 'S3 ending',
     file: 'worker/engine/answer-stream.ts',
-    find: 'await writer.write(encode(exchange.dialect.renderStreamError(error, exchange.requestId)))',
+    find: '    await writer.write(told)\n',
     replace: '',
     killedBy: exchange,
     why: 'A stream of heartbeats ends without a word when everybody has failed.',
