@@ -136,9 +136,10 @@ function readWhole(dialect: DialectId, raw: string): Found {
 
 function readStream(dialect: DialectId, raw: string): Found {
   const found = { ...nothing }
-  for (const event of raw.split(/\r?\n\r?\n/)) {
+  // A carriage return alone ends a line as well.
+  for (const event of raw.replaceAll(/\r\n?/g, '\n').split('\n\n')) {
     if (event === '') continue
-    const lines = event.split(/\r?\n/)
+    const lines = event.split('\n')
     if (lines.every((line) => line.startsWith(':'))) {
       if (!event.startsWith(': cost-usd')) found.heartbeats += 1
       continue
