@@ -279,7 +279,7 @@ export const engineMutants: readonly Mutant[] = [
   },
   {
     id: 'abandoned-and-sent',
-    invariant: 'S1 money',
+    invariant: 'I10 every hold ends exactly once',
     file: 'worker/engine/leg.ts',
     find: 'if (this.#isAbandoned || !isWanted(admission.isShorter)) {',
     replace: 'if (!isWanted(admission.isShorter)) {',
