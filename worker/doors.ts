@@ -1,3 +1,4 @@
+import type { HandedCredit } from './edge/run/handed-credit.ts'
 import type { Context } from 'hono'
 import type { GatewayError } from './canonical/errors.ts'
 import type { Dialect } from './dialects/dialect.ts'
@@ -10,7 +11,13 @@ import { retryHeaders } from './engine/retry-headers.ts'
 
 export interface Environment {
   Bindings: Readonly<Record<string, unknown>>
-  Variables: { requestId: string; caller: Caller; adminKeyId: string }
+  Variables: {
+    requestId: string
+    caller: Caller
+    adminKeyId: string
+    /** Of a pinned tenant's first request, until the object that runs it is given it. */
+    handed: HandedCredit | undefined
+  }
 }
 
 export type AppContext = Context<Environment>

@@ -1,12 +1,9 @@
 import type { AppContext } from './doors.ts'
 import { presentedKey, refuse } from './doors.ts'
-import type { AccessHost, Identified } from './edge/access/access.ts'
-import { addressOf, isWithinLimit } from './edge/access/junk-shield.ts'
+import { accessHostOf, giveBackHanded } from './access-host.ts'
+import type { Identified } from './edge/access/access.ts'
 import { allowedOrigin, allowOrigin, preflight } from './edge/cors.ts'
 import type { Isolate } from './edge/isolate.ts'
-import { firstCreditOf, mayCost } from './edge/ledger/first-credit.ts'
-import { openKey } from './edge/ledger/open-key.ts'
-import { ledgerOf } from './edge/ledger-of.ts'
 import { runDoor } from './run-door.ts'
 
 export type IsolateOf = (variables: Readonly<Record<string, unknown>>) => Isolate
@@ -52,7 +49,9 @@ export function guarded(isolateOf: IsolateOf, handler: Handler): Entry {
   const enter = (context: AppContext, isolate: Isolate, identified: Identified) => {
     if (identified.kind === 'refused') return refuse(context, isolate, identified.error)
     context.set('caller', identified.caller)
-    return runDoor(context, isolate, identified.caller) ?? handler(context, isolate)
+    const away = runDoor(context, isolate, identified.caller)
+    if (context.get('handed') !== undefined) giveBackHanded(context, isolate, identified.caller)
+    return away ?? handler(context, isolate)
   }
   return identified(isolateOf, (context, isolate) => {
     const key = presentedKey(context.req.raw.headers)
@@ -61,35 +60,4 @@ export function guarded(isolateOf: IsolateOf, handler: Handler): Entry {
       ? found.then((known) => enter(context, isolate, known))
       : enter(context, isolate, found)
   })
-}
-
-function accessHostOf(
-  { env, req, executionCtx }: AppContext,
-  { ledger, runtime, residencies }: Isolate,
-): AccessHost {
-  return {
-    nowMs: Date.now,
-    waitUntil: (work) => executionCtx.waitUntil(work),
-    addressOf: () => addressOf(req.raw),
-    isWithinLimit: (address) => isWithinLimit(env, address),
-    killVersionOf: (tenant) => ledger?.killVersionOf(tenant) ?? -1,
-    isDeclared: (tenant) => residencies.declared(tenant) !== null,
-    open: async (tenant, key, isAwaited) => {
-      const stub = ledgerOf(req.raw, env, residencies)(tenant)
-      if (ledger === null) return stub.open({ key })
-      // A pinned tenant's money is asked for inside of its jurisdiction.
-      const isSpender = isAwaited && residencies.of(tenant) === null && mayCost(req.raw)
-      const first = isSpender ? () => firstCreditOf(req.raw, runtime) : null
-      return openKey(ledger, tenant, key, first, {
-        nowMs: Date.now,
-        after: (delayMs, then) => {
-          const timer = setTimeout(then, delayMs)
-          return () => clearTimeout(timer)
-        },
-        waitUntil: (work) => executionCtx.waitUntil(work),
-        open: (call) => stub.open(call),
-        send: (exchange) => ledgerOf(req.raw, env, residencies)(tenant).exchange(exchange),
-      })
-    },
-  }
 }

@@ -1,10 +1,12 @@
 import { providerHealthClass } from '../durable-objects/provider-health/provider-health.ts'
 import { tenantLedgerClass } from '../durable-objects/tenant-ledger/tenant-ledger.ts'
+import { settleJournalClass } from '../durable-objects/settle-journal/settle-journal.ts'
 import { runClass } from '../durable-objects/run/run.ts'
 import { createApp } from './app.ts'
 import { healthComposition } from './edge/health/composition.ts'
 import { createProber, objectPorts } from './edge/health/prober.ts'
 import { createIsolate, type Isolate } from './edge/isolate.ts'
+import { journalComposition } from './edge/ledger/journal.ts'
 import { ledgerComposition } from './edge/ledger/composition.ts'
 import { runComposition } from './edge/run/composition.ts'
 
@@ -23,6 +25,9 @@ export class ProviderHealth extends providerHealthClass(healthComposition(isolat
 
 /** One object for each tenant (`durable-objects/tenant-ledger/`). */
 export class TenantLedger extends tenantLedgerClass(ledgerComposition(isolateOf)) {}
+
+/** One object for each tenant: what its ledger would not know any more after a restore (`durable-objects/settle-journal/`). */
+export class SettleJournal extends settleJournalClass(journalComposition) {}
 
 /** One object for each request that is pinned, resumable or answered later (`durable-objects/run/`). */
 export class Run extends runClass(runComposition(isolateOf)) {}

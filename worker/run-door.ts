@@ -4,6 +4,7 @@ import { type AppContext, coloOf, plainHeaders, refuse } from './doors.ts'
 import { isColoInside } from './edge/colos.ts'
 import type { Isolate } from './edge/isolate.ts'
 import { logFault } from './edge/log.ts'
+import type { RequestView } from './edge/requests.ts'
 import { PlaceConflict, type Residency } from './edge/residency.ts'
 import { askRun, type RunAsk, type RunName, runName } from './edge/run/ask-run.ts'
 import type { Caller } from './engine/caller.ts'
@@ -36,7 +37,11 @@ export function runDoor(
   if (wish?.kind === 'attach') return attach(context, isolate, asked, wish.eventId)
   const isDeferred = wish !== null && isolate.residencies.storesAnswers(caller)
   if (residency === null && !isDeferred) return null
-  return begin(context, isolate, asked, isDeferred ? 'defer' : 'serve')
+  const handed = context.get('handed')
+  // It is the object's from here on.
+  context.set('handed', undefined)
+  const given = handed === undefined ? asked : { ...asked, handed }
+  return begin(context, isolate, given, isDeferred ? 'defer' : 'serve')
 }
 
 const conflict =
@@ -56,7 +61,7 @@ function wishOf(headers: Headers): Wish | null {
   return prefer !== null && /\brespond-async\b/i.test(prefer) ? { kind: 'defer' } : null
 }
 
-type Asked = Pick<RunAsk, 'caller' | 'residency' | 'requestId'>
+type Asked = Pick<RunAsk, 'caller' | 'residency' | 'requestId' | 'handed'>
 
 function attach(
   context: AppContext,
@@ -108,19 +113,39 @@ const noJob = gatewayError('invalid_request', 404, 'no job of this tenant has th
 })
 const notOfJob = invalidRequest('last-event-id: not an event of this job', 'last-event-id')
 
-/** The record of a request whose object still knows it; null where none does. */
+/**
+ * The record of a request whose object still knows it; null where none does. `isKnown`: by its ledger lines, so that an
+ * object that is away only leaves the rest out. The object of a request that had an idempotency key is found by that
+ * key, sent again in its header.
+ */
 export async function recordOf(
   context: AppContext,
-  { residencies }: Isolate,
-  runId: string,
-): Promise<object | null> {
-  if (!isRunId(runId)) return null
+  isolate: Isolate,
+  id: string,
+  isKnown: boolean,
+): Promise<RequestView | null> {
+  if (!isRunId(id)) return null
+  const { raw } = context.req
   const caller = context.get('caller')
-  const residency = residencies.ofCaller(caller)
+  const residency = isolate.residencies.ofCaller(caller)
   if (residency === null) return null
-  const ask = { caller, residency, requestId: context.get('requestId'), run: nameOf(runId) }
-  const answer = await askRun(context.req.raw, context.env, { ...ask, mode: 'record' })
-  return answer.ok ? ((await answer.json()) as object) : null
+  const run = raw.headers.has('idempotency-key')
+    ? await runName(raw, caller, id, isolate)
+    : nameOf(id)
+  const ask = { caller, residency, requestId: context.get('requestId'), run }
+  const answer = await toldBy(() => askRun(raw, context.env, { ...ask, mode: 'record' }), isKnown)
+  if (answer?.ok !== true) return null
+  const view = (await answer.json()) as RequestView
+  return view.id === id || run.runId === id ? view : null
+}
+
+async function toldBy(ask: () => Promise<Response>, isKnown: boolean): Promise<Response | null> {
+  try {
+    return await ask()
+  } catch (fault) {
+    if (isKnown) return null
+    throw fault
+  }
 }
 
 function nameOf(runId: string): RunName {

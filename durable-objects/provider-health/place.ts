@@ -76,13 +76,14 @@ export type PlacedNamespace<Stub> = Pick<ObjectNamespace<Stub>, 'idFromName' | '
  */
 export function namespaceAt<Stub>(
   namespace: ObjectNamespace<Stub>,
-  { region, jurisdiction }: Whereabouts,
+  { region, jurisdiction }: Pick<Whereabouts, 'jurisdiction'> & { readonly region: Region | null },
   { local }: { readonly local: boolean },
 ): PlacedNamespace<Stub> {
   if (jurisdiction === null) {
     return {
       idFromName: (name) => namespace.idFromName(name),
-      get: (id) => namespace.get(id, { locationHint: region, retry }),
+      // Without a region: near whoever asks first.
+      get: (id) => namespace.get(id, region === null ? { retry } : { locationHint: region, retry }),
     }
   }
   if (!jurisdictions.includes(jurisdiction))

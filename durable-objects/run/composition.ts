@@ -29,8 +29,8 @@ export interface Kept {
 export interface RunWishes {
   /** Called at most once, before anything is bought. Not called: the request is refused. */
   planned(kept: Kept): void
-  /** The record of the request, once. */
-  recorded(record: RunRecord): void
+  /** The record of the request, once. `keepForMs`: how long it may be asked for although its answer is not kept; absent: not at all. */
+  recorded(record: RunRecord, keepForMs?: number): void
   waitUntil(work: Promise<unknown>): void
 }
 

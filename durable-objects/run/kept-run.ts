@@ -30,6 +30,8 @@ export interface RunHead {
   /** There was an answer, and it was larger than what is kept. */
   readonly isTooLarge: boolean
   readonly notice: Notice | null
+  /** Nothing is kept but the record: no answer that a retry may have. Absent: there may be one. */
+  readonly isRecordOnly?: true
 }
 
 /** When nothing of it is there any more, epoch ms. */

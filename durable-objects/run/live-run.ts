@@ -25,6 +25,8 @@ export class LiveRun {
   /** Of the client that it was begun for: there before the answer is, so that nothing of it can be gone by then. */
   firstReader: LogReader | null = null
   record: RunRecord | null = null
+  /** For how long the record may be asked for where nothing else is kept; null: not at all. */
+  keepRecordForMs: number | null = null
   /** From its start until what is kept of it is written; a response where nothing is. */
   owned: Promise<Response | null> = Promise.resolve(null)
   /** Of a job: written down, and so promised. What it comes to is written behind that. */
@@ -55,8 +57,9 @@ export class LiveRun {
     this.#decide(decision)
   }
 
-  tell(record: RunRecord): void {
+  tell(record: RunRecord, keepForMs: number | null = null): void {
     this.record ??= record
+    this.keepRecordForMs ??= keepForMs
     this.#tell(this.record)
   }
 
@@ -93,6 +96,14 @@ export function headOf(live: LiveRun, runId: string): RunHead {
     isTooLarge: false,
     notice: webhook === null ? null : { webhook, tries: 0, dueAtMs: null },
   }
+}
+
+/** As it is written down where nothing but the record is kept; null where that is not either. */
+export function recordOnly(live: LiveRun, runId: string, endedAtMs: number): RunHead | null {
+  const { keepRecordForMs: keepForMs, record } = live
+  if (keepForMs === null || record === null) return null
+  const head = { ...headOf(live, runId), isJob: false, answer: null, notice: null }
+  return { ...head, state: 'ended', endedAtMs, keepForMs, isRecordOnly: true }
 }
 
 async function readEvents({ body }: Response, runId: string, log: EventLog): Promise<void> {

@@ -45,8 +45,22 @@ export class RunKeeper {
 
   /** What is stored, and its time is not over. */
   kept(): RunHead | null {
+    const head = this.remembered()
+    return head?.isRecordOnly === true ? null : head
+  }
+
+  /** The same, or a record whose answer is not kept. */
+  remembered(): RunHead | null {
     const head = this.#head
     return head === null || expiresAtMs(head) <= this.nowMs() ? null : head
+  }
+
+  /** Writes down a record whose answer is not kept. An answer that is kept stays. */
+  async remember(head: RunHead): Promise<void> {
+    await this.load()
+    if (this.kept() !== null) return
+    await this.write(head, null)
+    await this.ring(expiresAtMs(head))
   }
 
   frames(): Promise<readonly Uint8Array[]> {

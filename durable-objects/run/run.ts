@@ -3,7 +3,7 @@ import { gatewayError, type GatewayError } from '../../worker/canonical/errors.t
 import type { RunComposition, RunWishes, Variables } from './composition.ts'
 import { EventLog, type LogReader } from './event-log.ts'
 import { expiresAtMs, isWorthKeeping, jobView, type RunHead } from './kept-run.ts'
-import { answerTo, bodyOf, type Decision, headOf, LiveRun } from './live-run.ts'
+import { answerTo, bodyOf, type Decision, headOf, LiveRun, recordOnly } from './live-run.ts'
 import { readRunName, runObjectName } from './place.ts'
 import { readContext, type RunContext } from './protocol.ts'
 import { digestOf, readBytes, withBody } from './request-bytes.ts'
@@ -175,9 +175,23 @@ export class RunObject extends DurableObject<Variables> {
         if (context.mode === 'serve') live.firstReader = live.log?.reader(0) ?? null
         if (isOnly && context.mode === 'defer') live.promised = this.#promise(live, context)
       },
-      recorded: (record) => live.tell(record),
+      recorded: (record, keepForMs) => {
+        live.tell(record, keepForMs)
+        if (keepForMs !== undefined) this.ctx.waitUntil(this.#remember(live, context))
+      },
       waitUntil: (work) => this.ctx.waitUntil(work),
     }
+  }
+
+  /** The record alone, where the answer is not kept. Behind the answer: nobody waits for it. */
+  async #remember(live: LiveRun, context: RunContext): Promise<void> {
+    const { kind } = await live.decided
+    if (kind === 'passing') await this.#writeRecord(live, context)
+  }
+
+  async #writeRecord(live: LiveRun, { runId }: RunContext): Promise<void> {
+    const head = recordOnly(live, runId, this.#keeper.nowMs())
+    if (head !== null) await this.#keeper.remember(head)
   }
 
   /** The whole life of a request. A response: it is not kept, and its client reads it itself. */
@@ -225,7 +239,7 @@ export class RunObject extends DurableObject<Variables> {
       const told = { ...head, notice: notice && { ...notice, dueAtMs: endedAtMs } }
       await this.#keeper.write(told, log.isWhole && log.end === 'whole' ? log.frames : [])
       await this.#keeper.ring(dueAtMs)
-    }
+    } else await this.#writeRecord(live, context)
     this.#last = { live, endedAtMs }
     if (this.#live === live) this.#live = null
   }
@@ -293,8 +307,9 @@ export class RunObject extends DurableObject<Variables> {
     const live = this.#live
     if (live !== null && (await live.decided).kind === 'kept')
       return { head: headOf(live, context.runId), frames: async () => [] }
-    const head = this.#keeper.kept()
-    if (head !== null) return { head, frames: () => this.#keeper.frames() }
+    const head = this.#keeper.remembered()
+    if (head !== null)
+      return { head, frames: async () => (head.isRecordOnly ? [] : this.#keeper.frames()) }
     if (this.#last === null) return null
     const { live: last, endedAtMs } = this.#last
     return { head: { ...headOf(last, context.runId), endedAtMs }, frames: async () => [] }

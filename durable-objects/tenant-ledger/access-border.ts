@@ -24,6 +24,7 @@ import type {
 
 const maxProofs = 4
 const maxHeaders = 64
+const maxMoreAsks = 16
 const maxHeaderLength = 8192
 const maxChunks = 65_536
 
@@ -105,7 +106,8 @@ function readOpenKey(value: unknown): OpenCall['key'] {
 
 function advanceOf(value: unknown): AdvanceCall {
   const path = 'open.advance'
-  const { holder, askId, wantNanoUsd, softNanoUsd, tokens, tags } = object(value, path)
+  const { holder, askId, wantNanoUsd, softNanoUsd, tokens, tags, ...rest } = object(value, path)
+  const { mayHold, moreAskIds, isHandedOn } = rest
   return {
     holder: name(holder, `${path}.holder`),
     askId: name(askId, `${path}.askId`),
@@ -113,7 +115,14 @@ function advanceOf(value: unknown): AdvanceCall {
     softNanoUsd: nanoUsd(wholeNumber(softNanoUsd, `${path}.softNanoUsd`)),
     tokens: wholeNumber(tokens, `${path}.tokens`),
     tags: tagsOf(tags, `${path}.tags`),
+    ...(mayHold === true && { mayHold }),
+    ...(isHandedOn === true && { isHandedOn }),
+    ...(moreAskIds !== undefined && { moreAskIds: askIds(moreAskIds, `${path}.moreAskIds`) }),
   }
+}
+
+function askIds(value: unknown, path: string): readonly string[] {
+  return list(value, path, maxMoreAsks).map((one, index) => name(one, `${path}[${index}]`))
 }
 
 function tagsOf(value: unknown, path: string): AdvanceCall['tags'] {

@@ -24,6 +24,7 @@ import type {
   ReleaseCall,
   RequestLinesCall,
   RestoreCall,
+  RewindCall,
   ThawCall,
   TotalsBy,
   TotalsCall,
@@ -119,6 +120,11 @@ export function readReconcile(value: unknown): ReconcileCall {
 
 export function readRelease(value: unknown): ReleaseCall {
   return { actor: actorOf(object(value, 'release')['actor'], 'release') }
+}
+
+export function readRewind(value: unknown): RewindCall {
+  const call = object(value, 'rewind')
+  return { atMs: wholeNumber(call['atMs'], 'rewind.atMs'), actor: actorOf(call['actor'], 'rewind') }
 }
 
 /** Fields of a row are checked by the tables, which are STRICT. */

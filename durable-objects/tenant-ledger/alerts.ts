@@ -2,8 +2,16 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import type { AlertCode, LedgerEffect } from './events.ts'
 import { type NanoUsd, zeroNanoUsd } from './money.ts'
 
+export type JournalAlertCode =
+  /** It has taken nothing for minutes: what is written meanwhile would be lost with a rollback. */
+  | 'journal_behind'
+  /** It does not know what it had acknowledged. It begins anew. */
+  | 'journal_lost'
+  /** It knows another history: the ledger was rolled back, and had written on before it could ask. */
+  | 'journal_forked'
+
 /** What a person is told of: what the core alerts of, thresholds, and a database that was rolled back. */
-export type LedgerAlertCode = AlertCode | 'threshold' | 'rolled_back'
+export type LedgerAlertCode = AlertCode | 'threshold' | 'rolled_back' | JournalAlertCode
 
 /** Alerts of one subject are added up, so that a thousand lost leases are two messages. */
 export interface LedgerAlert {
@@ -48,6 +56,10 @@ export function alertOfEffect(effect: LedgerEffect, atMs: number): LedgerAlert |
 
 export function alertOfRollback(epoch: number, atMs: number): LedgerAlert {
   return newAlert('rolled_back', 'rolled_back', atMs, zeroNanoUsd, { epoch })
+}
+
+export function journalAlert(code: JournalAlertCode, atMs: number): LedgerAlert {
+  return newAlert(code, code, atMs, zeroNanoUsd, {})
 }
 
 function newAlert(

@@ -1,7 +1,11 @@
 import type { AlertSettings } from '../provider-health/alerts.ts'
+import type { JournalPlace } from '../settle-journal/place.ts'
+import type { SettleJournalStub } from '../settle-journal/protocol.ts'
 import type { AccessEffect } from './access/rows.ts'
 import type { AccessSettings } from './access/settings.ts'
+import type { JournalAlertCode } from './alerts.ts'
 import type { AlertCode, LedgerEffect } from './events.ts'
+import type { JournalSettings } from './journal-settings.ts'
 import type { LedgerSettings } from './settings.ts'
 
 /** What a Worker gives its ledgers; they import nothing of it themselves. */
@@ -18,10 +22,17 @@ export interface LedgerObjectSettings {
   readonly alerts: AlertSettings | null
 }
 
+export interface JournalBinding {
+  readonly stub: SettleJournalStub
+  readonly settings: JournalSettings
+}
+
 export interface LedgerComposition {
   /** Asked once in the life of an object. */
   settingsOf(env: Variables): LedgerObjectSettings
   log(tenantId: string, entry: LedgerLogEntry): void
+  /** Where a copy of what is written goes. Null, or left out: nowhere, and a rollback is only noticed. */
+  journalOf?(env: Variables, place: JournalPlace): JournalBinding | null
   /** The platform's, unless a test has its own. */
   readonly clock?: { nowMs(): number }
 }
@@ -40,12 +51,14 @@ export type LedgerLogEntry =
   | { readonly event: 'ledger_threshold'; readonly accountId: string; readonly basisPoints: number }
   | {
       readonly event: 'ledger_audit'
-      readonly action: Audit['action'] | 'tenant_pinned'
+      readonly action: Audit['action'] | 'tenant_pinned' | 'rewind'
       readonly actor: string
       readonly subject: string
     }
   /** Holders speak of leases that this ledger has yet to grant. */
   | { readonly event: 'ledger_rolled_back'; readonly epoch: number }
+  /** What is wrong with the copy. */
+  | { readonly event: 'ledger_journal'; readonly code: JournalAlertCode }
   /** An alert that its receiver did not take; `givenUp` after the last try. */
   | {
       readonly event: 'ledger_alert_unsent'

@@ -1,7 +1,5 @@
 import { Background } from '../provider-health/background.ts'
 import { sendAlert } from '../provider-health/webhook.ts'
-import { removal, swept } from './access/idempotency.ts'
-import { sweepKeys } from './access/keys.ts'
 import type { AccessChange } from './access/rows.ts'
 import { type AccessState, applyAccess, keysDueMs } from './access/state.ts'
 import { AccessStore } from './access-store.ts'
@@ -23,11 +21,15 @@ import type {
 } from './composition.ts'
 import { type AccessNews, jointTurn, type JointTurn } from './joint-turn.ts'
 import { type LedgerEffect, type LedgerEvent, type LedgerState, loadLedger } from './ledger.ts'
+import { courierOf } from './journal-host.ts'
+import type { JournalCourier } from './journal-courier.ts'
 import { LineStore } from './line-store.ts'
 import { logOf } from './log-of.ts'
 import { pinnedLedgerName, readLedgerName } from './place.ts'
+import type { RowChange } from './rows.ts'
 import { LedgerStorage } from './storage.ts'
-import { isDue, newSweep, nextSweepMs, type Sweeps, wasSwept } from './sweeps.ts'
+import { sweepAll } from './sweep-all.ts'
+import { newSweep, nextSweepMs, type Sweeps } from './sweeps.ts'
 
 /** An alarm that failed rings again after, ms. */
 const alarmRetryMs = 10_000
@@ -77,6 +79,9 @@ export class LedgerKeeper {
   /** For when the platform's alarm is set; Infinity for never. */
   #alarmAtMs = Infinity
   #pinnedTo: string | null
+  /** Null: nothing is written down for a journal. */
+  readonly courier: JournalCourier | null
+  #isRewinding = false
 
   constructor(ctx: DurableObjectState, env: Variables, composition: LedgerComposition) {
     this.#composition = composition
@@ -85,7 +90,8 @@ export class LedgerKeeper {
     this.settings = composition.settingsOf(env)
     this.#platform = ctx.storage
     this.#pinnedTo = ctx.storage.kv.get<string>(pinKey) ?? null
-    this.#storage = new LedgerStorage(ctx.storage)
+    this.courier = courierOf(this, ctx, env, composition)
+    this.#storage = new LedgerStorage(ctx.storage, this.courier?.outbox)
     this.#lines = new LineStore(ctx.storage.sql)
     this.#entries = new AccessStore(ctx.storage.sql)
     this.#background = new Background(
@@ -96,8 +102,11 @@ export class LedgerKeeper {
 
   /** Before any call, and before an alarm. A ledger that was only asked about gets no tables. */
   async start(): Promise<void> {
-    if (!this.isNew()) this.called(this.memory().access.tenant?.tenantId)
     this.#alarmAtMs = (await this.#platform.getAlarm()) ?? Infinity
+    if (this.isNew()) return
+    this.called(this.memory().access.tenant?.tenantId)
+    await this.courier?.prove()
+    this.courier?.wake()
   }
 
   /** Where the tenant is pinned to, and this is the ledger outside: nothing but this word may be here. */
@@ -156,6 +165,11 @@ export class LedgerKeeper {
     this.#composition.log(this.source.tenantId, entry)
   }
 
+  /** Behind the calls. */
+  run(work: () => Promise<void>): void {
+    this.#background.run(work)
+  }
+
   /** When nothing runs behind the calls any more. */
   idle(): Promise<void> {
     return this.#background.idle()
@@ -174,7 +188,7 @@ export class LedgerKeeper {
       alerts: new Map([...this.#storage.alerts()].map((row) => [row.id, row])),
       access,
       sweeps: {
-        lines: newSweep(this.#linesDueMs()),
+        lines: newSweep(this.linesDueMs()),
         entries: newSweep(this.entries.entriesDueMs()),
         keys: newSweep(keysDueMs(access, settings)),
       },
@@ -196,6 +210,7 @@ export class LedgerKeeper {
   take(news: News): readonly LedgerEffect[] {
     if (this.pinnedTo !== null)
       throw new Error('the ledger of this tenant is inside its jurisdiction')
+    if (this.#isRewinding) throw new Error('this ledger is about to be rewound')
     const { events = [], access = noAccess, actor = '', alerts = [] } = news
     const nowMs = this.nowMs()
     const memory = this.memory()
@@ -204,13 +219,30 @@ export class LedgerKeeper {
       const told = this.#alertsOf(memory, turn.effects, alerts, nowMs)
       this.#storage.write(turn.changes, told.changes, turn.access)
       this.#remember(memory, turn, told.changes, news.storedBytes ?? 0)
-      for (const row of told.sending) this.#background.run(() => this.#send(row))
+      for (const row of told.sending) this.run(() => this.#send(row))
+      this.courier?.wake()
       for (const entry of logOf([...turn.effects, ...access.effects], actor)) this.log(entry)
       return turn.effects
     } catch (fault) {
-      this.#memory = null
+      this.#forget()
       throw fault
     }
+  }
+
+  #forget(): void {
+    this.#memory = null
+    this.courier?.outbox.forget()
+  }
+
+  /** Rows that the journal has, past the cores; `known` belongs to the same transaction. */
+  writeOn(changes: readonly RowChange[], known: () => void): void {
+    this.#forget()
+    this.#storage.writeOn(changes, known)
+  }
+
+  /** Nothing is written any more in this life. */
+  beRewound(): void {
+    this.#isRewinding = true
   }
 
   /** What was stored, in memory. */
@@ -268,9 +300,8 @@ export class LedgerKeeper {
     this.#alarmAtMs = Infinity
     try {
       this.take({ events: [{ kind: 'tick' }] })
-      this.#sweepLines()
-      this.#sweepEntries()
-      this.#sweepKeys()
+      sweepAll(this)
+      this.courier?.wake()
     } catch (fault) {
       this.log({ event: 'ledger_fault', fault })
       await this.#ring(this.nowMs() + alarmRetryMs)
@@ -279,44 +310,16 @@ export class LedgerKeeper {
     await this.setAlarm()
   }
 
-  #linesDueMs(): number {
+  linesDueMs(): number {
     return (this.lines.oldestAtMs() ?? Infinity) + this.settings.keepLinesMs
-  }
-
-  #sweepLines(): void {
-    const nowMs = this.nowMs()
-    const { lines } = this.memory().sweeps
-    if (!isDue(lines, nowMs)) return
-    this.lines.sweep(nowMs - this.settings.keepLinesMs)
-    wasSwept(lines, this.#linesDueMs(), nowMs)
-  }
-
-  #sweepEntries(): void {
-    const nowMs = this.nowMs()
-    const { entries } = this.memory().sweeps
-    if (!isDue(entries, nowMs)) return
-    const { access: settings } = this.settings
-    const due = swept(this.entries.dueEntries(nowMs, settings.sweepSlice), settings, nowMs)
-    const bytes = due.reduce((sum, { answer }) => sum + (answer?.bytes ?? 0), 0)
-    const access = { changes: due.flatMap(removal), effects: [] }
-    this.take({ access, storedBytes: -bytes })
-    wasSwept(entries, this.entries.entriesDueMs(), nowMs)
-  }
-
-  #sweepKeys(): void {
-    const nowMs = this.nowMs()
-    const { access, sweeps } = this.memory()
-    if (!isDue(sweeps.keys, nowMs)) return
-    const changes = sweepKeys(access.keys, this.settings.access, nowMs)
-    this.take({ access: { changes, effects: [] }, actor: 'ledger' })
-    wasSwept(sweeps.keys, keysDueMs(access, this.settings.access), nowMs)
   }
 
   /** One alarm for everything that has a time. Never moved back: one that comes too early costs less than a write. */
   async setAlarm(): Promise<void> {
     const { state, alerts, sweeps } = this.memory()
     const alertsMs = this.settings.alerts === null ? Infinity : alertsDueMs(alerts)
-    const atMs = Math.min(state.wakeAtMs, alertsMs, nextSweepMs(sweeps))
+    const journalMs = this.courier?.dueMs ?? Infinity
+    const atMs = Math.min(state.wakeAtMs, alertsMs, nextSweepMs(sweeps), journalMs)
     if (atMs < this.#alarmAtMs) await this.#ring(Math.max(atMs, 1))
   }
 

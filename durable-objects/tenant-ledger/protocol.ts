@@ -132,8 +132,8 @@ export type Ask =
       readonly tokens: number
     } & AnyAsk)
   /**
-   * A small slice for the first request of an isolate, asked for with its key and before its body is read. Granted only
-   * while plenty is left of everything: it is a guess, and a guess takes nothing that somebody needs.
+   * A small slice for the first request of an isolate, asked for with its key and before its body is read. While plenty
+   * is left of everything it is granted like any slice; otherwise as a hold, for that one request.
    */
   | ({
       readonly kind: 'advance'
@@ -142,7 +142,16 @@ export type Ask =
       readonly softNanoUsd: NanoUsd
       readonly leastNanoUsd: NanoUsd
       readonly tokens: number
+      /** Left out: nothing is granted near a cap or a limit. */
+      readonly once?: OnceWant
     } & AnyAsk)
+
+/** What the one request that brings a key may cost, where no slice can be had. */
+export interface OnceWant {
+  readonly nanoUsd: NanoUsd
+  /** A bound by its headers, and not what its key asked for lately: it takes half of what is left at most. */
+  readonly isGuess: boolean
+}
 
 export interface Exchange {
   readonly holder: string
@@ -205,6 +214,8 @@ export interface Granted extends Standing {
    * not admit under it. Left out by a ledger of the version before.
    */
   readonly killVersion?: number
+  /** An advance that is a hold: the first request that is paid from it is the last, and the rest goes back at once. */
+  readonly isForOne?: true
   /** What an isolate may spend, and book later, while it cannot reach the ledger; zero when any budget is hard. */
   readonly failOpenNanoUsd: NanoUsd
 }

@@ -3,16 +3,12 @@ import type { ListedKey } from './access/keys.ts'
 import type { Problem } from './access/problems.ts'
 import type { IdempotencyRow, Proof, Refused, TenantRow } from './access/rows.ts'
 import type { KeyAsk, KeyProfile, Rejection } from './access/verify.ts'
-import type {
-  Answer,
-  Exchange,
-  ExchangeReply,
-  LeaseId,
-  LimitStanding,
-  ScopeId,
-} from './protocol.ts'
+import type { Exchange, ExchangeReply, LeaseId, LimitStanding, ScopeId } from './protocol.ts'
+import type { Advance, AdvanceCall } from './advance-call.ts'
 import type { NanoUsd } from './money.ts'
 import type { BudgetRow, LimitRow, LineRow, PeriodKind, RowChange, Threshold } from './rows.ts'
+
+export type { Advance, AdvanceCall } from './advance-call.ts'
 
 /**
  * What the ledger of a tenant answers to. Plain JSON.
@@ -52,12 +48,23 @@ export interface BudgetStanding {
   readonly row: BudgetRow
 }
 
+export interface JournalLag {
+  /** Changes that wait to be sent. */
+  readonly pendingChanges: number
+  /** For how long the oldest of them has, ms. */
+  readonly behindMs: number
+  /** It has another history, and nothing is sent before `restore`. Left out by an object of the version before. */
+  readonly isForked?: boolean
+}
+
 export interface LedgerStanding {
   readonly epoch: number
   readonly killVersion: number
   /** After a restore: nothing is granted for so long, ms. */
   readonly frozenForMs: number
   readonly openLeases: number
+  /** How far the journal is behind; left out where there is none. */
+  readonly journal?: JournalLag
   readonly budgets: readonly BudgetStanding[]
   readonly limits: readonly LimitStanding[]
   readonly kills: readonly { readonly scope: ScopeId; readonly reason: 'revoked' | 'frozen' }[]
@@ -93,6 +100,25 @@ export interface RestoreCall extends ByActor {
   readonly journal: readonly (readonly RowChange[])[]
   /** Nothing that was acknowledged is missing from it. */
   readonly isComplete: boolean
+}
+
+/** The database as it was then, and what the journal knows of since: `rewind.ts`. */
+export interface RewindCall extends ByActor {
+  readonly atMs: number
+}
+
+export type RewindRefusal =
+  | 'no_journal'
+  | 'out_of_window'
+  /** The journal has another history than the ledger. */
+  | 'other_history'
+  | 'journal_away'
+  /** The platform does not go back: no point-in-time recovery here (local workerd), or it failed. */
+  | 'no_recovery'
+
+export interface RewindReply extends LedgerAdminReply {
+  /** Left out when it was done, and by an object of the version before. */
+  readonly code?: RewindRefusal
 }
 
 /** Everything that was granted before the last restore is accounted for. */
@@ -221,31 +247,6 @@ export interface OpenCall extends OfTenant {
   readonly advance?: AdvanceCall
 }
 
-export interface AdvanceCall {
-  readonly holder: string
-  /** Made by the isolate, as for any ask: the same again is the same lease, and a void ends it. */
-  readonly askId: string
-  /** The worst case of any request whose headers are these. */
-  readonly wantNanoUsd: NanoUsd
-  /** The same with the longest answer that there is: it is not limited where all budgets are soft. */
-  readonly softNanoUsd: NanoUsd
-  /** The first of them in tokens. */
-  readonly tokens: number
-  /** Of the caller; those of the key win. */
-  readonly tags: Readonly<Record<string, string>>
-}
-
-/** What came of an advance. */
-export interface Advance {
-  /** What it was asked for: the scopes of the key, of the tags, and of the route that was guessed. */
-  readonly scopes: readonly ScopeId[]
-  /** Those of them that have a budget or a limit. */
-  readonly kept: readonly ScopeId[]
-  /** All routes that have a budget or a limit; null: too many to tell. */
-  readonly routes: readonly string[] | null
-  readonly answer: Answer
-}
-
 export type OpenReply =
   | {
       readonly kind: 'verified'
@@ -316,6 +317,7 @@ export interface TenantLedgerRpc {
   reconcile(version: number, call: ReconcileCall): Promise<LedgerAdminReply>
   restore(version: number, call: RestoreCall): Promise<LedgerAdminReply>
   release(version: number, call: ReleaseCall): Promise<LedgerAdminReply>
+  rewind(version: number, call: RewindCall): Promise<RewindReply>
   /** Of the ledger outside of any jurisdiction: pins a tenant that has nothing there yet, once and for good. */
   pin(version: number, call: PinCall): Promise<PinReply>
   pinned(version: number): Promise<string | null>

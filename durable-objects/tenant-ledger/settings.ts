@@ -24,6 +24,11 @@ export interface LedgerSettings {
   readonly marginMostBasisPoints: number
   /** How long the same ask gets the same lease, and how long a closed lease is remembered. */
   readonly rememberMs: number
+  /**
+   * How long the same booking is booked once. An isolate that nobody asks stands still, and says again what it was not
+   * told the end of when somebody does.
+   */
+  readonly rememberBookedMs: number
   /** When what others hold may have come back. */
   readonly reservedRetryMs: number
   readonly slotRetryMs: number
@@ -52,6 +57,7 @@ export const defaultLedgerSettings: LedgerSettings = {
   marginMinNanoUsd: nanoUsd(50_000_000),
   marginMostBasisPoints: 1000,
   rememberMs: 600_000,
+  rememberBookedMs: 86_400_000,
   reservedRetryMs: 2000,
   slotRetryMs: 1000,
   lostPolicy: 'strict',

@@ -1,5 +1,8 @@
 import type { Migration } from './schema.ts'
 
+/** The one that the journal begins with. */
+export const journalMigration = 12
+
 /**
  * What the object keeps beside the tables of its core. Numbered from 10, so that the core's own migrations, which
  * come first, have room.
@@ -16,6 +19,15 @@ export const shellMigrations: readonly Migration[] = [
     statements: [
       `CREATE TABLE alerts (id TEXT PRIMARY KEY, serial INTEGER NOT NULL, message TEXT, tries INTEGER NOT NULL,
         not_before_ms INTEGER NOT NULL, pending TEXT, told_at_ms INTEGER) STRICT`,
+    ],
+  },
+  {
+    number: journalMigration,
+    statements: [
+      `CREATE TABLE outbox (number INTEGER PRIMARY KEY, count INTEGER NOT NULL, token TEXT, at_ms INTEGER NOT NULL,
+        changes TEXT NOT NULL) STRICT`,
+      `CREATE TABLE journal (id INTEGER PRIMARY KEY, number INTEGER NOT NULL, token TEXT NOT NULL,
+        is_whole INTEGER NOT NULL, restarts INTEGER NOT NULL, restoring TEXT) STRICT`,
     ],
   },
 ]

@@ -1,6 +1,7 @@
 import type { LedgerSettings } from './settings.ts'
 import type { LeaseId, ScopeId } from './protocol.ts'
 import type {
+  AskRow,
   BudgetRow,
   LeaseRow,
   LimitRow,
@@ -19,6 +20,9 @@ interface Index {
   /** In the order in which they last changed. */
   readonly closed: Map<LeaseId, LeaseRow>
   readonly lost: Map<LeaseId, LeaseRow>
+  /** In the order in which they came. Bookings are remembered for longer than other asks. */
+  readonly asked: Map<string, AskRow>
+  readonly booked: Map<string, AskRow>
   readonly budgets: Map<ScopeId, BudgetRow[]>
   readonly limits: Map<ScopeId, LimitRow[]>
   /** The account of each budget that was used last: nearly always the one of now. */
@@ -63,6 +67,8 @@ export function emptyLedger(settings: LedgerSettings): LedgerState {
       open: new Map(),
       closed: new Map(),
       lost: new Map(),
+      asked: new Map(),
+      booked: new Map(),
       budgets: new Map(),
       limits: new Map(),
       current: new Map(),
@@ -109,10 +115,24 @@ export function setRow<Name extends TableName>(
   if (row === null) rows.delete(id)
   else rows.set(id, row)
   if (table === 'leases') indexLease(index, id as LeaseId, row as LeaseRow | null)
+  else if (table === 'asks') indexAsk(index, id, row as AskRow | null)
   else if (table === 'budgets')
     indexScope(index.budgets, before as BudgetRow | null, row as BudgetRow | null)
   else if (table === 'limits')
     indexScope(index.limits, before as LimitRow | null, row as LimitRow | null)
+}
+
+const bookedMark = 'booked '
+
+/** Id of the row that remembers a booking. */
+export function bookedId(askId: string): string {
+  return `${bookedMark}${askId}`
+}
+
+function indexAsk({ asked, booked }: Index, id: string, row: AskRow | null): void {
+  const rows = id.startsWith(bookedMark) ? booked : asked
+  if (row === null) rows.delete(id)
+  else rows.set(id, row)
 }
 
 function indexLease({ open, closed, lost }: Index, id: LeaseId, row: LeaseRow | null): void {

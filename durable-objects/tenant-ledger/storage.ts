@@ -2,6 +2,7 @@ import type { AccessChange } from './access/rows.ts'
 import { accessSqlOf, type AccessStatement } from './access/schema.ts'
 import type { AlertChange, AlertRow } from './alert-rows.ts'
 import type { LedgerAlert, LedgerMessage } from './alerts.ts'
+import type { OutboxStore } from './outbox-store.ts'
 import type { RowChange } from './rows.ts'
 import {
   type Migration,
@@ -21,9 +22,12 @@ export const allMigrations: readonly Migration[] = [...migrations, ...shellMigra
 /** The database of one ledger. Everything here is synchronous: no other event can come between two statements. */
 export class LedgerStorage {
   readonly #storage: DurableObjectStorage
+  readonly #outbox: OutboxStore | null
 
-  constructor(storage: DurableObjectStorage) {
+  /** `outbox`: what is written is also written down for the journal, in the same transaction. */
+  constructor(storage: DurableObjectStorage, outbox: OutboxStore | null = null) {
     this.#storage = storage
+    this.#outbox = outbox
   }
 
   /** Nothing was ever written here. */
@@ -58,6 +62,15 @@ export class LedgerStorage {
     }
   }
 
+  /** When a migration was applied, epoch ms. */
+  appliedAtMs(number: number): number {
+    const found = this.#storage.sql.exec<{ at_ms: number }>(
+      'SELECT at_ms FROM migrations WHERE number = ?',
+      number,
+    )
+    return found.one().at_ms
+  }
+
   /** All rows that a step reads, in the order in which `loadLedger` wants them. */
   *rows(): Generator<RowChange> {
     for (const { table, sql } of selections)
@@ -77,9 +90,19 @@ export class LedgerStorage {
   ): void {
     if (changes.length + alerts.length + access.length === 0) return
     this.#storage.transactionSync(() => {
+      // First: whether the journal knows everything is asked before there is anything.
+      this.#outbox?.append(changes)
       for (const change of changes) this.#run(sqlOf(change))
       for (const change of alerts) this.#run(sqlOfAlert(change))
       for (const change of access) this.#run(accessSqlOf(change))
+    })
+  }
+
+  /** What the journal says was written since, and how far that is, or nothing and it throws. */
+  writeOn(changes: readonly RowChange[], known: () => void): void {
+    this.#storage.transactionSync(() => {
+      for (const change of changes) this.#run(sqlOf(change))
+      known()
     })
   }
 

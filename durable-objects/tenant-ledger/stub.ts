@@ -27,6 +27,8 @@ import {
   type RequestLinesCall,
   type RestoreCall,
   type RevokeKeyCall,
+  type RewindCall,
+  type RewindReply,
   type RotateKeyCall,
   rpcVersion,
   type RunCall,
@@ -62,6 +64,7 @@ export interface TenantLedgerStub {
   reconcile(call: ReconcileCall): Promise<LedgerAdminReply>
   restore(call: RestoreCall): Promise<LedgerAdminReply>
   release(call: ReleaseCall): Promise<LedgerAdminReply>
+  rewind(call: RewindCall): Promise<RewindReply>
   pin(call: PinCall): Promise<PinReply>
   pinned(): Promise<string | null>
   putTenant(call: PutTenantCall): Promise<TenantReply>
@@ -100,6 +103,7 @@ export function tenantLedgerStub(
     reconcile: async (call) => ledger().reconcile(rpcVersion, call),
     restore: async (call) => ledger().restore(rpcVersion, call),
     release: async (call) => ledger().release(rpcVersion, call),
+    rewind: async (call) => ledger().rewind(rpcVersion, call),
     pin: async (call) => ledger().pin(rpcVersion, call),
     pinned: async () => ledger().pinned(rpcVersion),
     putTenant: async (call) => ledger().putTenant(rpcVersion, { ...call, ...whose }),

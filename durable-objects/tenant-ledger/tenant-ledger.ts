@@ -22,13 +22,14 @@ import {
   readRelease,
   readRequestLines,
   readRestore,
+  readRewind,
   readThaw,
   readTotalsCall,
 } from './admin-border.ts'
-import { alertOfRollback } from './alerts.ts'
 import { acceptVersion, readExchange } from './border.ts'
 import type { LedgerComposition, Variables } from './composition.ts'
 import { configureEvent } from './joint-turn.ts'
+import { beginEpoch } from './journal-host.ts'
 import { LedgerKeeper, type News } from './keeper.ts'
 import { changeTenant, keyReply, makeKey } from './key-calls.ts'
 import type { LedgerEffect } from './ledger.ts'
@@ -37,6 +38,7 @@ import { advanceExchange, withAdvance } from './open-advance.ts'
 import { openKey } from './open-key.ts'
 import { pinLedger } from './pin.ts'
 import type { Exchange, ExchangeReply } from './protocol.ts'
+import { rewind } from './rewind.ts'
 import { epochAfter, epochBeyond } from './rollback.ts'
 import type * as rpc from './rpc.ts'
 import type { LineRow } from './rows.ts'
@@ -105,7 +107,9 @@ export class TenantLedgerObject extends DurableObject<Variables> implements rpc.
 
   async budgets(version: number): Promise<rpc.LedgerStanding> {
     acceptVersion(version)
-    return standingNow(this.#keeper.memory().state, this.#keeper.nowMs())
+    const standing = standingNow(this.#keeper.memory().state, this.#keeper.nowMs())
+    const journal = this.#keeper.courier?.standing()
+    return journal === undefined ? standing : { ...standing, journal }
   }
 
   async lines(version: number, call: rpc.LinesCall): Promise<rpc.LinesReply> {
@@ -133,6 +137,7 @@ export class TenantLedgerObject extends DurableObject<Variables> implements rpc.
     acceptVersion(version)
     const { actor, ...read } = readRestore(call)
     const epoch = epochAfter(this.#keeper.memory().state, 0, this.#keeper.nowMs())
+    this.#keeper.courier?.beginAnew()
     return this.#obey({ events: [{ kind: 'restored', epoch, ...read }], actor })
   }
 
@@ -140,6 +145,11 @@ export class TenantLedgerObject extends DurableObject<Variables> implements rpc.
     acceptVersion(version)
     const { actor } = readRelease(call)
     return this.#obey({ events: [{ kind: 'release', actor }], actor })
+  }
+
+  async rewind(version: number, call: rpc.RewindCall): Promise<rpc.RewindReply> {
+    acceptVersion(version)
+    return rewind(this.#keeper, this.ctx, readRewind(call))
   }
 
   async pin(version: number, call: rpc.PinCall): Promise<rpc.PinReply> {
@@ -314,13 +324,7 @@ export class TenantLedgerObject extends DurableObject<Variables> implements rpc.
     const { state } = this.#keeper.memory()
     const beyond = epochBeyond(state, exchange, nowMs)
     if (beyond === null) return
-    const epoch = epochAfter(state, beyond, nowMs)
-    this.#keeper.log({ event: 'ledger_rolled_back', epoch })
-    this.#keeper.take({
-      events: [{ kind: 'restored', epoch, journal: [], isComplete: false }],
-      actor: 'ledger',
-      alerts: [alertOfRollback(epoch, nowMs)],
-    })
+    beginEpoch(this.#keeper, beyond, false)
   }
 }
 

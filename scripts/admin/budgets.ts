@@ -24,11 +24,21 @@ interface Limit {
   readonly remaining: number
 }
 
+interface Journal {
+  readonly pendingChanges: number
+  readonly behindMs: number
+  readonly forked: boolean
+}
+
+interface BudgetList extends List<Budget> {
+  readonly journal?: Journal | null
+}
+
 interface List<Row> {
   readonly data: readonly Row[]
 }
 
-function printedBudgets(json: List<Budget>): Printed {
+function printedBudgets(json: BudgetList): Printed {
   const text = table(json.data, [
     { title: 'SCOPE', cell: ({ scope }) => scope },
     { title: 'PERIOD', cell: ({ period }) => period },
@@ -41,7 +51,19 @@ function printedBudgets(json: List<Budget>): Printed {
     { title: 'RESETS', cell: ({ resetsAt }) => resetsAt },
     { title: 'ZONE', cell: ({ zone }) => zone },
   ])
-  return { json, text }
+  const note = noteOf(json.journal ?? null)
+  return { json, text, ...(note !== null && { note }) }
+}
+
+/** A delivery waits half a second, and five after one that failed: what is less than this is no news, ms. */
+const usualLagMs = 10_000
+
+function noteOf(journal: Journal | null): string | null {
+  if (journal === null) return null
+  if (journal.forked) return 'the journal has another history: "npm run admin -- restore --help"\n'
+  if (journal.behindMs < usualLagMs) return null
+  const seconds = Math.floor(journal.behindMs / 1000)
+  return `the journal is ${seconds} s behind: ${journal.pendingChanges} changes wait\n`
 }
 
 function printedLimits(json: List<Limit>): Printed {

@@ -8,6 +8,7 @@ import { wrongUse } from './failure.ts'
 import { helpOf, helpOfAll } from './help.ts'
 import { keyCommands } from './keys.ts'
 import { ledgerCommands } from './ledger.ts'
+import { recoveryCommands } from './recovery.ts'
 import { tenantCommands } from './tenants.ts'
 
 export const commands: readonly Command[] = [
@@ -15,6 +16,7 @@ export const commands: readonly Command[] = [
   ...budgetCommands,
   ...keyCommands,
   ...ledgerCommands,
+  ...recoveryCommands,
   ...circuitCommands,
 ]
 

@@ -11,6 +11,8 @@ const query = [`${unit}/ledger-query.test.ts`] as const
 const csv = [`${unit}/csv.test.ts`] as const
 const openapi = [`${unit}/openapi.test.ts`] as const
 const command = [`${unit}/cli.test.ts`] as const
+const oneHistory = 'A4 a journal is of one history'
+const recovery = [`${unit}/recovery.test.ts`] as const
 
 /** The calls of tenants, their money and keys, and the command that makes them. */
 export const adminMutants: readonly Mutant[] = [
@@ -400,5 +402,79 @@ export const adminMutants: readonly Mutant[] = [
     replace: 'if (status >= 600)',
     killedBy: command,
     why: 'A script takes what may have been done for refused, and does it under a new key.',
+  },
+  {
+    id: 'admin-rewind-zone-of-here',
+    invariant: oneHistory,
+    file: `${admin}/recovery.ts`,
+    find: '.datetime({ offset: true, error',
+    replace: '.datetime({ offset: true, local: true, error',
+    killedBy: recovery,
+    why: 'A time without its zone is read in the zone of whatever machine, and the ledger goes back too far.',
+  },
+  {
+    id: 'admin-rewind-either-time',
+    invariant: oneHistory,
+    file: `${admin}/recovery.ts`,
+    find: '(to === undefined) !== (toMs === undefined)',
+    replace: 'to !== undefined || toMs !== undefined',
+    killedBy: recovery,
+    why: 'Of two times that are given one is taken, and nobody says which.',
+  },
+  {
+    id: 'admin-rewind-always-done',
+    invariant: oneHistory,
+    file: `${admin}/recovery.ts`,
+    find: 'if (reply.refused !== null) return refused(rewindError(',
+    replace: "if (reply.refused === '') return refused(rewindError(",
+    killedBy: recovery,
+    why: 'An operator is told that the ledger went back, and it did not.',
+  },
+  {
+    id: 'admin-rewind-no-recovery-is-away',
+    invariant: oneHistory,
+    file: `${admin}/recovery.ts`,
+    find: `    case 'no_recovery':
+      return gatewayError('not_implemented', 501`,
+    replace: `    case 'no_recovery':
+      return gatewayError('ledger_unavailable', 503`,
+    killedBy: recovery,
+    why: 'A platform that cannot is asked again for ever.',
+  },
+  {
+    id: 'admin-restore-without-fork',
+    invariant: oneHistory,
+    file: `${admin}/recovery.ts`,
+    find: 'if (journal !== undefined && journal.isForked !== true)',
+    replace: 'if (journal === null)',
+    killedBy: recovery,
+    why: 'A slip stops a tenant for 16 minutes and throws the copy of its ledger away.',
+  },
+  {
+    id: 'admin-restore-vouches',
+    invariant: oneHistory,
+    file: `${admin}/recovery.ts`,
+    find: '.default(false)',
+    replace: '.default(true)',
+    killedBy: recovery,
+    why: 'A ledger that lost grants is taken for whole because nobody said otherwise.',
+  },
+  {
+    id: 'admin-restore-again',
+    invariant: oneHistory,
+    file: `${admin}/recovery.ts`,
+    find: "if (claim.kind === 'done') return answered(await standingOf(call), subject)",
+    replace: '',
+    killedBy: recovery,
+    why: 'Whoever lost the answer and asks again is refused, or restores twice.',
+  },
+  {
+    id: 'admin-budgets-hide-journal',
+    invariant: oneHistory,
+    file: `${admin}/budgets.ts`,
+    find: 'return { pendingChanges, behindMs, forked: isForked }',
+    replace: 'return { pendingChanges, behindMs, forked: false && isForked }',
+    killedBy: recovery,
+    why: 'Nobody learns that nothing is copied any more.',
   },
 ]

@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts'
 const folder = 'durable-objects/tenant-ledger'
 const shell = `${folder}/tenant-ledger.ts`
 const keeper = `${folder}/keeper.ts`
+const sweeps = `${folder}/sweep-all.ts`
 const joint = `${folder}/joint-turn.ts`
 const storage = `${folder}/storage.ts`
 const lineStore = `${folder}/line-store.ts`
@@ -34,6 +35,8 @@ export const ledgerObjectMutants: readonly Mutant[] = [
     invariant: 'I14 a scope is the sum of its leases',
     file: storage,
     find: `    this.#storage.transactionSync(() => {
+      // First: whether the journal knows everything is asked before there is anything.
+      this.#outbox?.append(changes)
       for (const change of changes) this.#run(sqlOf(change))
       for (const change of alerts) this.#run(sqlOfAlert(change))
       for (const change of access) this.#run(accessSqlOf(change))
@@ -49,7 +52,7 @@ export const ledgerObjectMutants: readonly Mutant[] = [
     id: 'ledger-object-keeps-memory',
     invariant: 'I22 an eviction changes nothing',
     file: keeper,
-    find: 'this.#memory = null\n      throw fault',
+    find: 'this.#forget()\n      throw fault',
     replace: 'throw fault',
     killedBy: faults,
     why: 'After a write that failed the object goes on with money that was never stored.',
@@ -259,8 +262,8 @@ export const ledgerObjectMutants: readonly Mutant[] = [
   {
     id: 'ledger-object-sweeps-once',
     invariant: 'caps',
-    file: keeper,
-    find: 'wasSwept(lines, this.#linesDueMs(), nowMs)',
+    file: sweeps,
+    find: 'wasSwept(lines, keeper.linesDueMs(), nowMs)',
     replace: 'wasSwept(lines, Infinity, nowMs)',
     killedBy: object,
     why: 'Of lines that are too old, five hundred are deleted, and the others stay.',
@@ -491,9 +494,9 @@ export const ledgerObjectMutants: readonly Mutant[] = [
   {
     id: 'ledger-object-bytes-kept',
     invariant: 'limits',
-    file: keeper,
-    find: 'this.take({ access, storedBytes: -bytes })',
-    replace: 'this.take({ access })',
+    file: sweeps,
+    find: 'keeper.take({ access, storedBytes: -bytes })',
+    replace: 'keeper.take({ access })',
     killedBy: once,
     why: 'A day after the first full one, no answer of a tenant is kept any more.',
     slow: true,
@@ -574,7 +577,7 @@ export const ledgerObjectMutants: readonly Mutant[] = [
     id: 'ledger-object-database-for-anybody',
     invariant: 'caps',
     file: keeper,
-    find: 'if (!this.isNew()) this.called(',
+    find: 'if (this.isNew()) return\n    this.called(',
     replace: 'this.called(',
     killedBy: keys,
     why: 'Whoever writes down keys of a million tenants makes a million databases.',

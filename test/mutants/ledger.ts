@@ -376,7 +376,7 @@ export const ledgerMutants: readonly Mutant[] = [
   {
     id: 'ledger-held-is-exceeded',
     invariant: 'I19 denied only when it does not fit',
-    file: `${core}/core/ask.ts`,
+    file: `${core}/core/case.ts`,
     find: 'return minusOrZero(usable, gone) < needNanoUsd',
     replace: 'return minusOrZero(usable, plus(gone, funds.account.chargedNanoUsd)) < needNanoUsd',
     killedBy: grants,
@@ -403,7 +403,7 @@ export const ledgerMutants: readonly Mutant[] = [
   {
     id: 'ledger-no-sync-near-cap',
     invariant: 'I20 fairness',
-    file: `${core}/core/ask.ts`,
+    file: `${core}/core/case.ts`,
     find: "return isLow ? 'sync' : 'lease'",
     replace: "return 'lease'",
     killedBy: grants,
@@ -421,7 +421,7 @@ export const ledgerMutants: readonly Mutant[] = [
   {
     id: 'ledger-number-not-stored',
     invariant: 'I22 an eviction changes nothing',
-    file: `${core}/core/ask.ts`,
+    file: `${core}/core/case.ts`,
     find: 'putMeta(turn, { lastNumber: lastNumber + 1 })',
     replace:
       "turn.state.tables.meta.set('ledger', { ...metaOf(turn.state), lastNumber: lastNumber + 1 })",
@@ -643,5 +643,32 @@ export const ledgerMutants: readonly Mutant[] = [
     replace: 'if (usage === undefined && isImpossible({}, call, terms))',
     killedBy: settlement,
     why: 'A provider that reports nonsense is paid nonsense.',
+  },
+  {
+    id: 'ledger-booking-forgotten-early',
+    invariant: 'I13 lines, postings and movements add up',
+    file: 'durable-objects/tenant-ledger/core/expire.ts',
+    find: 'if (atMs + settings.rememberBookedMs > nowMs) break',
+    replace: 'if (atMs + settings.rememberMs > nowMs) break',
+    killedBy: ['test/unit/tenant-ledger/leases.test.ts'],
+    why: 'An isolate that stood still for ten minutes says its booking again, and it is booked twice.',
+  },
+  {
+    id: 'ledger-booking-among-asks',
+    invariant: 'I13 lines, postings and movements add up',
+    file: 'durable-objects/tenant-ledger/state.ts',
+    find: 'const rows = id.startsWith(bookedMark) ? booked : asked',
+    replace: 'const rows = id.startsWith(bookedMark) ? asked : asked',
+    killedBy: ['test/unit/tenant-ledger/leases.test.ts'],
+    why: 'A booking is forgotten with the asks of its time, and booked again.',
+  },
+  {
+    id: 'ledger-booking-of-before',
+    invariant: 'I13 lines, postings and movements add up',
+    file: 'durable-objects/tenant-ledger/core/book.ts',
+    find: 'if (asks.has(id) || asks.has(askId)) return',
+    replace: 'if (asks.has(id)) return',
+    killedBy: ['test/unit/tenant-ledger/leases.test.ts'],
+    why: 'What was booked just before a deployment is booked again after it.',
   },
 ]

@@ -2,11 +2,13 @@ import { accessMutants } from './access.ts'
 import { adminMutants } from './admin.ts'
 import { catalogMutants } from './catalog.ts'
 import { constraintMutants } from './constraints.ts'
+import { decisionMutants } from './decision.ts'
 import { dialectMutants } from './dialects.ts'
 import { doorMutants } from './doors.ts'
 import { edgeMutants } from './edge.ts'
 import { engineMutants } from './engine.ts'
 import { firstCreditMutants } from './first-credit.ts'
+import { firstHoldMutants } from './first-hold.ts'
 import { healthMutants } from './health.ts'
 import { healthObjectMutants } from './health-object.ts'
 import { healthEdgeMutants } from './health-edge.ts'
@@ -18,10 +20,12 @@ import type { Mutant } from './mutant.ts'
 import { workerdMutants } from './on-workerd.ts'
 import { parallelMutants } from './parallel.ts'
 import { policyMutants } from './policy.ts'
+import { proofMutants } from './proof.ts'
 import { providerMutants } from './providers.ts'
 import { runMutants } from './run.ts'
 import { runHandoverMutants } from './run-handover.ts'
 import { rankingMutants } from './ranking.ts'
+import { settleJournalMutants } from './settle-journal.ts'
 import { stormMutants } from './storm.ts'
 import { streamMutants } from './streams.ts'
 
@@ -33,9 +37,11 @@ export const mutants: readonly Mutant[] = [
   ...policyMutants,
   ...constraintMutants,
   ...rankingMutants,
+  ...proofMutants,
   ...catalogMutants,
   ...edgeMutants,
   ...engineMutants,
+  ...decisionMutants,
   ...parallelMutants,
   ...healthMutants,
   ...healthObjectMutants,
@@ -44,7 +50,9 @@ export const mutants: readonly Mutant[] = [
   ...ledgerMutants,
   ...ledgerEdgeMutants,
   ...ledgerObjectMutants,
+  ...settleJournalMutants,
   ...firstCreditMutants,
+  ...firstHoldMutants,
   ...accessMutants,
   ...adminMutants,
   ...doorMutants,

@@ -294,7 +294,7 @@ export const parallelMutants: readonly Mutant[] = [
     id: 'shadow-of-everything',
     invariant: 'limits',
     file: 'worker/engine/shadow.ts',
-    find: 'if (seededRandom(input.seed ^ salt)() >= config.share) return false',
+    find: 'if (!isSampled(input.seed, config.share)) return false',
     replace: '',
     killedBy: shadow,
     why: 'A sample of one in a hundred doubles the load.',

@@ -241,6 +241,7 @@ function gatewayWorker(
     PROVIDER_HEALTH: { className: 'ProviderHealth', scriptName: owner },
     TENANT_LEDGER: { className: 'TenantLedger', scriptName: owner },
     RUN: { className: 'Run', scriptName: owner },
+    SETTLE_JOURNAL: { className: 'SettleJournal', scriptName: owner },
   }
   return { name, directory: join(state, 'gateway'), date, flags, bindings, objects }
 }

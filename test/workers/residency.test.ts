@@ -33,6 +33,11 @@ const faults = [
   { kind: 'truncate', afterEvents: 1 },
   { kind: 'malformed', afterEvents: 1 },
   { kind: 'errorEvent', afterEvents: 1 },
+  // In the middle of the text: what can go on elsewhere.
+  { kind: 'truncate', afterEvents: 4 },
+  { kind: 'truncate', afterEvents: 6 },
+  { kind: 'errorEvent', afterEvents: 4 },
+  { kind: 'errorEvent', afterEvents: 6 },
   { kind: 'noUsage' },
   { kind: 'split', bytes: 3 },
 ] as const
@@ -58,14 +63,29 @@ interface Seen {
   readonly stuck: object[]
   readonly statuses: Map<number, number>
   readonly providers: Map<string, number>
+  /** What answers were in place of the one that was asked for. */
+  readonly degraded: Map<string, number>
+  /** Answers that went on at another target. */
+  resumed: number
   calls: number
 }
 
+/** Of all configurations: jobs go on while the next one is made, so that no two of them share a provider. */
 const regionsOf = new Map<string, readonly string[]>()
+let current: readonly string[] = []
+let configurations = 0
 let seen: Seen
 
 beforeEach(() => {
-  seen = { leaks: [], stuck: [], statuses: new Map(), providers: new Map(), calls: 0 }
+  seen = {
+    leaks: [],
+    stuck: [],
+    statuses: new Map(),
+    providers: new Map(),
+    degraded: new Map(),
+    resumed: 0,
+    calls: 0,
+  }
 })
 
 afterEach(() => {
@@ -98,16 +118,14 @@ function listen(): void {
     vi.spyOn(console, level).mockImplementation((...parts: unknown[]) =>
       lookThrough('the log', parts.map(String).join(' '), []),
     )
-  const cached = (request: RequestInfo | URL) =>
-    lookThrough('the cache', new Request(request as RequestInfo).url, [])
-  vi.spyOn(caches.default, 'put').mockImplementation(async (request, response) => {
-    cached(request)
-    lookThrough('the cache', await response.clone().text(), [])
-  })
-  vi.spyOn(caches.default, 'match').mockImplementation(async (request) => {
-    cached(request)
-    return undefined
-  })
+  // A cache knows no jurisdictions: sealed or not, nothing of a pinned tenant is looked for in one, or put into it.
+  const cached = () => {
+    seen.leaks.push('a cache of the place was opened')
+    throw new Error('no cache')
+  }
+  vi.spyOn(caches, 'open').mockImplementation(cached)
+  vi.spyOn(caches.default, 'put').mockImplementation(cached)
+  vi.spyOn(caches.default, 'match').mockImplementation(cached)
   runWorld.onObject = (binding, name, what) => {
     const home = /^stand-in-([a-z-]+):/.exec(name)?.[1]
     lookThrough(`the name of an object (${binding})`, name, [])
@@ -121,12 +139,12 @@ function listen(): void {
 function configuration(random: Random): { file: object; names: readonly string[] } {
   const providers: Record<string, object> = {}
   const targets: Record<string, object> = {}
-  regionsOf.clear()
+  configurations += 1
   for (let index = 0; index < 6; index++) {
     const adapter = pick(random, adapters)
     // A pinned tenant that nothing could ever answer is refused with the file.
     const regions = index === 0 ? ['eu'] : index === 1 ? ['us'] : pick(random, regionSets)
-    const id = `p${index}`
+    const id = `p${configurations}-${index}`
     regionsOf.set(id, regions)
     providers[id] = {
       adapter,
@@ -136,17 +154,21 @@ function configuration(random: Random): { file: object; names: readonly string[]
     }
     targets[`m@${id}`] = { free: true }
   }
+  current = Object.keys(providers)
   const all = Object.keys(targets)
   const hasLedger = random.chance(0.5)
   const some = () => all.filter(() => random.chance(0.4))
   const routes = Object.fromEntries(
-    ['a', 'b', 'c', 'd'].map((name) => {
+    ['a', 'b', 'c'].map((name) => {
       const tiers = [some(), some(), all.slice(0, 1)].filter((tier) => tier.length > 0)
+      const lesser = random.chance(0.4) ? [{ targets: [...all], intent: 'smaller' }] : []
       return [
         name,
         {
-          tiers,
+          tiers: [...tiers, ...lesser],
           timeouts,
+          ...lessThanAsked(random, lesser.length > 0),
+          ...(random.chance(0.6) ? { resume: { userTurn: true } } : {}),
           ...(random.chance(0.3) ? { resumable: {} } : {}),
           ...pick(random, [
             {},
@@ -163,9 +185,50 @@ function configuration(random: Random): { file: object; names: readonly string[]
   )
   const health = { mode: random.chance(0.5) ? 'enforce' : 'observe' }
   const ledger = { mode: hasLedger ? 'enforce' : 'off' }
-  const file = { providers, targets, routes, health, ledger }
+  const rules = rulesOf(random, all)
+  // One with nothing else, so that answers do go on elsewhere.
+  Object.assign(routes, { d: { tiers: [all], timeouts, resume: { userTurn: true } } })
+  const file = { providers, targets, routes, rules, health, ledger }
   return { file, names: [...Object.keys(routes), ...all, 'm'] }
 }
+
+/** A ladder, a cache and the validation of answers: each of them makes answers, or asks again. */
+function lessThanAsked(random: Random, hasLesser: boolean): object {
+  const rungs = [
+    'cache',
+    ...(hasLesser ? ['smaller-model'] : []),
+    { rung: 'shorter', maxOutputTokens: 4 },
+    'deferred',
+    { rung: 'template', text: 'Sorry: {requestId}, {route}, {model}.' },
+  ].filter(() => random.chance(0.4))
+  return {
+    ...(rungs.length > 0 ? { degrade: rungs } : {}),
+    ...(random.chance(0.4)
+      ? { cache: { mode: random.chance(0.5) || !rungs.includes('cache') ? 'first' : 'fallback' } }
+      : {}),
+    ...pick(random, [
+      {},
+      {},
+      { validate: { nonEmpty: true } },
+      { validate: { nonEmpty: true, finish: ['stop'], buffer: true } },
+      { validate: { schema: { type: 'object' } } },
+    ]),
+  }
+}
+
+/** Rules that read the text, send requests to another route, and leave targets out. */
+function rulesOf(random: Random, targets: readonly string[]): object[] {
+  const rules = [
+    { name: 'mail', when: { found: 'email' }, ...outcome({ constrain: { deny: [targets[5]] } }) },
+    { name: 'stream', when: { stream: true, route: 'a' }, ...outcome({ route: 'b' }) },
+    { name: 'long', when: { messages: { range: { from: 2 } } }, ...outcome({ route: 'c' }) },
+    { name: 'some', when: { region: 'eu' }, ...outcome({ constrain: { deny: [targets[4]] } }) },
+  ]
+  return rules.filter(() => random.chance(0.5))
+}
+
+/* eslint-disable-next-line unicorn/no-thenable -- the outcome of a rule is called `then` and is no function */
+const outcome = (then: object) => ({ then })
 
 /** One request by chance; its words are in every field that takes a text of the caller's. */
 function request(random: Random, tenant: Tenant, names: readonly string[], number: number) {
@@ -178,18 +241,22 @@ function request(random: Random, tenant: Tenant, names: readonly string[], numbe
     '/v1/messages/count_tokens',
     '/v1/explain',
   ])
+  if (random.chance(0.3)) return again(random, tenant)
   const isAnthropic = path.startsWith('/v1/messages')
   const model = random.chance(0.05) ? `${mark}-model` : pick(random, names)
   const body: Record<string, unknown> = {
     model,
-    messages: [{ role: 'user', content: `${mark} hello ${number}` }],
+    messages: [
+      { role: 'user', content: `${mark} hello ${random.chance(0.5) ? number : number % 3}` },
+      ...(random.chance(0.1) ? [{ role: 'user', content: `write to ${mark}@example.com` }] : []),
+    ],
     ...(isAnthropic && !path.endsWith('count_tokens') ? { max_tokens: 16 } : {}),
     ...(random.chance(0.5) && !path.endsWith('count_tokens') && path !== '/v1/explain'
       ? { stream: true }
       : {}),
     ...(random.chance(0.2) && !isAnthropic ? { user: mark } : {}),
     ...(random.chance(0.1) && !isAnthropic ? { models: [pick(random, names), mark] } : {}),
-    ...(random.chance(0.1) ? { provider: { only: [pick(random, [...regionsOf.keys()])] } } : {}),
+    ...(random.chance(0.1) ? { provider: { only: [pick(random, current)] } } : {}),
     ...(random.chance(0.05) ? { [mark]: mark } : {}),
   }
   const text = random.chance(0.03) ? `{"${mark}": ` : JSON.stringify(body)
@@ -198,14 +265,26 @@ function request(random: Random, tenant: Tenant, names: readonly string[], numbe
     'x-switchyard-deadline-ms': String(timeouts.deadlineMs),
     ...(random.chance(0.2) ? { 'idempotency-key': `k-${number % 97}` } : {}),
     ...(random.chance(0.1) ? { prefer: 'respond-async' } : {}),
+    ...(random.chance(0.7) ? { 'x-switchyard-resume': 'continue' } : {}),
     ...(random.chance(0.05) ? { 'last-event-id': `req_${'0'.repeat(32)}.1` } : {}),
   }
   return { path, raw: text, headers, tenant }
 }
 
+/** One of few requests, so that answers are kept and given again; as a stream, it may go on elsewhere. */
+function again(random: Random, tenant: Tenant) {
+  const body = {
+    model: pick(random, ['a', 'b', 'd', 'd']),
+    stream: random.chance(0.7),
+    messages: [{ role: 'user', content: `${markOf(homes[tenant])} hello again` }],
+  }
+  const headers: Record<string, string> = { 'x-switchyard-resume': 'continue' }
+  return { path: '/v1/chat/completions', raw: JSON.stringify(body), headers, tenant }
+}
+
 async function faultsAnew(random: Random): Promise<void> {
   await runWorld.control('/reset', {})
-  for (const provider of regionsOf.keys())
+  for (const provider of current)
     if (random.chance(0.6)) {
       const fault = pick(random, faults)
       await runWorld.control('/faults', { provider, fault, probability: 0.7 })
@@ -229,8 +308,11 @@ async function one(random: Random, names: readonly string[], number: number): Pr
 async function answered(asked: ReturnType<typeof request>): Promise<void> {
   const response = await runWorld.ask(null, asked)
   seen.statuses.set(response.status, (seen.statuses.get(response.status) ?? 0) + 1)
+  for (const kind of response.headers.get('x-switchyard-degraded')?.split(', ') ?? [])
+    seen.degraded.set(kind, (seen.degraded.get(kind) ?? 0) + 1)
   try {
-    await response.text()
+    const text = await response.text()
+    if (text.includes(': switchyard-resume ')) seen.resumed += 1
   } catch {
     // A stream that breaks off is one of the faults.
   }
@@ -269,6 +351,9 @@ it(
     // A run that reaches nothing proves nothing.
     for (const status of [200, 202, 400, 404, 451, 502])
       expect(seen.statuses.get(status) ?? 0, `answers ${status}`).toBeGreaterThan(requests / 500)
-    expect(seen.calls).toBeGreaterThan(requests / 3)
+    expect(seen.calls).toBeGreaterThan(requests / 5)
+    for (const kind of ['cache', 'smaller-model', 'template'])
+      expect(seen.degraded.get(kind) ?? 0, kind).toBeGreaterThan(requests / 1000)
+    expect(seen.resumed).toBeGreaterThan(requests / 2000)
   },
 )

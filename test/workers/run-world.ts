@@ -133,17 +133,25 @@ export class RunWorld {
   }
 
   ask(body: object | null, options: AskOptions = {}): Promise<Response> {
+    return this.send(this.request(body, options))
+  }
+
+  /** What `ask` sends. */
+  request(body: object | null, options: AskOptions = {}): Request {
     const { tenant = 'pinned', path = '/v1/chat/completions', headers = {}, signal } = options
     const { method = 'POST', cf = inGermany } = options
     const sent =
       options.raw !== undefined ? options.raw : body === null ? null : JSON.stringify(body)
-    const request = new Request(`https://gateway.example${path}`, {
+    return new Request(`https://gateway.example${path}`, {
       method,
       headers: { authorization: `Bearer ${keyOf(tenant)}`, ...headers },
       body: sent,
       cf,
       ...(signal === undefined ? {} : { signal }),
     } as RequestInit)
+  }
+
+  send(request: Request): Promise<Response> {
     return Promise.resolve(
       createApp(() => this.isolate).fetch(request, this.bindings(), this.execution),
     )

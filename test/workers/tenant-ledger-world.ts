@@ -1,9 +1,17 @@
+import type { ObjectNamespace } from '../../durable-objects/provider-health/place.ts'
+import type { JournalComposition } from '../../durable-objects/settle-journal/composition.ts'
+import { settleJournalStub } from '../../durable-objects/settle-journal/place.ts'
+import type {
+  SettleJournalRpc,
+  SettleJournalStub,
+} from '../../durable-objects/settle-journal/protocol.ts'
 import { defaultAccessSettings } from '../../durable-objects/tenant-ledger/access/settings.ts'
 import type {
   LedgerComposition,
   LedgerLogEntry,
   LedgerObjectSettings,
 } from '../../durable-objects/tenant-ledger/composition.ts'
+import { defaultJournalSettings } from '../../durable-objects/tenant-ledger/journal-settings.ts'
 import { nanoUsd } from '../../durable-objects/tenant-ledger/money.ts'
 import { defaultLedgerSettings } from '../../durable-objects/tenant-ledger/settings.ts'
 
@@ -23,11 +31,14 @@ const plainSettings: LedgerObjectSettings = {
 export class LedgerWorld {
   nowMs = beginningMs
   settings = plainSettings
+  /** Ledgers have a journal, and calls to it go through this; null: they have none. */
+  journalCalls: ((call: SettleJournalStub) => SettleJournalStub) | null = null
   readonly log: LedgerLogEntry[] = []
 
   reset(): void {
     this.nowMs = beginningMs
     this.settings = plainSettings
+    this.journalCalls = null
     this.log.length = 0
   }
 
@@ -46,5 +57,17 @@ export const ledgerWorld = new LedgerWorld()
 export const ledgerComposition: LedgerComposition = {
   settingsOf: () => ledgerWorld.settings,
   log: (_tenantId, entry) => void ledgerWorld.log.push(entry),
+  journalOf(env, place) {
+    const { journalCalls } = ledgerWorld
+    if (journalCalls === null) return null
+    const namespace = env['SETTLE_JOURNAL'] as ObjectNamespace<SettleJournalRpc>
+    const stub = journalCalls(settleJournalStub(namespace, place, { local: true }))
+    return { stub, settings: { ...defaultJournalSettings, pauseMs: 0 } }
+  },
+  clock: { nowMs: () => ledgerWorld.nowMs },
+}
+
+export const testJournals: JournalComposition = {
+  log: ({ fault }) => void ledgerWorld.log.push({ event: 'ledger_fault', fault }),
   clock: { nowMs: () => ledgerWorld.nowMs },
 }

@@ -1,6 +1,7 @@
 import { providerHealthClass } from '../../durable-objects/provider-health/provider-health.ts'
 import { tenantLedgerClass } from '../../durable-objects/tenant-ledger/tenant-ledger.ts'
-import { ledgerComposition } from './tenant-ledger-world.ts'
+import { settleJournalClass } from '../../durable-objects/settle-journal/settle-journal.ts'
+import { ledgerComposition, testJournals } from './tenant-ledger-world.ts'
 import { runClass } from '../../durable-objects/run/run.ts'
 import { testRuns } from './run-world.ts'
 import { testComposition, world } from './world.ts'
@@ -23,3 +24,6 @@ export class Run extends runClass(testRuns) {}
 
 /** The real object, with the clock and the settings of `tenant-ledger-world.ts`. */
 export class TenantLedger extends tenantLedgerClass(ledgerComposition) {}
+
+/** The real object, with the clock of `tenant-ledger-world.ts`. */
+export class SettleJournal extends settleJournalClass(testJournals) {}

@@ -67,8 +67,15 @@ async function listLimits({ ask }: TenantCall): Promise<Outcome> {
   return answered(limitList(await ask((ledger) => ledger.budgets())))
 }
 
-function budgetList({ budgets }: LedgerStanding): object {
-  return { object: 'list', data: budgets.map(budgetView) }
+function budgetList({ budgets, journal }: LedgerStanding): object {
+  return { object: 'list', data: budgets.map(budgetView), journal: journalView(journal) }
+}
+
+/** How far the copy of the ledger is behind; null: it has none. */
+function journalView(lag: LedgerStanding['journal']): object | null {
+  if (lag === undefined) return null
+  const { pendingChanges, behindMs, isForked = false } = lag
+  return { pendingChanges, behindMs, forked: isForked }
 }
 
 function limitList({ limits }: LedgerStanding): object {

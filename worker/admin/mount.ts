@@ -21,6 +21,7 @@ import { keyRoutes } from './keys.ts'
 import { lineRoutes } from './lines.ts'
 import { openApiDocument } from './openapi.ts'
 import { reconcileRoutes } from './reconcile.ts'
+import { recoveryRoutes } from './recovery.ts'
 import { mountTenantRoutes, type TenantRoute } from './tenant-door.ts'
 import { tenantRoutes } from './tenants.ts'
 import { isShadowPayer } from '../edge/parallel-problems.ts'
@@ -82,6 +83,7 @@ export const allTenantRoutes: readonly TenantRoute[] = [
   ...lineRoutes,
   ...freezeRoutes,
   ...reconcileRoutes,
+  ...recoveryRoutes,
 ]
 
 function callerOf(context: AdminContext) {

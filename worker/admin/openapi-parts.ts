@@ -24,9 +24,9 @@ const refusalTexts: Readonly<Record<number, string>> = {
   401: 'No admin key, or one that is not known',
   403: 'More than the tenant itself may have',
   404: 'No such thing: `param` names the part of the path',
-  409: 'The idempotency key was used for another call, or what it made is gone',
+  409: 'The idempotency key was used for another call, what it made is gone, or it is not the time for this',
   413: 'The body is too large',
-  501: 'Not built yet; the message says what',
+  501: 'Not there: not built yet, or the platform has it not; the message says what',
   503: 'Nobody answered; after `retry-after` it may be tried again',
 }
 

@@ -64,7 +64,22 @@ export const rowSchemas = {
     },
     { failOpenUsd: usd },
   ),
-  BudgetList: listOf('Budget'),
+  BudgetList: {
+    ...listOf('Budget'),
+    required: ['object', 'data', 'journal'],
+    properties: {
+      ...listOf('Budget').properties,
+      journal: {
+        ...strict({
+          pendingChanges: { ...count, description: 'Changes that wait to be sent.' },
+          behindMs: { ...count, description: 'For how long the oldest of them has.' },
+          forked: { ...flag, description: 'It has another history: `restore`.' },
+        }),
+        type: ['object', 'null'],
+        description: 'How far the journal is behind; null: there is none.',
+      },
+    },
+  },
   Limit: strict({
     id: word,
     scope: word,
@@ -153,6 +168,16 @@ export const rowSchemas = {
   }),
   Freeze: strict({ scope: word, frozen: flag }),
   Reconciled: strict({ leaseId: word, finalUsd: usd }),
+  Rewound: strict({ rewoundTo: time }),
+  Recovery: strict({
+    epoch: { ...count, description: 'Higher after each restore.' },
+    restoringForMs: { ...count, description: 'Nothing is granted for so long.' },
+    uncertain: {
+      type: 'array',
+      items: word,
+      description: 'Ids of hard budgets of which nothing is granted before `release`.',
+    },
+  }),
 }
 
 type Properties = Readonly<Record<string, object>>

@@ -6,6 +6,7 @@ import { freezeBody } from './freezes.ts'
 import { rotateBody } from './keys.ts'
 import { answer, reference, refusals } from './openapi-parts.ts'
 import { reconcileBody } from './reconcile.ts'
+import { releaseBody, restoreBody, rewindBody } from './recovery.ts'
 import { rowSchemas } from './openapi-rows.ts'
 
 /** The calls of tenants, their budgets, keys and ledgers. */
@@ -44,6 +45,36 @@ export function tenantPaths(): object {
       post: write('reconcile', 'Closes a lost lease', 'ReconcileBody', 'Reconciled', {
         codes: [409],
       }),
+    },
+    ...recoveryPaths(),
+  }
+}
+
+function recoveryPaths(): object {
+  const later = { codes: [409], optional: true }
+  return {
+    [at('/ledger/rewind')]: {
+      post: write('rewindLedger', 'Takes the ledger back to a moment', 'RewindBody', 'Rewound', {
+        codes: [409, 501],
+      }),
+    },
+    [at('/ledger/restore')]: {
+      post: write(
+        'restoreLedger',
+        'Keeps the ledger as it is; its journal begins anew',
+        'RestoreBody',
+        'Recovery',
+        later,
+      ),
+    },
+    [at('/ledger/release')]: {
+      post: write(
+        'releaseLedger',
+        'Everything of before a restore is accounted for',
+        'ReleaseBody',
+        'Recovery',
+        later,
+      ),
     },
   }
 }
@@ -205,6 +236,9 @@ export function tenantSchemas(): object {
     RotateBody: body(rotateBody),
     FreezeBody: body(freezeBody),
     ReconcileBody: body(reconcileBody),
+    RewindBody: body(rewindBody),
+    RestoreBody: body(restoreBody),
+    ReleaseBody: body(releaseBody),
     ...rowSchemas,
   }
 }

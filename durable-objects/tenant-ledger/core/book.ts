@@ -1,7 +1,7 @@
 import { zeroNanoUsd } from '../money.ts'
 import type { Statement } from '../protocol.ts'
 import { closed, newLease, withLine } from '../rules/lease.ts'
-import { metaOf } from '../state.ts'
+import { bookedId, metaOf } from '../state.ts'
 import { fundsOf } from './accounts.ts'
 import { noUnits } from './limits.ts'
 import { moveLease } from './move.ts'
@@ -17,7 +17,10 @@ export function book(
   { askId, scopes, line }: Extract<Statement, { readonly kind: 'book' }>,
 ): void {
   const { state, nowMs } = turn
-  if (state.tables.asks.has(askId)) return
+  const id = bookedId(askId)
+  const { asks } = state.tables
+  // Under its own id by the version before.
+  if (asks.has(id) || asks.has(askId)) return
   const funds = fundsOf(turn, [...new Set(scopes)])
   const isHard = funds.some(({ budget }) => budget.mode === 'hard')
   const { epoch, lastNumber, killVersion } = metaOf(state)
@@ -39,6 +42,6 @@ export function book(
   })
   const first = { ...line, number: 1, worstNanoUsd: amountNanoUsd }
   moveLease(turn, null, closed(withLine(fresh, first), amountNanoUsd, nowMs), [first])
-  put(turn, 'asks', { id: askId, leaseId: fresh.id, atMs: nowMs })
+  put(turn, 'asks', { id, leaseId: fresh.id, atMs: nowMs })
   if (isHard) alert(turn, 'booked_beyond_budget', fresh.id, amountNanoUsd)
 }

@@ -59,9 +59,13 @@ function mayRefund({ state }: Turn, lease: LeaseRow, basisPoints: number) {
 export function sweep(turn: Turn): void {
   const { state, nowMs } = turn
   const { settings, tables, index } = state
-  // Both are in the order of time, oldest first: what is not due ends the search.
-  for (const { id, atMs } of tables.asks.values()) {
+  // All are in the order of time, oldest first: what is not due ends the search.
+  for (const { id, atMs } of index.asked.values()) {
     if (atMs + settings.rememberMs > nowMs) break
+    remove(turn, 'asks', id)
+  }
+  for (const { id, atMs } of index.booked.values()) {
+    if (atMs + settings.rememberBookedMs > nowMs) break
     remove(turn, 'asks', id)
   }
   for (const { id, endedAtMs } of index.closed.values()) {
@@ -86,7 +90,7 @@ function isForgettable({ settings, tables }: LedgerState, lease: LeaseRow, nowMs
 }
 
 /** When the next lease is lost if nothing is heard of it, or the memory of asks ends. */
-export function nextWakeMs({ index, tables, settings }: LedgerState, nowMs: number): number {
+export function nextWakeMs({ index, settings }: LedgerState, nowMs: number): number {
   let next = Infinity
   if (settings.lostPolicy !== 'strict')
     for (const { endedAtMs } of index.lost.values()) {
@@ -95,8 +99,10 @@ export function nextWakeMs({ index, tables, settings }: LedgerState, nowMs: numb
       if (dueMs > nowMs) next = Math.min(next, dueMs)
     }
   for (const { expiresAtMs } of index.open.values()) next = Math.min(next, expiresAtMs)
-  const [firstAsk] = tables.asks.values()
+  const [firstAsk] = index.asked.values()
   if (firstAsk !== undefined) next = Math.min(next, firstAsk.atMs + settings.rememberMs)
+  const [firstBooked] = index.booked.values()
+  if (firstBooked !== undefined) next = Math.min(next, firstBooked.atMs + settings.rememberBookedMs)
   const [firstClosed] = index.closed.values()
   if (firstClosed !== undefined)
     next = Math.min(next, (firstClosed.endedAtMs ?? 0) + settings.rememberMs)

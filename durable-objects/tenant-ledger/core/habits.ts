@@ -1,5 +1,5 @@
 import { leastOf, mostOf, type NanoUsd, partDown, plusOrMost } from '../money.ts'
-import type { AttemptLine, ScopeId } from '../protocol.ts'
+import type { AttemptLine, OnceWant, ScopeId } from '../protocol.ts'
 import type { HabitRow } from '../rows.ts'
 import type { LedgerState } from '../state.ts'
 import { put, remove, type Turn } from './turn.ts'
@@ -33,6 +33,13 @@ export function isKept({ index }: LedgerState, scope: ScopeId): boolean {
 export function advanceOf(habit: HabitRow | undefined, mostNanoUsd: NanoUsd): NanoUsd {
   if (habit === undefined) return mostNanoUsd
   return leastOf(plusOrMost(habit.worstNanoUsd, habit.worstNanoUsd), mostNanoUsd)
+}
+
+/** What the request that brings the key may cost by itself. */
+export function onceOf(habit: HabitRow | undefined, mostNanoUsd: NanoUsd): OnceWant {
+  return habit === undefined
+    ? { nanoUsd: mostNanoUsd, isGuess: true }
+    : { nanoUsd: leastOf(habit.worstNanoUsd, mostNanoUsd), isGuess: false }
 }
 
 /** Of keys that nothing new was learned of for so long; the next line of such a key makes a new one. */

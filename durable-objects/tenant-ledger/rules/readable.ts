@@ -54,7 +54,8 @@ export function isReadableAsk(ask: Ask, maxScopes: number): boolean {
         isNanoUsd(ask.wantNanoUsd) &&
         isNanoUsd(ask.softNanoUsd) &&
         isNanoUsd(ask.leastNanoUsd) &&
-        isCount(ask.tokens)
+        isCount(ask.tokens) &&
+        (ask.once === undefined || isNanoUsd(ask.once.nanoUsd))
       )
     case 'hold':
       return (

@@ -312,7 +312,7 @@ export class RequestRun {
     const row = failureTable[failure.class]
     if (retries >= row.sameTargetRetries) return false
     if (row.fallback === 'preferred' && alternatives > 0) return false
-    if (alternatives > 0 && this.#attemptsLeft < 2) return false
+    if (this.#attemptsLeft <= alternatives) return false
     if (retryDelayMs(failure, 1) >= this.#leftMs) return false
     return this.#take(step)
   }

@@ -46,12 +46,13 @@ export function checkAnswers(
   host: LedgerHost,
   { asks }: Exchange,
   reply: ExchangeReply,
+  nowMs: number,
   branches: LedgerBranches,
 ): void {
   for (const [index, answer] of reply.answers.entries()) {
     const ask = asks[index]
     if (ask === undefined) continue
-    if (answer.kind === 'granted') checkSameLease(host, reply, answer, branches)
+    if (answer.kind === 'granted') checkSameLease(host, reply, answer, nowMs, branches)
     else branches.reached(`denied: ${answer.reason}` as LedgerBranch)
     // With one ask the books are those the answer was made from; a grant has changed them.
     if (asks.length === 1 && answer.kind === 'denied') checkDenial(host, ask, answer)
@@ -71,6 +72,7 @@ function noteGrant(
   branches: LedgerBranches,
 ): void {
   branches.reached(grantBranches[ask.kind])
+  if (answer.isForOne === true) branches.reached('first hold granted')
   if (ask.kind === 'hold' && answer.grantNanoUsd < ask.worstNanoUsd)
     branches.reached('hold granted for a shorter answer')
   invariant(answer.grantNanoUsd >= ask.leastNanoUsd, 'I20 a grant is of use', () => ({
@@ -80,15 +82,18 @@ function noteGrant(
 }
 
 function checkSameLease(
-  { leaseOfAsk }: LedgerHost,
+  { leaseOfAsk, state }: LedgerHost,
   { epoch }: ExchangeReply,
   answer: Extract<Answer, { readonly kind: 'granted' }>,
+  nowMs: number,
   branches: LedgerBranches,
 ): void {
   const { askId, leaseId } = answer
   const known = leaseOfAsk.get(askId)
-  if (known === undefined || known.epoch !== epoch) {
-    leaseOfAsk.set(askId, { epoch, leaseId })
+  // An isolate that stood still may say again what is forgotten: it gets another lease, which nobody waits for.
+  const isForgotten = known !== undefined && nowMs - known.atMs >= state.settings.rememberMs
+  if (known === undefined || known.epoch !== epoch || isForgotten) {
+    leaseOfAsk.set(askId, { epoch, leaseId, atMs: nowMs })
     return
   }
   branches.reached('same ask, same lease')

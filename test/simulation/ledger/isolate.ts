@@ -1,4 +1,4 @@
-import { type NanoUsd, plus } from '../../../durable-objects/tenant-ledger/money.ts'
+import type { NanoUsd } from '../../../durable-objects/tenant-ledger/money.ts'
 import type {
   Exchange,
   ExchangeReply,
@@ -7,6 +7,7 @@ import type {
 import {
   admit,
   admitWhileAway,
+  type AdvanceAsks,
   askAgain,
   askForHold,
   askInAdvance,
@@ -30,6 +31,7 @@ import {
 import type { Advance } from '../../../durable-objects/tenant-ledger/rpc.ts'
 import { invariant } from '../kernel/broken.ts'
 import type { Random } from '../kernel/random.ts'
+import { advanceExchange, noteFirst, noteUnused } from './first-requests.ts'
 import type { LedgerWorld } from './world.ts'
 
 interface Known {
@@ -54,6 +56,7 @@ export class SimulatedIsolate {
   readonly #known = new Map<string, Known>()
   readonly #sentAtMs = new Map<string, number>()
   readonly #advances = new Set<string>()
+  readonly #asked = new Map<string, AdvanceAsks>()
   #latestKill = 0
   #latestEpoch = 0
   #attempts = 0
@@ -105,6 +108,7 @@ export class SimulatedIsolate {
   }
 
   #send(exchange: Exchange): void {
+    noteUnused(this.#world, this.holder, exchange)
     for (const ask of exchange.asks)
       if (!this.#sentAtMs.has(ask.askId)) this.#sentAtMs.set(ask.askId, this.nowMs)
     this.#world.send(this, exchange)
@@ -134,57 +138,52 @@ export class SimulatedIsolate {
       if (!this.holder.pending.has(answer.askId))
         this.#world.reached('answer that nobody waited for')
     }
-    if (advance === null) takeReply(this.holder, reply, this.nowMs)
-    else
-      takeAdvance(this.holder, advance.answer.askId, { ...reply, advance }, this.nowMs, this.nowMs)
-    if (advance?.answer.kind === 'granted') this.#advances.add(advance.answer.leaseId)
+    const asked = this.#asked.get(advance?.answer.askId ?? '')
+    if (advance === null || asked === undefined) takeReply(this.holder, reply, this.nowMs)
+    else takeAdvance(this.holder, asked, { ...reply, advance }, this.nowMs, this.nowMs)
+    for (const { answer } of advance === null ? [] : [advance, ...(advance.more ?? [])])
+      if (answer.kind === 'granted') this.#advances.add(answer.leaseId)
     this.checkHolder()
   }
 
   #arrive(): void {
     if (this.isLeaving || this.#world.isDraining) return
     const want = this.#want()
-    if (this.#random.chance(0.1) && this.#askInAdvance(want)) return
+    if (this.#random.chance(0.2) && this.#askInAdvance(want)) return
     this.#admit(want)
   }
 
   /** A key that this isolate sees first; the route is a guess, right or none. The request goes on when it is answered. */
   #askInAdvance(want: Want): boolean {
-    const askId = askInAdvance(this.holder, this.nowMs)
-    if (askId === null) return false
-    const { scopes, worstNanoUsd, tokens } = want
-    const guessed = this.#random.chance(0.5) ? scopes : scopes.filter((one) => one !== 'route:chat')
-    const ask = {
-      kind: 'advance',
-      askId,
-      scopes: guessed,
-      wantNanoUsd: plus(worstNanoUsd, worstNanoUsd),
-      softNanoUsd: plus(worstNanoUsd, worstNanoUsd),
-      leastNanoUsd: 1 as NanoUsd,
-      tokens,
-    } as const
-    const exchange = { holder: this.name, statements: [], asks: [ask] }
+    const asked = askInAdvance(this.holder, this.nowMs)
+    if (asked === null) return false
+    const { askId } = asked
+    this.#asked.set(askId, asked)
+    const exchange = advanceExchange(this.name, asked, want, this.#random)
     this.#send(exchange)
     // Whoever carries it may send it twice, and later than anybody waits for it.
     if (this.#random.chance(0.1))
       this.#later(this.#random.between(10, 5000), () => this.#send(exchange))
-    this.#later(this.#random.between(50, 1500), () => {
+    this.#later(this.#random.between(50, 800), () => {
       if (this.holder.pending.has(askId)) {
-        giveUpAdvance(this.holder, askId, false)
+        giveUpAdvance(this.holder, asked, false)
         this.#world.reached('advance given up')
       }
-      this.#admit(want)
+      // Its body may be refused: nobody comes for what was set aside.
+      if (this.#random.chance(0.9)) this.#admit(want)
     })
     return true
   }
 
   #admit(want: Want): void {
     if (this.isLeaving || this.#world.isDraining) return
+    const { hasFirsts } = this.holder
     const ticket = admit(this.holder, want, this.nowMs)
+    if (ticket === null && hasFirsts) this.#world.reached('first hold of no use')
     if (ticket !== null) {
       const lease = this.holder.leases.get(ticket.leaseId)
-      if (lease?.spentNanoUsd === 0 && lease.tickets.size === 1 && this.#advances.has(lease.id))
-        this.#world.reached('first request paid in advance')
+      if (lease !== undefined && this.#advances.has(lease.id))
+        noteFirst(this.#world, lease, ticket, want)
       this.#checkAdmission(ticket, true)
       this.#call(ticket, want)
       return

@@ -9,10 +9,12 @@ import {
 import type { Exchange, ExchangeReply } from '../../../durable-objects/tenant-ledger/protocol.ts'
 import type { LineRow, RowChange } from '../../../durable-objects/tenant-ledger/rows.ts'
 import type { LedgerSettings } from '../../../durable-objects/tenant-ledger/settings.ts'
+import { isJournaled } from '../../../durable-objects/tenant-ledger/core/journal.ts'
 import { invariant } from '../kernel/broken.ts'
 import { BookKeeper } from './book-keeper.ts'
 import type { LedgerBranches } from './branches.ts'
 import { checkAnswers, noteStatements } from './exchange-checks.ts'
+import { type JournalBackup, JournalSide } from './journal-side.ts'
 import type { Truth } from './truth.ts'
 
 interface Stored {
@@ -21,6 +23,7 @@ interface Stored {
 }
 
 interface Backup extends Stored {
+  readonly journal: JournalBackup
   readonly journalAt: number
 }
 
@@ -28,7 +31,11 @@ interface Backup extends Stored {
 export class LedgerHost {
   state: LedgerState
   readonly books: BookKeeper
-  readonly leaseOfAsk = new Map<string, { readonly epoch: number; readonly leaseId: string }>()
+  readonly journal: JournalSide
+  readonly leaseOfAsk = new Map<
+    string,
+    { readonly epoch: number; readonly leaseId: string; readonly atMs: number }
+  >()
   wakeAtMs = Infinity
   /** Leases that were lost, ever: their money may be a phantom. */
   lost = 0
@@ -51,6 +58,7 @@ export class LedgerHost {
     this.#settings = settings
     this.#branches = branches
     this.#log = log
+    this.journal = new JournalSide(branches)
     this.state = emptyLedger(settings)
     this.books = new BookKeeper(truth, settings.lostPolicy !== 'strict')
   }
@@ -63,7 +71,7 @@ export class LedgerHost {
       reply = answered
     })
     if (!isStored || reply === null) return null
-    checkAnswers(this, exchange, reply, this.#branches)
+    checkAnswers(this, exchange, reply, nowMs, this.#branches)
     return reply
   }
 
@@ -90,6 +98,7 @@ export class LedgerHost {
       if (effect.kind === 'write') {
         invariant(replyAt === -1 || at < replyAt, 'A3 stored before it is told', () => event.kind)
         this.#store(effect.changes, event.kind === 'restored')
+        this.journal.write(effect.changes, nowMs)
       } else if (effect.kind === 'wake') this.wakeAtMs = effect.atMs
       else if (effect.kind === 'reply') answer(effect.reply)
       else this.#note(effect)
@@ -101,11 +110,7 @@ export class LedgerHost {
 
   #store(changes: readonly RowChange[], isRestore: boolean): void {
     this.#journal.push(changes)
-    for (const change of changes) {
-      if (change.table === 'lines') this.#stored.lines.set(change.id, change.row)
-      else if (change.row === null) this.#stored.rows.delete(`${change.table} ${change.id}`)
-      else this.#stored.rows.set(`${change.table} ${change.id}`, change)
-    }
+    for (const change of changes) keep(this.#stored, change)
     if (!isRestore) this.books.step(changes)
   }
 
@@ -144,6 +149,7 @@ export class LedgerHost {
 
   /** Out of memory and in again: nobody can tell (I22). */
   evict(): void {
+    this.journal.life += 1
     const before = fingerprint(this.state)
     this.#load()
     invariant(fingerprint(this.state) === before, 'I22 an eviction changes nothing', () => 'rows')
@@ -162,7 +168,29 @@ export class LedgerHost {
       rows: new Map(rows),
       lines: new Map(lines),
       journalAt: this.#journal.length,
+      journal: this.journal.backUp(),
     }
+  }
+
+  /** Back to the backup, without a word to anybody; `isPlanned`: after everything was sent. */
+  rollBack(nowMs: number, isPlanned: boolean): void {
+    const backup = this.#backup
+    if (backup === null) return
+    if (isPlanned) this.journal.conclude()
+    const copy = (): Stored => ({ rows: new Map(backup.rows), lines: new Map(backup.lines) })
+    this.#stored = copy()
+    const expected = copy()
+    const read = this.journal.readOn(backup.journal, (changes) => {
+      for (const change of changes) keep(expected, change)
+    })
+    for (const change of read?.changes ?? []) keep(this.#stored, change)
+    invariant(
+      textOf(this.#stored) === textOf(expected),
+      'A4 nothing that reached the journal is lost',
+      () => ({ stored: textOf(this.#stored), expected: textOf(expected) }),
+    )
+    this.#goOn(nowMs, [], read?.isComplete ?? false)
+    this.#log(`rolled back, read ${read?.changes.length ?? 0} rows`)
   }
 
   /** Back to the backup, with as much of the journal as was copied elsewhere. */
@@ -173,13 +201,7 @@ export class LedgerHost {
     const journal = all.slice(0, Math.floor(all.length * share))
     const isComplete = journal.length === all.length
     this.#stored = { rows: new Map(backup.rows), lines: new Map(backup.lines) }
-    this.restores += 1
-    this.#load()
-    // The time of the restore, which no other restore has.
-    const epoch = Math.floor(nowMs) + this.restores
-    this.take({ kind: 'restored', epoch, journal, isComplete }, nowMs)
-    this.books.restart(rowsOf(this.state), this.#stored.lines.values())
-    this.#backup = null
+    this.#goOn(nowMs, journal, isComplete)
     this.#branches.reached(
       isComplete
         ? 'ledger restored with a whole journal'
@@ -187,6 +209,30 @@ export class LedgerHost {
     )
     this.#log(`restored ${journal.length} of ${all.length}`)
   }
+
+  #goOn(nowMs: number, journal: readonly (readonly RowChange[])[], isComplete: boolean): void {
+    this.restores += 1
+    this.#load()
+    // The time of the restore, which no other restore has.
+    const epoch = Math.floor(nowMs) + this.restores
+    this.take({ kind: 'restored', epoch, journal, isComplete }, nowMs)
+    this.books.restart(rowsOf(this.state), this.#stored.lines.values())
+    this.#backup = null
+  }
+}
+
+function keep({ rows, lines }: Stored, change: RowChange): void {
+  if (change.table === 'lines') lines.set(change.id, change.row)
+  else if (change.row === null) rows.delete(`${change.table} ${change.id}`)
+  else rows.set(`${change.table} ${change.id}`, change)
+}
+
+function textOf({ rows, lines }: Stored): string {
+  const kept = [...rows.values()].filter(isJournaled)
+  return JSON.stringify([
+    kept.map((change) => JSON.stringify(change)).sort(),
+    [...lines.values()].map((row) => JSON.stringify(row)).sort(),
+  ])
 }
 
 function fingerprint(state: LedgerState): string {

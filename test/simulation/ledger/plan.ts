@@ -33,6 +33,10 @@ export interface LedgerPlan {
   /** Of exchanges: the object dies before their write is stored. */
   readonly unstoredShare: number
   readonly restoreEveryMs: number
+  /** Restores read on from it. Otherwise somebody has a copy of some of what was written. */
+  readonly hasJournal: boolean
+  /** Of restores with a journal: everything is sent before. */
+  readonly plannedShare: number
   readonly freezeEveryMs: number
   readonly adminEveryMs: number
   readonly maxSkewMs: number
@@ -45,6 +49,7 @@ export function drawPlan(random: Random): LedgerPlan {
   const restoreEveryMs = often(0.25, 90_000)
   const isBounded = restoreEveryMs === Infinity && random.chance(0.25)
   const scale = 10 ** random.below(4)
+  const forgets = restoreEveryMs === Infinity && random.chance(0.5)
   const keys = ['a', 'b', 'c'] as const
   return {
     ledger: {
@@ -54,7 +59,9 @@ export function drawPlan(random: Random): LedgerPlan {
       leaseValidMinMs: 2000,
       longestStreamMs: 30_000,
       // Restores rebuild the books from the rows, which must all be there.
-      rememberMs: restoreEveryMs === Infinity && random.chance(0.5) ? 60_000 : 100_000_000,
+      rememberMs: forgets ? 60_000 : 100_000_000,
+      // Isolates stand still for a minute, and say again then what they were not told the end of.
+      rememberBookedMs: forgets ? 240_000 : 100_000_000,
       marginMinNanoUsd: 50 as NanoUsd,
       lostPolicy: isBounded ? { boundedBasisPoints: 500 } : 'strict',
       grantBasisPoints: random.chance(0.3) ? 10_000 : 2500,
@@ -84,6 +91,9 @@ export function drawPlan(random: Random): LedgerPlan {
     evictEveryMs: often(0.6, 20_000),
     unstoredShare: often(0.5, 0.05, 0),
     restoreEveryMs,
+    // Of its own chance: the histories of other seeds stay what they were.
+    hasJournal: random.fork('journal').chance(0.6),
+    plannedShare: 0.4,
     freezeEveryMs: often(0.4, 40_000),
     adminEveryMs: often(0.6, 15_000),
     maxSkewMs: often(0.5, 3_600_000, 0),

@@ -1,12 +1,11 @@
 import type { NanoUsd } from '../../../durable-objects/tenant-ledger/money.ts'
-import { isKept } from '../../../durable-objects/tenant-ledger/core/habits.ts'
-import type { Exchange, ExchangeReply } from '../../../durable-objects/tenant-ledger/protocol.ts'
-import type { Advance } from '../../../durable-objects/tenant-ledger/rpc.ts'
+import type { Exchange } from '../../../durable-objects/tenant-ledger/protocol.ts'
 import { invariant } from '../kernel/broken.ts'
 import { EventLog } from '../kernel/event-log.ts'
 import { Random } from '../kernel/random.ts'
 import { Timeline } from '../kernel/timeline.ts'
 import { newLedgerBranches, type LedgerBranch, type LedgerBranches } from './branches.ts'
+import { advanceOf, hasFirstHold } from './first-requests.ts'
 import { SimulatedIsolate } from './isolate.ts'
 import { LedgerHost } from './ledger-host.ts'
 import { drawPlan, type LedgerPlan } from './plan.ts'
@@ -113,16 +112,9 @@ export class LedgerWorld {
       const reply = this.host.exchange(exchange, this.ledgerNowMs, dies)
       this.write(`${isolate.name} ${JSON.stringify(exchange)} -> ${JSON.stringify(reply)}`)
       if (reply === null) return
-      const advance = this.#advanceOf(exchange, reply)
+      const advance = advanceOf(this.host.state, exchange, reply)
       this.#carry(() => isolate.receive(reply, advance))
     })
-  }
-
-  /** What `open` says beside the answer: which scopes have a budget now. */
-  #advanceOf({ asks: [ask] }: Exchange, { answers: [answer] }: ExchangeReply): Advance | null {
-    if (ask?.kind !== 'advance' || answer === undefined) return null
-    const kept = ask.scopes.filter((scope) => isKept(this.host.state, scope))
-    return { scopes: ask.scopes, kept, routes: [], answer }
   }
 
   #carry(deliver: () => void): void {
@@ -162,9 +154,11 @@ export class LedgerWorld {
     })
     this.#now(plan.evictEveryMs, () => this.host.evict())
     this.#now(plan.restoreEveryMs / 3, () => this.host.backUp())
-    this.#now(plan.restoreEveryMs, () =>
-      this.host.restore(this.ledgerNowMs, random.chance(0.4) ? 1 : random.next()),
-    )
+    this.#now(plan.restoreEveryMs, () => {
+      if (plan.hasJournal) this.host.rollBack(this.ledgerNowMs, random.chance(plan.plannedShare))
+      else this.host.restore(this.ledgerNowMs, random.chance(0.4) ? 1 : random.next())
+    })
+    if (plan.hasJournal && plan.restoreEveryMs !== Infinity) this.#deliver()
     this.#now(plan.freezeEveryMs, () => {
       const isolate = this.isolates[random.below(this.isolates.length)]
       if (isolate === undefined) return
@@ -172,6 +166,23 @@ export class LedgerWorld {
       this.reached('clock frozen')
     })
     this.#now(plan.adminEveryMs, () => this.#administer())
+  }
+
+  /** What the ledger has written, to its journal, over the same network as everything else. */
+  #deliver(): void {
+    this.timeline.after(500, () => {
+      const { journal } = this.host
+      const call = journal.call()
+      const { life } = journal
+      if (call !== null)
+        this.#carry(() => {
+          const reply = journal.arrive(call)
+          this.#carry(() => {
+            if (journal.life === life) journal.hear(reply, call)
+          })
+        })
+      this.#deliver()
+    })
   }
 
   #now(everyMs: number, run: () => void): void {
@@ -184,13 +195,16 @@ export class LedgerWorld {
   }
 
   #kill(): void {
-    const isolate = this.isolates[this.random.below(this.isolates.length)]
+    const drawn = this.isolates[this.random.below(this.isolates.length)]
+    // Rather one between the call that brought its key and what it paid from that.
+    const isolate = this.isolates.find(hasFirstHold) ?? drawn
     if (isolate === undefined) return
     isolate.isAlive = false
     this.#remove(isolate)
     this.deaths += 1
     this.write(`${isolate.name} dies`)
     if (isolate.holder.leases.size > 0) this.reached('isolate died with credit')
+    if (hasFirstHold(isolate)) this.reached('isolate died with a first hold')
     this.#bear()
   }
 

@@ -131,6 +131,40 @@ describe('a command', () => {
     })
   })
 
+  it.each([
+    [null, ''],
+    [{ pendingChanges: 3, behindMs: 9999, forked: false }, ''],
+    [
+      { pendingChanges: 3, behindMs: 61_500, forked: false },
+      'the journal is 61 s behind: 3 changes wait\n',
+    ],
+    [
+      { pendingChanges: 0, behindMs: 0, forked: true },
+      'the journal has another history: "npm run admin -- restore --help"\n',
+    ],
+  ])('tells of a journal %j what somebody has to do about', async (journal, note) => {
+    answers({ data: [], journal })
+    expect((await run('budgets', 'list', 'acme')).note).toBe(note)
+  })
+
+  it('takes a ledger back, and puts it in order', async () => {
+    answers({ rewoundTo: '2026-11-25T12:00:00.000Z' })
+    const { text } = await run('rewind', 'acme', '--to', '2026-11-25T12:00:00Z')
+    expect(text).toBe('the ledger is taken back to 2026-11-25T12:00:00.000Z\n')
+    answers({ epoch: 2, restoringForMs: 960_000, uncertain: ['day/tenant'] })
+    expect((await run('restore', 'acme')).text).toMatch(/^epoch +2\n/)
+    await run('restore', 'acme', '--complete')
+    await run('release', 'acme')
+    expect(
+      seen.map(({ method, url, body }) => [method, url.split('/').slice(-2).join('/'), body]),
+    ).toEqual([
+      ['POST', 'ledger/rewind', { to: '2026-11-25T12:00:00Z' }],
+      ['POST', 'ledger/restore', { complete: false }],
+      ['POST', 'ledger/restore', { complete: true }],
+      ['POST', 'ledger/release', {}],
+    ])
+  })
+
   it('says where the next page is', async () => {
     answers({ data: [], nextCursor: 'abc' })
     expect((await run('ledger', 'acme')).note).toBe('there is more: --cursor abc\n')
@@ -150,6 +184,7 @@ describe('what a command is not told to do', () => {
     [['keys', 'rotate', 'a', 'k', '--overlap', '1 day'], 'a duration such as'],
     [['statement', 'a'], '--period is needed'],
     [['reconcile', 'a', '1.1'], '--final-usd is needed'],
+    [['rewind', 'a'], '--to is needed'],
     [['ledger', 'a', '--csv', 'x', '--limit', '5'], '--csv is of the whole time'],
     [['tenants', 'get', 'a', '--url', 'gateway'], '--url: an address such as'],
     [['tenants', 'get', 'a', '--url', 'http://gateway.example'], 'not sent in the clear'],

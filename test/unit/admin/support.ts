@@ -34,6 +34,8 @@ import type {
   KeyReply,
   LedgerStanding,
   LinesReply,
+  RewindCall,
+  RewindReply,
   RevokeKeyCall,
   RotateKeyCall,
 } from '../../../durable-objects/tenant-ledger/rpc.ts'
@@ -128,6 +130,12 @@ export class FakeLedger {
   readonly runs = new Map<string, IdempotencyRow>()
   lineRows: readonly LineRow[] = []
   kills: LedgerStanding['kills'] = []
+  journal: LedgerStanding['journal']
+  /** What `rewind` answers. */
+  rewound: RewindReply = { refused: null }
+  rewindCalls: readonly RewindCall[] = []
+  uncertain = false
+  epoch = 1
   /** Calls by name, in order. */
   readonly asked: string[] = []
   /** Names of calls that are not answered. */
@@ -178,6 +186,20 @@ export class FakeLedger {
         refused: scope === 'key:Revoked1' ? 'a revoked key stays revoked' : null,
       }),
       reconcile: ({ leaseId }: { leaseId: string }) => this.#reconcile(leaseId),
+      rewind: (call: RewindCall) => {
+        this.rewindCalls = [...this.rewindCalls, call]
+        return this.rewound
+      },
+      restore: ({ isComplete }: { isComplete: boolean }) => {
+        this.epoch += 1
+        this.uncertain = !isComplete
+        if (this.journal !== undefined) this.journal = { ...this.journal, isForked: false }
+        return { refused: null }
+      },
+      release: () => {
+        this.uncertain = false
+        return { refused: null }
+      },
       keys: () => listKeys(this.keyRows, this.nowMs),
       createKey: ({ keyId, asked, proof, actor }: CreateKeyCall) => {
         const read = readKeyRequest(asked, this.nowMs)
@@ -228,12 +250,15 @@ export class FakeLedger {
 
   #standing(): LedgerStanding {
     return {
-      epoch: 1,
+      epoch: this.epoch,
       killVersion: 0,
-      frozenForMs: 0,
+      frozenForMs: this.uncertain ? 960_000 : 0,
+      ...(this.journal !== undefined && { journal: this.journal }),
       openLeases: 0,
       kills: this.kills,
-      budgets: this.configured.budgets.map((row) => standingOfRow(row)),
+      budgets: this.configured.budgets.map((row) =>
+        standingOfRow(row, { isUncertain: this.uncertain }),
+      ),
       limits: this.configured.limits.map(({ id, scope, kind, limit }) => ({
         limitId: id,
         scope,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Ask } from '../../../durable-objects/tenant-ledger/protocol.ts'
+import type { LimitRow } from '../../../durable-objects/tenant-ledger/rows.ts'
 import { budget, granted, Ledger, line, n } from './support.ts'
 
 let asks = 0
@@ -93,6 +94,76 @@ describe('an advance', () => {
     ledger.post(granted(ledger.hold(100, { scopes: ['key:a'] })).leaseId, 100)
     expect(ledger.ask(advance(5, { scopes: ['tenant', 'key:a'] }))).toMatchObject({
       reason: 'budget_blocked',
+    })
+  })
+})
+
+describe('an advance where no slice can be had', () => {
+  const once = (nanoUsd: number, isGuess: boolean) => ({ once: { nanoUsd: n(nanoUsd), isGuess } })
+  const near = (left: number, limits: readonly LimitRow[] = []) => {
+    const ledger = new Ledger([budget('b')], limits)
+    ledger.post(granted(ledger.hold(1000 - left)).leaseId, 1000 - left)
+    return ledger
+  }
+
+  it('is a hold for one request: charged in full, and what it does not take comes back at once', () => {
+    const ledger = near(16)
+    const { leaseId, grantNanoUsd, isForOne } = granted(ledger.ask(advance(50, once(12, false))))
+    expect([grantNanoUsd, isForOne, ledger.row(leaseId).kind]).toEqual([12, true, 'hold'])
+    expect(ledger.account().chargedNanoUsd).toBe(996)
+    ledger.say('seal', leaseId, 0, 3)
+    expect(ledger.account().chargedNanoUsd).toBe(987)
+    // Charged as long as its call may run, as any hold.
+    ledger.tick(900_000)
+    expect(ledger.account().chargedNanoUsd).toBe(987)
+  })
+
+  it('takes what is left where its key is known, and half of it where its size is a guess', () => {
+    expect(granted(near(10).ask(advance(50, once(40, false)))).grantNanoUsd).toBe(10)
+    expect(granted(near(10).ask(advance(50, once(40, true)))).grantNanoUsd).toBe(5)
+    expect(granted(near(10).ask(advance(50, once(3, true)))).grantNanoUsd).toBe(3)
+    const ledger = near(10)
+    const guessed = [1, 2, 3].map(() => granted(ledger.ask(advance(50, once(40, true)))))
+    expect(guessed.map(({ grantNanoUsd }) => grantNanoUsd)).toEqual([5, 2, 1])
+  })
+
+  it('is denied where not even that can be had', () => {
+    expect(near(1).ask(advance(50, once(40, true)))).toMatchObject({ reason: 'use_holds' })
+    expect(near(0).ask(advance(50, once(40, true)))).toMatchObject({ reason: 'budget_exceeded' })
+  })
+
+  it('is a hold where a fair share does not pay for one request', () => {
+    const ledger = new Ledger()
+    expect(granted(ledger.ask(advance(900, once(251, true))))).toMatchObject({
+      grantNanoUsd: 251,
+      isForOne: true,
+    })
+    expect(granted(new Ledger().ask(advance(900, once(250, true)))).isForOne).toBeUndefined()
+  })
+
+  it('takes one place where few are left, and none where none is', () => {
+    const ledger = new Ledger([budget('b')], [slots(2)])
+    const first = granted(ledger.ask(advance(5, once(5, true))))
+    expect(first).toMatchObject({ isForOne: true, units: { slots: 1 } })
+    ledger.ask(advance(5, once(5, true)))
+    expect(ledger.ask(advance(5, once(5, true)))).toMatchObject({ reason: 'use_holds' })
+    ledger.say('close', first.leaseId, 0)
+    expect(ledger.ask(advance(5, once(5, true))).kind).toBe('granted')
+  })
+
+  it('is the same hold when it is asked for again, and is for one request still', () => {
+    const ledger = near(16)
+    const ask = advance(50, once(12, false))
+    const [first, again] = [granted(ledger.ask(ask)), granted(ledger.ask(ask))]
+    expect([again.leaseId, again.isForOne]).toEqual([first.leaseId, true])
+    expect(ledger.account().chargedNanoUsd).toBe(996)
+  })
+
+  it('is as large as an answer can be, where nothing hard limits that', () => {
+    const ledger = new Ledger([], [slots(2)])
+    expect(granted(ledger.ask(advance(50, once(50, true))))).toMatchObject({
+      grantNanoUsd: 500,
+      isForOne: true,
     })
   })
 })

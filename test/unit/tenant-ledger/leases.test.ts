@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { setRow } from '../../../durable-objects/tenant-ledger/state.ts'
 import { amounts, budget, granted, Ledger, line, n, startMs, statement } from './support.ts'
 
 /** A lease of 100, and its ledger. */
@@ -315,6 +316,28 @@ describe('a booking', () => {
     ledger.exchange([said])
     expect(ledger.account('soft')).toMatchObject({ chargedNanoUsd: 30, postedNanoUsd: 30 })
     expect(ledger.lines).toHaveLength(1)
+  })
+
+  it('is booked once also where its isolate stood still, and other asks are forgotten', () => {
+    const ledger = new Ledger([soft], [], { rememberMs: 60_000, rememberBookedMs: 600_000 })
+    const said = { kind: 'book', askId: 'i1-9', scopes: ['tenant'], line: line(1, 30) } as const
+    ledger.exchange([said])
+    ledger.hold(10)
+    ledger.tick(61_000)
+    expect([...ledger.state.tables.asks.keys()]).toHaveLength(1)
+    expect(ledger.exchange([said]).noted).toEqual(['i1-9'])
+    expect(ledger.account('soft')).toMatchObject({ postedNanoUsd: 30 })
+    expect(ledger.lines).toHaveLength(1)
+    ledger.tick(600_000)
+    expect(ledger.state.tables.asks.size).toBe(0)
+  })
+
+  it('of the version before is known by its own id', () => {
+    const ledger = new Ledger([soft])
+    const row = { id: 'i1-9', leaseId: '1.1', atMs: ledger.nowMs } as const
+    setRow(ledger.state, 'asks', row.id, row)
+    ledger.exchange([{ kind: 'book', askId: 'i1-9', scopes: ['tenant'], line: line(1, 30) }])
+    expect(ledger.lines).toEqual([])
   })
 
   it('in a hard budget is an overrun, and told', () => {

@@ -20,6 +20,7 @@ import {
   type Want,
 } from './holder-state.ts'
 import { askFor, resend } from './asks.ts'
+import { endFirsts, lastOfRoom } from './first-hold.ts'
 import { statementsDue } from './statements.ts'
 
 /**
@@ -32,9 +33,18 @@ export function admit(state: HolderState, want: Want, nowMs: number): Ticket | n
   if (!isConfirmed(state)) return null
   const slices = state.slices.get(setKeyOf(state, want.scopes))
   if (slices === undefined) return null
-  for (const lease of slices)
-    if (canTake(state, lease, want)) return take(state, lease, want.worstNanoUsd, want.tokens)
-  return null
+  for (const lease of slices) if (canTake(state, lease, want)) return pay(state, lease, want)
+  if (!state.hasFirsts) return null
+  const last = lastOfRoom(slices, want)
+  if (last === null) return null
+  const shorter = { ...want, worstNanoUsd: freeOf(last) }
+  return canTake(state, last, shorter) ? pay(state, last, shorter) : null
+}
+
+function pay(state: HolderState, lease: HeldLease, { worstNanoUsd, tokens }: Want): Ticket {
+  const ticket = take(state, lease, worstNanoUsd, tokens)
+  if (state.hasFirsts) endFirsts(state, lease)
+  return ticket
 }
 
 /** Somebody said lately that nobody was revoked. */
@@ -105,6 +115,7 @@ export function askForHold(
 ): { readonly askId: string; readonly exchange: Exchange } {
   clock(state, nowMs)
   const setKey = setKeyOf(state, want.scopes)
+  if (state.hasFirsts) endFirsts(state, null)
   const asked = askFor(state, 'hold', setKey, want, want.worstNanoUsd, {
     requests: 1,
     tokens: want.tokens,

@@ -8,11 +8,13 @@ import { defaultLedgerSettings } from '../../../durable-objects/tenant-ledger/se
 import type { Isolate } from '../isolate.ts'
 import { logAdmin, logFault } from '../log.ts'
 import { optionsOf } from './config.ts'
+import { journalOf } from './journal.ts'
 
 /** What this Worker gives its ledgers: the same configuration that its requests go by. */
 export function ledgerComposition(isolateOf: (variables: Variables) => Isolate): LedgerComposition {
   return {
     settingsOf: (env) => settingsOf(isolateOf(env), env),
+    journalOf,
     log: (tenant, entry) =>
       entry.event === 'ledger_fault'
         ? logFault(`ledger ${tenant}`, entry.fault)

@@ -21,7 +21,8 @@ const callMs = 3000
  */
 export function carry(credit: TenantCredit, host: ErrandHost): void {
   const nowMs = host.nowMs()
-  if (credit.errandUntilMs - nowMs > handOverMs) return
+  if (credit.errandUntilMs - nowMs > handOverMs && !credit.state.isUrgent) return
+  credit.state.isUrgent = false
   credit.errand += 1
   credit.errandUntilMs = nowMs + errandMs
   host.waitUntil(run(credit, credit.errand, host))

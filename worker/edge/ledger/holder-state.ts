@@ -17,6 +17,8 @@ import {
 } from '../../../durable-objects/tenant-ledger/protocol.ts'
 import type { HolderSettings } from './holder-settings.ts'
 
+export { fade, isSlow, spanMs } from './averages.ts'
+
 /** What one attempt needs before it may be sent. */
 export interface Want {
   /** All that the request counts in. */
@@ -58,6 +60,13 @@ export interface HeldLease {
   heldNanoUsd: NanoUsd
   readonly usedUnits: { -readonly [K in keyof Units]: Units[K] }
   isSealed: boolean
+  /**
+   * `slice`: for every request. `first-hold`: for the one that brought the key, near a cap. `route-guess`: for that one
+   * too, if it turns out to be of this route. The last two are given back when the first request was admitted.
+   */
+  purpose: 'slice' | 'first-hold' | 'route-guess'
+  /** With it nothing was left: a hold would get no more, so a shorter answer may be paid from it. */
+  readonly isLast: boolean
   /** Tickets that have not ended, by id. */
   readonly tickets: Map<string, Ticket>
   /** Made and not acknowledged. */
@@ -149,6 +158,10 @@ export interface HolderState {
     { readonly booking: Booking; readonly setKey: string; toldAtMs: number }
   >
   saidAtMs: number
+  /** Some lease is for the first request, which has not come. */
+  hasFirsts: boolean
+  /** Somebody else may be waiting for what was given back: the ledger is told at once. */
+  isUrgent: boolean
 }
 
 export function newHolder(settings: HolderSettings, holder: string): HolderState {
@@ -173,6 +186,8 @@ export function newHolder(settings: HolderSettings, holder: string): HolderState
     unused: new Set(),
     bookings: new Map(),
     saidAtMs: -Infinity,
+    hasFirsts: false,
+    isUrgent: false,
   }
 }
 
@@ -305,26 +320,4 @@ function forgetIdleSets(state: HolderState): void {
 
 export function freeOf(lease: HeldLease): NanoUsd {
   return minus(lease.grantNanoUsd, plus(lease.spentNanoUsd, lease.heldNanoUsd))
-}
-
-/** The span that a decayed sum stands for: as long as the average, less while the set is young. */
-export function spanMs({ settings, nowMs }: HolderState, { bornAtMs }: ScopeSet): number {
-  const { averageMs, averageMinMs } = settings
-  return Math.max(averageMinMs, averageMs * (1 - Math.exp((bornAtMs - nowMs) / averageMs)))
-}
-
-/** Requests a second that a lease is worth its calls for: fewer hold one by one. */
-export function isSlow(state: HolderState, set: ScopeSet): boolean {
-  const perS = set.requests / (spanMs(state, set) / 1000)
-  return perS < state.settings.leaseRequestsPerS
-}
-
-/** Lets the averages fade to now. */
-export function fade(state: HolderState, set: ScopeSet): void {
-  const pastMs = state.nowMs - set.averagedAtMs
-  if (pastMs <= 0) return
-  const kept = Math.exp(-pastMs / state.settings.averageMs)
-  set.burned *= kept
-  set.requests *= kept
-  set.averagedAtMs = state.nowMs
 }

@@ -7,7 +7,7 @@
  * call; then `settle`, once, whatever happened. Beside that `outgoing` says what to send, and every reply goes to
  * `takeReply`.
  */
-export { askInAdvance, giveUpAdvance, takeAdvance } from './advance.ts'
+export { type AdvanceAsks, askInAdvance, giveUpAdvance, takeAdvance } from './advance.ts'
 export {
   admit,
   admitWhileAway,

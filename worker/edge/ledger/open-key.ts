@@ -3,7 +3,13 @@ import { carry } from './errand.ts'
 import type { FirstCredit } from './first-credit.ts'
 import type { LedgerBook, TenantCredit } from './ledger-book.ts'
 import type { ErrandHost } from './ledger-call.ts'
-import { askInAdvance, giveUpAdvance, isClean, takeAdvance } from './lease-holder.ts'
+import {
+  type AdvanceAsks,
+  askInAdvance,
+  giveUpAdvance,
+  isClean,
+  takeAdvance,
+} from './lease-holder.ts'
 
 /** The way to one tenant's ledger, behind one request. */
 export interface OpenHost extends ErrandHost {
@@ -23,20 +29,20 @@ export async function openKey(
 ): Promise<OpenReply> {
   const sentAtMs = host.nowMs()
   const credit = first === null ? null : book.credit(tenant)
-  const askId = credit === null ? null : askInAdvance(credit.state, sentAtMs)
-  if (first === null || credit === null || askId === null) {
+  const asked = credit === null ? null : askInAdvance(credit.state, sentAtMs)
+  if (first === null || credit === null || asked === null) {
     const opened = await inTime(host, { key })
     if (opened.kind === 'verified') book.sawKillVersion(tenant, opened.killVersion, sentAtMs)
     return opened
   }
   const { state } = credit
   try {
-    const advance = { holder: state.holder, askId, ...first() }
+    const advance = { holder: state.holder, ...asked, mayHold: true as const, ...first() }
     const opened = await inTime(host, { key, advance })
-    take(book, credit, askId, opened, host.nowMs(), sentAtMs)
+    take(book, credit, asked, opened, host.nowMs(), sentAtMs)
     return opened
   } catch (fault) {
-    giveUpAdvance(state, askId, false)
+    giveUpAdvance(state, asked, false)
     throw fault
   } finally {
     if (!isClean(state)) carry(credit, host)
@@ -47,7 +53,7 @@ export async function openKey(
 const openTimeoutMs = 3000
 
 /** Rejects when no answer came in time; one that comes later is nobody's. */
-function inTime(host: OpenHost, call: OpenCall): Promise<OpenReply> {
+export function inTime(host: Pick<OpenHost, 'after' | 'open'>, call: OpenCall): Promise<OpenReply> {
   return new Promise((resolve, reject) => {
     const cancel = host.after(openTimeoutMs, () =>
       reject(new Error('the ledger did not answer in time')),
@@ -59,12 +65,12 @@ function inTime(host: OpenHost, call: OpenCall): Promise<OpenReply> {
 function take(
   book: LedgerBook,
   { tenant, state }: TenantCredit,
-  askId: string,
+  asked: AdvanceAsks,
   opened: OpenReply,
   nowMs: number,
   sentAtMs: number,
 ): void {
-  if (opened.kind === 'rejected' || opened.advance === undefined) giveUpAdvance(state, askId, true)
-  else takeAdvance(state, askId, { ...opened, advance: opened.advance }, nowMs, sentAtMs)
+  if (opened.kind === 'rejected' || opened.advance === undefined) giveUpAdvance(state, asked, true)
+  else takeAdvance(state, asked, { ...opened, advance: opened.advance }, nowMs, sentAtMs)
   if (opened.kind === 'verified') book.sawKillVersion(tenant, opened.killVersion, sentAtMs)
 }

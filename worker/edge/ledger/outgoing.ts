@@ -22,6 +22,7 @@ import {
 } from './holder-state.ts'
 import { isUsable } from './admit.ts'
 import { askFor, resend } from './asks.ts'
+import { isUnclaimed } from './first-hold.ts'
 import { dueInMs, statementsDue } from './statements.ts'
 
 /** What has to be said now, or null. Call it after each settlement, each second, and before the isolate goes idle. */
@@ -52,7 +53,7 @@ function sealDue(state: HolderState, isLeaving: boolean): void {
   for (const lease of state.leases.values()) {
     if (lease.kind === 'hold' || lease.isSealed) continue
     if (isLeaving || !isUsable(state, lease) || isIdle(state, lease)) seal(lease)
-    else if (isSpent(state, lease)) seal(lease)
+    else if (isUnclaimed(state, lease) || isSpent(state, lease)) seal(lease)
   }
   for (const set of state.sets.values()) sealSurplus(state, set)
 }

@@ -207,6 +207,8 @@ function takeGrant(
     heldNanoUsd: zeroNanoUsd,
     usedUnits: { requests: 0, tokens: 0, slots: 0 },
     isSealed: kind === 'hold',
+    purpose: answer.isForOne === true ? 'first-hold' : 'slice',
+    isLast: answer.remainingNanoUsd === zeroNanoUsd,
     tickets: new Map(),
     lines: [],
     lineCount: 0,
@@ -217,6 +219,7 @@ function takeGrant(
     toldAtMs: state.nowMs,
   }
   keepLease(state, lease)
+  if (lease.purpose !== 'slice') state.hasFirsts = true
   if (kind !== 'hold') return
   // A hold belongs to the request that asked for it, if that is still in time.
   const { deadlineMs, epoch } = lease

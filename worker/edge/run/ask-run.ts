@@ -16,6 +16,7 @@ import { readIdempotencyKey } from '../access/idempotency-key.ts'
 import type { Isolate } from '../isolate.ts'
 import { placeOf } from '../place.ts'
 import type { Residency } from '../residency.ts'
+import type { HandedCredit } from './handed-credit.ts'
 
 /** Name of the binding. */
 const bindingName = 'RUN'
@@ -25,6 +26,8 @@ export interface Hosted {
   readonly caller: Caller
   readonly colo: string | null
   readonly place: ClientPlace | null
+  /** Absent: the object asks its ledger by itself. */
+  readonly handed?: HandedCredit
 }
 
 export interface RunAsk {
@@ -40,6 +43,8 @@ export interface RunAsk {
   readonly body?: string
   /** The caller's idempotency key is claimed already: an object that claimed it again would find it taken. */
   readonly isClaimed?: boolean
+  /** What came with its key. */
+  readonly handed?: HandedCredit
 }
 
 export interface RunName {
@@ -54,7 +59,7 @@ export interface RunName {
 export async function askRun(
   inbound: Request,
   bindings: Readonly<Record<string, unknown>>,
-  { mode, caller, requestId, residency, run, after = 0, body, isClaimed = false }: RunAsk,
+  { mode, caller, requestId, residency, run, after = 0, body, isClaimed = false, handed }: RunAsk,
 ): Promise<Response> {
   const namespace = bindings[bindingName] as ObjectNamespace<RunStub> | undefined
   if (namespace === undefined) throw new Error(`the binding ${bindingName} is not there`)
@@ -62,7 +67,12 @@ export async function askRun(
   const cf = placeOf(inbound)
   const place = { tenant, runId: run.runId, region: regionOf(cf), jurisdiction: residency }
   const stub = runStub(namespace, place, { local: bindings['SWITCHYARD_LOCAL'] === '1' })
-  const hosted: Hosted = { caller, colo: textOf(cf?.colo), place: plainPlace(cf) }
+  const hosted: Hosted = {
+    caller,
+    colo: textOf(cf?.colo),
+    place: plainPlace(cf),
+    ...(handed !== undefined && { handed }),
+  }
   const context: RunContext = { mode, ...run, tenant, requestId, residency, after, hosted }
   const headers = withoutCredentials(inbound.headers)
   if (isClaimed) headers.delete('idempotency-key')

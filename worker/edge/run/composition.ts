@@ -16,10 +16,13 @@ import { dialectOf, notBuilt, pipelineOf, type Pipeline } from '../../pipelines.
 import type { Isolate } from '../isolate.ts'
 import { logAdmin, logFault, logLine } from '../log.ts'
 import { viewOfKept } from '../requests.ts'
-import { isResidency } from '../residency.ts'
+import { isResidency, type Residency } from '../residency.ts'
+import type { LedgerBook } from '../ledger/ledger-book.ts'
+import { ledgerIn } from '../ledger-of.ts'
+import { bookWith } from './handed-credit.ts'
 import type { Hosted } from './ask-run.ts'
 import { callerInside, isolateInside } from './inside.ts'
-import { RunPorts } from './run-ports.ts'
+import { placed, RunPorts } from './run-ports.ts'
 import { defaultJobs } from './schema.ts'
 
 type IsolateOf = (variables: Variables) => Isolate
@@ -56,24 +59,45 @@ function host(
   const hosted = context.hosted as Hosted
   if (residency !== null && !isResidency(residency))
     throw new Error('a request is to be run in a place that is not known')
+  const book = handedBook(hosted, residency, env, wishes)
   const pipeline = pipelineOf(new URL(request.url).pathname)
   if (pipeline === null) {
     const error = noPipeline(new URL(request.url).pathname)
     const answer = refusal(request, context, isolate.runtime.version, error)
     return { answer: Promise.resolve(answer), clientLeft: () => undefined }
   }
-  const inside = isolateInside(isolate, residency)
+  const inside = isolateInside(isolate, residency, book)
   const caller = residency === null ? hosted.caller : callerInside(hosted.caller, residency)
-  const ports = new RunPorts(request, env, hosted, inside, wishes, context.mode === 'defer')
+  const isJob = context.mode === 'defer'
+  const storesAnswers = isolate.residencies.storesAnswers(hosted.caller)
+  const ports = new RunPorts(request, env, hosted, inside, wishes, isJob, storesAnswers)
   const { dialect, operation } = pipeline
   const exchange = new RunExchange(requestId, dialect, caller, operation, hosted.colo, ports)
-  const storesAnswers = isolate.residencies.storesAnswers(hosted.caller)
   exchange.onPlanned = (planned) =>
     wishes.planned(keptOf(planned, pipeline, storesAnswers, context))
   return {
     answer: pipeline.serve(request, caller, exchange),
     clientLeft: () => ports.clientLeft(),
   }
+}
+
+/** Taken also where the request is refused: what came with its key goes back then. */
+function handedBook(
+  { caller: { tenant }, place, handed }: Hosted,
+  residency: Residency | null,
+  env: Variables,
+  wishes: RunWishes,
+): LedgerBook | null {
+  if (handed === undefined) return null
+  return bookWith(handed, tenant, {
+    nowMs: Date.now,
+    after: (delayMs, then) => {
+      const timer = setTimeout(then, delayMs)
+      return () => clearTimeout(timer)
+    },
+    waitUntil: (work) => wishes.waitUntil(work),
+    send: (exchange) => ledgerIn(placed(place), env, tenant, residency).exchange(exchange),
+  })
 }
 
 /** As the edge says it of a path that reads no body. */

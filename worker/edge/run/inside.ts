@@ -10,14 +10,19 @@ import type { Runtime } from '../runtime.ts'
 
 /**
  * What an isolate is for one request in an object: everything that is shared by requests is that of the jurisdiction, and
- * money is held for this request alone. A holder that is new has no lease and asks for none.
+ * money is held for this request alone. A holder that is new has no lease and asks for none; `handed` has what came with
+ * the key.
  */
-export function isolateInside(isolate: Isolate, jurisdiction: Residency | null): Isolate {
+export function isolateInside(
+  isolate: Isolate,
+  jurisdiction: Residency | null,
+  handed: LedgerBook | null = null,
+): Isolate {
   return {
     ...isolate,
     jurisdiction,
     health: jurisdiction === null ? isolate.health : healthInside(isolate, jurisdiction),
-    ledger: isolate.ledger === null ? null : new LedgerBook(crypto.randomUUID()),
+    ledger: isolate.ledger === null ? null : (handed ?? new LedgerBook(crypto.randomUUID())),
   }
 }
 

@@ -16,6 +16,8 @@ export class RunPorts extends EdgePorts {
   readonly #bindings: Variables
   readonly #wishes: RunWishes
   readonly #isJob: boolean
+  /** The tenant lets something of its requests be kept. */
+  readonly #storesRecords: boolean
 
   constructor(
     request: Request,
@@ -24,6 +26,7 @@ export class RunPorts extends EdgePorts {
     isolate: Isolate,
     wishes: RunWishes,
     isJob: boolean,
+    storesRecords = false,
   ) {
     super({ request: placed(place), bindings, context: wishes }, isolate)
     this.#isolate = isolate
@@ -31,6 +34,7 @@ export class RunPorts extends EdgePorts {
     this.#bindings = bindings
     this.#wishes = wishes
     this.#isJob = isJob
+    this.#storesRecords = storesRecords
   }
 
   override async fetch(url: string, init: RequestInit): Promise<Response> {
@@ -51,13 +55,22 @@ export class RunPorts extends EdgePorts {
     return super.runBinding(name, model, body, stream, signal)
   }
 
-  /** Logs have no jurisdiction: of what the caller wrote, they hold names of the configuration alone. */
+  /**
+   * Logs have no jurisdiction: of what the caller wrote, they hold names of the configuration alone. The whole record,
+   * with its decision, stays in the object.
+   */
   override log(record: RequestRecord): void {
     const { jurisdiction, runtime } = this.#isolate
-    const told = jurisdiction === null ? record : ofNames(record, runtime)
-    if (jurisdiction === null) super.log(told)
-    else logRequest(told)
-    this.#wishes.recorded(told)
+    if (jurisdiction === null) {
+      super.log(record)
+      this.#wishes.recorded(record)
+      return
+    }
+    logRequest(ofNames(record, runtime))
+    const isKept = this.#storesRecords && record.decision !== undefined
+    if (isKept && record.operation !== 'explain')
+      this.#wishes.recorded(record, runtime.config.decisions.keepPinnedForMs)
+    else this.#wishes.recorded(record)
   }
 
   override get runs(): RunPort {
@@ -72,7 +85,7 @@ export class RunPorts extends EdgePorts {
 }
 
 /** The signal of the client's own request would end what outlives the client: `RunWishes` says when it has gone. */
-function placed(place: Hosted['place']): Request {
+export function placed(place: Hosted['place']): Request {
   const request = new Request('https://run.invalid/')
   return place === null ? request : Object.defineProperty(request, 'cf', { value: place })
 }

@@ -9,7 +9,8 @@ import { firstCreditOf, mayCost } from '../../../../worker/edge/ledger/first-cre
 import { openKey } from '../../../../worker/edge/ledger/open-key.ts'
 import type { Admission } from '../../../../worker/engine/money-port.ts'
 import { profile } from '../../access/support.ts'
-import { admissionAsk, budget, demo, type Isolate, n, runtime, Town } from './support.ts'
+import { line } from '../../tenant-ledger/support.ts'
+import { admissionAsk, budget, demo, type Isolate, n, runtime, Town, worstOf } from './support.ts'
 
 const usd = 1_000_000_000
 
@@ -40,11 +41,14 @@ interface Opening {
   readonly isolate: Isolate
   readonly of?: KeyProfile
   readonly isSpender?: boolean
+  /** Its request is gone, and its timers with it. */
+  readonly isCutOff?: boolean
   /** What becomes of the call. */
   readonly carry?: (reply: () => OpenReply) => OpenReply | Promise<OpenReply>
 }
 
-async function open({ town, isolate, of = profileOfK, isSpender = true, carry }: Opening) {
+async function open(opening: Opening) {
+  const { town, isolate, of = profileOfK, isSpender = true, isCutOff = false, carry } = opening
   const calls: OpenCall[] = []
   const opened = openKey(
     isolate.book,
@@ -53,7 +57,7 @@ async function open({ town, isolate, of = profileOfK, isSpender = true, carry }:
     isSpender ? () => firstCreditOf(inbound({ 'content-length': '100' }), runtime) : null,
     {
       nowMs: () => town.clock.nowMs,
-      after: (delayMs, then) => town.clock.after(delayMs, then),
+      after: (delayMs, then) => (isCutOff ? () => undefined : town.clock.after(delayMs, then)),
       waitUntil: (work) => void work.catch(() => undefined),
       send: (exchange) => town.send(exchange),
       open: async (call) => {
@@ -172,11 +176,43 @@ describe('a key that an isolate sees first', () => {
     expect([...isolate.state().leases.values()][0]?.scopes).toEqual(['route:groq', 'tenant'])
   })
 
-  it('brings none in a pinned tenant', async () => {
+  it('brings none in a pinned tenant, but for the object that runs its request', async () => {
     const town = new Town(roomy)
     const isolate = town.isolate()
     await open({ town, isolate, of: { ...profileOfK, residency: 'eu' } })
     expect([town.openLeases, isolate.state().pending.size]).toEqual([0, 0])
+  })
+
+  it('has a slice of each of a few routes, of which the first request keeps its own', async () => {
+    const budgets = ['chat', 'groq'].map((id) => budget(id, { scope: `route:${id}` as const }))
+    for (const route of ['chat', 'groq', 'quick']) {
+      const rich = budgets.map((one) => ({ ...one, capNanoUsd: n(100 * usd) }))
+      const town = new Town({ budgets: [...roomy.budgets, ...rich] })
+      const isolate = town.isolate()
+      await open({ town, isolate })
+      expect([route, town.openLeases]).toEqual([route, 3])
+      expect(isAtOnce(town, isolate, route)).toBe(true)
+      // The others go back with the next word, which nobody has to wait for.
+      await town.settle(10)
+      expect([route, town.openLeases]).toEqual([route, 1])
+      await town.settle(10_000)
+      expect([town.openLeases, town.clock.pending]).toEqual([0, 0])
+    }
+  })
+
+  it('guesses one route alone where its key may use many', async () => {
+    const budgets = ['chat', 'groq', 'quick', 'dear'].map((id) =>
+      budget(id, { scope: `route:${id}` as const, capNanoUsd: n(100 * usd) }),
+    )
+    const town = new Town({ budgets: [...roomy.budgets, ...budgets] })
+    const isolate = town.isolate()
+    await open({ town, isolate })
+    expect([town.openLeases, isolate.state().pending.size]).toEqual([1, 0])
+    // Of fewer that its grant names, each.
+    const other = new Town({ budgets: [...roomy.budgets, ...budgets] })
+    const grant = { ...profileOfK.grant, routes: ['chat', 'groq'] }
+    await open({ town: other, isolate: other.isolate(), of: { ...profileOfK, grant } })
+    expect(other.openLeases).toBe(2)
   })
 
   it.each([
@@ -240,6 +276,7 @@ describe('a key that an isolate sees first', () => {
     void open({
       town,
       isolate,
+      isCutOff: true,
       carry: (reply) => {
         reply()
         return new Promise(() => undefined)
@@ -283,6 +320,100 @@ describe('a key that an isolate sees first', () => {
     expect(isAtOnce(town, isolate)).toBe(false)
     await town.settle(8000)
     expect(town.openLeases).toBe(0)
+  })
+})
+
+describe('a key that an isolate sees first, near a cap', () => {
+  /** So much is left, and no slice can be had. */
+  const near = (left: number) => {
+    const town = new Town({ budgets: [budget('b', { capNanoUsd: n(100 * usd) })] })
+    const spent = 100 * usd - left
+    const said = { ...line(1, spent), keyId: 'other' }
+    const [answer] = town.ledger.exchange([], [town.ledger.holdAsk(spent)]).answers
+    if (answer?.kind !== 'granted') throw new Error('not granted')
+    town.ledger.exchange([{ kind: 'post', leaseId: answer.leaseId, line: said }])
+    return town
+  }
+  const charged = (town: Town) => town.account.charged
+  /** 100 tokens of answer at $8, and 21 of input at $2. */
+  const needed = worstOf(100)
+
+  async function admitted(town: Town, isolate: Isolate) {
+    const billing = { requestId: 'r', caller, route: 'chat', tags: {} }
+    const given = isolate.money().admit(admissionAsk(town, { billing }))
+    const admission = await (given instanceof Promise ? town.clock.run(given) : given)
+    if (admission.kind !== 'admitted') throw new Error(admission.kind)
+    const end = () => {
+      const usage = { inputTokens: 10, outputTokens: 2 }
+      admission.account.settle({ ending: 'complete', receivedBytes: 0, usage })
+    }
+    return { admission, end, isAtOnce: !(given instanceof Promise) }
+  }
+
+  it('brings a hold, of which the request takes its worst case and gives the rest back at once', async () => {
+    const town = near(usd)
+    const isolate = town.isolate()
+    const before = charged(town)
+    await open({ town, isolate })
+    expect(charged(town)).toBeGreaterThan(before + 10 * needed)
+    const first = await admitted(town, isolate)
+    expect(first.isAtOnce).toBe(true)
+    await town.clock.advance(10)
+    expect(charged(town)).toBe(before + needed)
+    expect(town.exchanges.map(({ asks }) => asks.length)).toEqual([0])
+    // It was for one request.
+    expect((await admitted(town, isolate)).isAtOnce).toBe(false)
+    first.end()
+    await town.clock.advance(100)
+    expect(town.exchanges.at(-1)?.asks).toHaveLength(1)
+  })
+
+  it('is settled like any other', async () => {
+    const town = near(usd)
+    const isolate = town.isolate()
+    const before = charged(town)
+    await open({ town, isolate })
+    const { end } = await admitted(town, isolate)
+    await town.clock.advance(3000)
+    end()
+    await town.settle(10_000)
+    expect(town.account).toEqual({ charged: before + 36_000, posted: before + 36_000, lost: 0 })
+    expect([town.openLeases, town.clock.pending]).toEqual([0, 0])
+  })
+
+  it('goes back after a second in which nobody came for it', async () => {
+    const town = near(usd)
+    const isolate = town.isolate()
+    const before = charged(town)
+    await open({ town, isolate })
+    await town.settle(1100)
+    expect([charged(town), town.openLeases]).toEqual([before, 0])
+  })
+
+  it('goes back with the call of a request that it does not pay for', async () => {
+    // A guess takes half: less than is needed, which fits all the same.
+    const town = near(Math.floor(1.5 * needed))
+    const isolate = town.isolate()
+    await open({ town, isolate })
+    const { isAtOnce: isFromCredit, admission } = await admitted(town, isolate)
+    expect([isFromCredit, admission]).toMatchObject([false, { isShorter: false }])
+    expect(town.exchanges).toHaveLength(1)
+    expect(town.exchanges[0]?.statements).toMatchObject([{ kind: 'close', spentNanoUsd: 0 }])
+  })
+
+  it('pays for a shorter answer where nothing more is left', async () => {
+    const left = worstOf(80)
+    const town = near(left)
+    const habit = { id: 'k', route: null, worstNanoUsd: n(needed), atMs: 0 }
+    town.ledger.state.tables.habits.set('k', habit)
+    const isolate = town.isolate()
+    await open({ town, isolate })
+    const { isAtOnce: isFromCredit, admission } = await admitted(town, isolate)
+    expect([isFromCredit, admission]).toMatchObject([
+      true,
+      { isShorter: true, maxOutputTokens: 80 },
+    ])
+    expect(charged(town)).toBe(100 * usd)
   })
 })
 
