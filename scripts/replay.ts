@@ -12,14 +12,16 @@ import { readArguments } from './read-arguments.ts'
 import { type Comparison, compare } from './replay/compare.ts'
 import { readRecords, type ReadRecord } from './replay/read-records.ts'
 import { replay } from './replay/replay.ts'
+import { shown } from './replay/show.ts'
 
 const help = `npm run replay -- RECORD [--config FILE]
 npm run replay -- --config NEW --records FILE [--json]
 
 RECORD  a decision record: JSON, or a file that holds it, or - for standard input. A log
-        line of a request holds one in "switchyard.decision", the answer of
-        POST /v1/explain in "decision". Several lines are several records.
-        Prints the plan with its reasons. Exit 1 when it is not the one that was made.
+        line of a request holds one in "switchyard.decision", the answers of
+        POST /v1/explain and GET /v1/requests/{id} in "decision". Several lines are several
+        records. Prints the plan, or the refusal, and all targets with score and reason.
+        Exit 1 when it is not the one that was made.
 --config FILE   the configuration to replay under (routes.json of this folder)
 --records FILE  log lines; reports what the configuration would change of them: which
                 target is asked first, what it would cost, in which region
@@ -76,19 +78,18 @@ function clip(text: string): string {
 function replayAll(source: string): void {
   const runtime = runtimeOf(String(values.config))
   for (const { record } of recordsOf(source)) {
-    const { plan, planned, isSame } = replay(record, runtime)
-    process.stdout.write(
-      `${JSON.stringify(plan ?? (planned.ok ? null : planned.error), null, 2)}\n`,
-    )
+    const { planned, isSame } = replay(record, runtime)
+    process.stdout.write(`${JSON.stringify(shown(planned), null, 2)}\n`)
+    const what = record.refused === undefined ? 'plan' : 'refusal'
     if (isSame) {
-      process.stderr.write(`the same plan as recorded (${record.plan})\n`)
+      process.stderr.write(`the same ${what} as recorded (${record.plan})\n`)
       continue
     }
     const versions =
       record.config === runtime.version
         ? `under the same configuration (catalog ${record.catalog}, now ${catalogVersion})`
         : `made under configuration ${record.config}, replayed under ${runtime.version}`
-    process.stderr.write(`not the plan that was recorded (${record.plan}): ${versions}\n`)
+    process.stderr.write(`not the ${what} that was recorded (${record.plan}): ${versions}\n`)
     process.exitCode = 1
   }
 }
@@ -105,7 +106,8 @@ function report(source: string): void {
   )
 }
 
-function table({ records, changed, moves, cost, regions, refusals }: Comparison): string {
+function table(result: Comparison): string {
+  const { records, changed, moves, routes, cost, regions, residency } = result
   const lines = [`${records} records, ${changed} would go elsewhere`]
   const rows = (title: string, list: readonly { from: string; to: string; records: number }[]) => {
     if (list.length === 0) return
@@ -113,11 +115,18 @@ function table({ records, changed, moves, cost, regions, refusals }: Comparison)
     for (const { from, to, records: count } of list)
       lines.push(`  ${String(count).padStart(8)}  ${from} -> ${to}`)
   }
+  const codes = (title: string, list: Comparison['refusals']) => {
+    if (list.length > 0) lines.push('', title)
+    for (const { code, records: count } of list)
+      lines.push(`  ${String(count).padStart(8)}  ${code}`)
+  }
   rows('first target', moves)
+  rows('route', routes)
   rows('regions', regions)
-  if (refusals.length > 0) lines.push('', 'refused')
-  for (const { code, records: count } of refusals)
-    lines.push(`  ${String(count).padStart(8)}  ${code}`)
+  rows('pinned to', residency)
+  codes('refused', result.refusals)
+  codes('answered, and was refused', result.admitted)
+  rows('refused, and for something else', result.otherRefusals)
   lines.push('', `cost of ${cost.records} answers with known usage and prices, USD`)
   lines.push(
     `  before  ${formatUsd(cost.beforeNanoUsd)}`,

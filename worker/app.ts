@@ -14,7 +14,7 @@ import type { Isolate } from './edge/isolate.ts'
 import { EdgePorts } from './edge/edge-ports.ts'
 import { ledgerOf } from './edge/ledger-of.ts'
 import { logFault } from './edge/log.ts'
-import { viewOfKept, viewOfLines } from './edge/requests.ts'
+import { viewOfKept, viewOfLines, withLines } from './edge/requests.ts'
 import { listModels } from './edge/models.ts'
 import { unhonouredHeaders } from './edge/unhonoured-headers.ts'
 import {
@@ -212,10 +212,14 @@ function requestEndpoints(app: App, isolateOf: IsolateOf): void {
           ? null
           : ledgerOf(context.req.raw, context.env, isolate.residencies)(tenant)
       const lines = ledger === null ? [] : await linesOf(id, ledger, recent !== null)
-      const view = recent === null ? viewOfLines(id, lines) : viewOfKept(recent, lines)
+      const known = recent === null ? await recordOf(context, isolate, id, lines.length > 0) : null
+      const view =
+        recent !== null
+          ? viewOfKept(recent, lines)
+          : known === null
+            ? viewOfLines(id, lines)
+            : withLines(known, lines)
       if (view !== null) return context.json(view, 200, plainHeaders(context, isolate))
-      const known = await recordOf(context, isolate, id)
-      if (known !== null) return context.json(known, 200, plainHeaders(context, isolate))
       const message = 'no request of this tenant has this id'
       return refuse(
         context,

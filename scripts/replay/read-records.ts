@@ -14,6 +14,8 @@ export interface ReadRecord {
   readonly cacheWriteTokens: number | null
   /** Where it was processed, as the log line says; null where it does not. */
   readonly regions: string | null
+  /** The route that answered it, as the log line says; null where it does not. */
+  readonly route: string | null
 }
 
 export interface ReadRecords {
@@ -23,8 +25,8 @@ export interface ReadRecords {
 }
 
 /**
- * Decision records out of a text: one JSON document, or one a line, each a record or a
- * log line of a request. Throws an `Error` that names the line which is neither.
+ * Decision records out of a text: one JSON document, or one a line, each a record, a log line of a
+ * request, or an answer of `/v1/explain` or `/v1/requests/{id}`. Throws an `Error` that names the line which is neither.
  */
 export function readRecords(text: string): ReadRecords {
   const whole = parse(text)
@@ -56,7 +58,7 @@ function collect(found: readonly { value: unknown; line: number }[]): ReadRecord
 
 function readOne(value: unknown, line: number): ReadRecord | null {
   if (typeof value !== 'object' || value === null) return null
-  const fields = value as Record<string, unknown>
+  const fields = asOfLog(value as Record<string, unknown>)
   const record = (fields['switchyard.decision'] ?? fields['decision'] ?? value) as Record<
     string,
     unknown
@@ -74,6 +76,24 @@ function readOne(value: unknown, line: number): ReadRecord | null {
     cacheReadTokens: numberOf(fields['gen_ai.usage.cache_read.input_tokens']),
     cacheWriteTokens: numberOf(fields['gen_ai.usage.cache_creation.input_tokens']),
     regions: textOf(fields['switchyard.region']),
+    route: textOf(fields['switchyard.route']),
+  }
+}
+
+/** An answer of `GET /v1/requests/{id}` in the words of a log line. */
+function asOfLog(fields: Record<string, unknown>): Record<string, unknown> {
+  if (fields['object'] !== 'request') return fields
+  const usage = (fields['usage'] ?? {}) as Record<string, unknown>
+  return {
+    'switchyard.decision': fields['decision'] ?? undefined,
+    'switchyard.request.id': fields['id'],
+    'switchyard.cost_usd': fields['cost_usd'],
+    'gen_ai.usage.input_tokens': usage['input_tokens'],
+    'gen_ai.usage.output_tokens': usage['output_tokens'],
+    'gen_ai.usage.cache_read.input_tokens': usage['cache_read_tokens'],
+    'gen_ai.usage.cache_creation.input_tokens': usage['cache_write_tokens'],
+    'switchyard.region': fields['region'],
+    'switchyard.route': fields['route'],
   }
 }
 

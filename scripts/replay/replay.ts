@@ -11,14 +11,15 @@ import {
 import type { MeasurePort } from '../../worker/engine/measure-port.ts'
 import { type PlannedOrRefused, planRequest } from '../../worker/engine/plan-request.ts'
 import type { PlanPorts } from '../../worker/engine/ports.ts'
+import { refusalName } from '../../worker/engine/refused-decision.ts'
 import type { Plan } from '../../worker/policy/plan.ts'
 
 /** What a recorded request comes to under a configuration. */
 export interface Replayed {
   readonly planned: PlannedOrRefused
-  /** Null where it is refused before there is a plan. */
+  /** Null where it is refused, and its record could not be made again. */
   readonly plan: Plan | null
-  /** The plan that the record was made of, byte for byte. */
+  /** The plan, or the refusal, that the record was made of, byte for byte. */
   readonly isSame: boolean
 }
 
@@ -35,7 +36,13 @@ export function replay(record: DecisionRecord, runtime: Runtime): Replayed {
     recorded,
   })
   const plan = planned.ok ? planned.value.plan : (planned.decided?.plan ?? null)
-  return { planned, plan, isSame: plan !== null && planName(plan) === record.plan }
+  return { planned, plan, isSame: plan !== null && nameOf(plan, planned, record) === record.plan }
+}
+
+/** Of the plan, or of the refusal where the record is one. */
+function nameOf(plan: Plan, planned: PlannedOrRefused, { refused }: DecisionRecord): string {
+  const name = planName(plan)
+  return planned.ok || refused === undefined ? name : refusalName(name, planned.error)
 }
 
 /** As much of the request as a plan reads beside its facts. */

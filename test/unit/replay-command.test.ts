@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import routes from '../../routes.json'
 import { readConfig } from '../../worker/edge/config.ts'
-import { createRuntime } from '../../worker/edge/runtime.ts'
+import { createRuntime, type Runtime } from '../../worker/edge/runtime.ts'
 import { decisionOf } from '../../worker/engine/decision.ts'
 import { planRequest } from '../../worker/engine/plan-request.ts'
 import { chatRequest, FakeHost } from '../support/fake-host.ts'
@@ -13,6 +13,7 @@ import { chatRequest, FakeHost } from '../support/fake-host.ts'
 const root = resolve(import.meta.dirname, '../..')
 let folder: string
 let lines: string[]
+let shipped: Runtime
 
 /** Log lines as the shipped configuration writes them, everything reachable. */
 beforeAll(() => {
@@ -21,6 +22,7 @@ beforeAll(() => {
   if (!read.ok) throw new Error('routes.json is refused')
   const secrets = { SWITCHYARD_LOCAL: '1', SWITCHYARD_SIMULATOR_URL: 'http://127.0.0.1:1' }
   const runtime = createRuntime(read.config, read.version, secrets)
+  shipped = runtime
   const host = new FakeHost(runtime)
   lines = ['chat', 'chat', 'fast'].map((model) => {
     host.random = 0.5
@@ -60,8 +62,35 @@ describe('npm run replay', { timeout: 60_000 }, () => {
     expect(JSON.parse(said.stdout)).toMatchObject({
       kind: 'steps',
       steps: [{ target: 'gpt-4.1@openai', reason: 'tier 1, first in order' }, {}, {}, {}],
+      candidates: [
+        { target: 'gpt-4.1@openai', step: 1, score: { by: 'alone', value: 1 } },
+        { step: 2 },
+        { step: 3 },
+        { step: 4 },
+      ],
     })
     expect(said.stderr).toMatch(/^the same plan as recorded \([0-9a-f]{14}\)\n$/)
+  })
+
+  it('prints a refusal with its reason, from the answer of GET /v1/requests/{id} too', () => {
+    const caller = { tenant: 'demo', keyId: 'k', profile: null }
+    const host = new FakeHost(shipped)
+    const planned = planRequest({ ...chatRequest(), model: 'nobody' }, caller, host.ports)
+    if (planned.ok || planned.decided === undefined) throw new Error('it was planned')
+    const decision = decisionOf(planned.decided, ['nobody'], caller, shipped.version)
+    const view = JSON.stringify({ object: 'request', id: 'req_1', usage: null, decision })
+    const said = run([fileOf('view.json', view)])
+    expect(said.status).toBe(0)
+    expect(JSON.parse(said.stdout)).toMatchObject({
+      kind: 'none',
+      refused: {
+        status: 404,
+        code: 'unknown_model',
+        reason: 'no route, target or model is named "nobody"',
+      },
+      candidates: [],
+    })
+    expect(said.stderr).toMatch(/^the same refusal as recorded \([0-9a-f]{14}\)\n$/)
   })
 
   it('reads standard input, and says when the configuration is another one', () => {

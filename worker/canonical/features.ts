@@ -6,6 +6,8 @@ export type Feature =
   | 'toolChoiceNamed'
   | 'toolChoiceAllowed'
   | 'singleToolCall'
+  /** Several tool calls in one answer. */
+  | 'parallelTools'
   | 'customTools'
   | 'strictTools'
   | 'imageUrl'

@@ -1,7 +1,8 @@
 import type { ConfigProblem } from './config-problem.ts'
 import { ConfigurationError, describeProblems } from './config.ts'
+import { intentDoubts } from './intent-lint.ts'
 import { retiringTargets } from './retirements.ts'
-import { circularRoutes } from './rule-lint.ts'
+import { routeCircles } from './route-circles.ts'
 import type { Runtime } from './runtime.ts'
 import { doubtful, impossible } from './target-lint.ts'
 
@@ -15,7 +16,8 @@ export function refuseImpossible(runtime: Runtime): void {
 /** What is doubtful in a configuration that loads: printed at the start and by `npm run lint:config`. */
 export function doubtsOf(runtime: Runtime, nowMs: number): ConfigProblem[] {
   return [
-    ...circularRoutes(runtime.config.rules ?? []),
+    ...routeCircles(runtime.config.rules ?? [], [...runtime.routes.keys()]).warnings,
+    ...intentDoubts(runtime),
     ...detectorDoubts(runtime),
     ...doubtful(runtime),
     ...retiringTargets(runtime, nowMs),

@@ -2,7 +2,10 @@ import type { Candidate, DataFacts } from '../policy/candidate.ts'
 import type { Config, ProviderConfig } from './config-schema.ts'
 
 /** What the configuration declares of a target, for the constraints of the policy. */
-export type DeclaredFacts = Pick<Candidate, 'regions' | 'data' | 'qualityTier'>
+export type DeclaredFacts = Pick<
+  Candidate,
+  'regions' | 'data' | 'qualityTier' | 'declaredCachedShare'
+>
 
 type TargetConfig = Config['targets'][string]
 
@@ -17,6 +20,7 @@ export function declaredFacts(
     regions,
     ...(data === null ? {} : { data }),
     ...(target.qualityTier === undefined ? {} : { qualityTier: target.qualityTier }),
+    ...(target.cachedShare === undefined ? {} : { declaredCachedShare: target.cachedShare }),
   }
 }
 

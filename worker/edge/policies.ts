@@ -10,6 +10,7 @@ import type { RankingPolicy } from '../policy/ranking.ts'
 import { rankingOf } from './compile-ranking.ts'
 import { rungName } from './ladder.ts'
 import type { Config, RouteConfig, TenantConfig } from './config-schema.ts'
+import { tiersOf } from './tiers.ts'
 
 /** Which facts of a request somebody reads: what nobody reads is not gathered. */
 export interface FactsRead {
@@ -57,7 +58,7 @@ export function createPolicies(config: Config): Policies {
     routes: new Map(
       Object.entries(config.routes).map(([name, route]) => [
         name,
-        withRanking(routePolicyOf(route), rankingOf(name, route, config)),
+        withIntents(withRanking(routePolicyOf(route), rankingOf(name, route, config)), route),
       ]),
     ),
     tenants: new Map(
@@ -74,6 +75,11 @@ function routePolicyOf({ constraints }: RouteConfig): RoutePolicy {
 
 function withRanking(policy: RoutePolicy, ranking: RankingPolicy | undefined): RoutePolicy {
   return ranking === undefined ? policy : { ...policy, ranking }
+}
+
+function withIntents(policy: RoutePolicy, route: RouteConfig): RoutePolicy {
+  const { intents } = tiersOf(route)
+  return intents.every((intent) => intent === null) ? policy : { ...policy, intents }
 }
 
 function tenantPolicyOf({ tier, dataClass, constraints, residency }: TenantConfig): TenantPolicy {

@@ -33,6 +33,7 @@ const featureNames: Readonly<Record<Feature, true>> = {
   toolChoiceNamed: true,
   toolChoiceAllowed: true,
   singleToolCall: true,
+  parallelTools: true,
   customTools: true,
   strictTools: true,
   imageUrl: true,
@@ -144,6 +145,14 @@ export const constraintSchema = z
       .max(maxListLength)
       .optional()
       .describe('What targets have to be able to do, whether the request uses it or not.'),
+    require: z
+      .array(feature)
+      .min(1)
+      .max(maxListLength)
+      .optional()
+      .describe(
+        'Of what the request asks for, what targets have to be able to do, such as `seed` or `reasoning`, which otherwise are warned of.',
+      ),
     minContextTokens: z
       .number()
       .int()
@@ -199,6 +208,11 @@ export const targetPolicyFields = {
     .optional()
     .describe('Where this target processes data, in place of the regions of its provider.'),
   data: dataFactsSchema.optional().describe('Laid over `data` of its provider, field by field.'),
+  family: word
+    .optional()
+    .describe(
+      'Which line of models it belongs to, such as `claude` or `llama`, where its name does not say.',
+    ),
   qualityTier: qualityTier
     .optional()
     .describe('How good its answers are, from 1 (weakest) to 10, by your own judgement.'),

@@ -115,6 +115,11 @@ const rate = z.number().positive().max(1_000_000_000)
 
 /** Of a target. */
 export const targetRankingFields = {
+  cachedShare: share
+    .optional()
+    .describe(
+      "Share of its prompts that is expected in the provider's cache, for the expected cost, until usage reports say: 0.6 is six tokens in ten.",
+    ),
   reserved: z
     .strictObject({
       requestsPerMinute: rate.optional(),

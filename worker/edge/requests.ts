@@ -1,4 +1,5 @@
 import type { LineRow } from '../../durable-objects/tenant-ledger/rows.ts'
+import type { DecisionRecord } from '../engine/decision.ts'
 import type { RequestLine } from './log.ts'
 import { formatUsd } from '../catalog/index.ts'
 
@@ -20,6 +21,8 @@ export interface RequestView {
   readonly attempts: readonly AttemptView[]
   readonly reason: string | null
   readonly config: string | null
+  /** What its plan was made of, for `npm run replay`; null where nobody has it any more. */
+  readonly decision: DecisionRecord | null
 }
 
 interface UsageView {
@@ -108,6 +111,7 @@ export function viewOfKept({ line, atMs }: Kept, lines: readonly LineRow[]): Req
     attempts,
     reason: line['switchyard.reason'],
     config: line['switchyard.config'],
+    decision: line['switchyard.decision'] ?? null,
   }
 }
 
@@ -167,7 +171,20 @@ export function viewOfLines(requestId: string, lines: readonly LineRow[]): Reque
     })),
     reason: last.reason ?? null,
     config: null,
+    decision: null,
   }
+}
+
+/** As the object that ran it tells it, with what its ledger lines say of money. */
+export function withLines(known: RequestView, lines: readonly LineRow[]): RequestView {
+  const { length } = known.attempts
+  const attempts = known.attempts.map((attempt, index): AttemptView => {
+    const paid = lines.find((one) => numberOf(one) === index + 1)
+    if (paid === undefined) return attempt
+    return { ...attempt, cost_usd: formatUsd(paid.amountNanoUsd), basis: paid.basis }
+  })
+  const isWhole = lines.length >= length && lines.length > 0
+  return { ...known, attempts, cost_usd: isWhole ? formatUsd(sumOf(lines)) : known.cost_usd }
 }
 
 /** `req_x.2` is the second attempt of `req_x`. */

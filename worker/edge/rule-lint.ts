@@ -17,14 +17,14 @@ import { pathText, type ConfigProblem } from './config-problem.ts'
  * stands in `any`, `not` and patterns is not looked into, so that whatever is
  * found here is sure.
  */
-interface Demands {
+export interface Demands {
   readonly words: ReadonlyMap<string, ReadonlySet<string>>
   readonly numbers: ReadonlyMap<string, { readonly from: number; readonly to: number }>
   /** There is more in it than can be said here. */
   readonly isPartial: boolean
 }
 
-function demandsOf(condition: Condition): Demands {
+export function demandsOf(condition: Condition): Demands {
   const words = new Map<string, ReadonlySet<string>>()
   const numbers = new Map<string, { from: number; to: number }>()
   let isPartial = false
@@ -79,6 +79,20 @@ function narrower(
   return before === undefined
     ? { from, to }
     : { from: Math.max(before.from, from), to: Math.min(before.to, to) }
+}
+
+/** Whether one request can meet all of them; `maybe`: some of them ask for more than can be said here. */
+export function canHoldTogether(all: readonly Demands[]): 'yes' | 'no' | 'maybe' {
+  const words = new Map<string, ReadonlySet<string>>()
+  const numbers = new Map<string, { from: number; to: number }>()
+  for (const demands of all) {
+    for (const [name, set] of demands.words) words.set(name, common(words.get(name), [...set]))
+    for (const [name, range] of demands.numbers)
+      numbers.set(name, narrower(numbers.get(name), range))
+  }
+  if ([...words.values()].some(({ size }) => size === 0)) return 'no'
+  if ([...numbers.values()].some(({ from, to }) => from > to)) return 'no'
+  return all.some(({ isPartial }) => isPartial) ? 'maybe' : 'yes'
 }
 
 /** Rules whose own tests exclude one another: they never hold. */
@@ -149,41 +163,4 @@ function unreachable(
     rule: `${what}: the rule "${name}" before it ${does} every request of its kind`,
     value: rule.when,
   }
-}
-
-/** Rules that send a route's requests to another whose rules send them back, or to where they are: each request moves once, so one of them does nothing. */
-export function circularRoutes(rules: readonly Rule[]): ConfigProblem[] {
-  const moves = rules.flatMap(({ when, then }, index) => {
-    const from = demandsOf(when).words.get('route')
-    return then.route === undefined || from === undefined ? [] : [{ index, from, to: then.route }]
-  })
-  return moves.flatMap(({ index, from, to }) => {
-    const path = pathText(['rules', index, 'then', 'route'])
-    if (from.has(to))
-      return [{ path, rule: 'sends requests to the route that they name', value: to }]
-    const chain = chainBack(to, from, moves)
-    if (chain === null) return []
-    const rule = `goes in a circle with other rules: ${chain.join(' -> ')}; each request is sent on only once`
-    return [{ path, rule, value: to }]
-  })
-}
-
-/** The way from `start` back into `home` along the moves, or null. */
-function chainBack(
-  start: string,
-  home: ReadonlySet<string>,
-  moves: readonly { readonly from: ReadonlySet<string>; readonly to: string }[],
-): string[] | null {
-  const ways: string[][] = [[start]]
-  const seen = new Set([start])
-  for (let way = ways.shift(); way !== undefined; way = ways.shift()) {
-    const at = way.at(-1) ?? start
-    for (const { from, to } of moves) {
-      if (!from.has(at)) continue
-      if (home.has(to)) return [...way, to]
-      if (!seen.has(to)) ways.push([...way, to])
-      seen.add(to)
-    }
-  }
-  return null
 }

@@ -15,6 +15,7 @@ import {
 import { pathText, type ConfigProblem } from './config-problem.ts'
 import type { Config } from './config-schema.ts'
 import { feature } from './policy-schema.ts'
+import { routeCircles } from './route-circles.ts'
 import { contradictions, shadowedRules } from './rule-lint.ts'
 
 type Path = readonly PropertyKey[]
@@ -33,6 +34,7 @@ export function ruleProblems(config: Config): ConfigProblem[] {
     ]),
     ...contradictions(rules),
     ...shadowedRules(rules),
+    ...routeCircles(rules, Object.keys(config.routes)).errors,
   ]
 }
 

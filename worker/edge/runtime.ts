@@ -249,6 +249,8 @@ function featuresOf(
   facts: ModelFacts | null,
 ): ReadonlySet<Feature> {
   const features = new Set(adapter.features)
+  // Of the model, not of the wire: every wire with tools can carry several calls.
+  if (features.has('tools') && facts?.parallelTools !== false) features.add('parallelTools')
   for (const lost of adapter.lacks?.(target) ?? []) features.delete(lost)
   if (facts === null) return features
   const known = adapterFacts(facts)
@@ -259,6 +261,7 @@ function featuresOf(
   without(
     known.tools,
     'tools',
+    'parallelTools',
     'toolChoiceRequired',
     'toolChoiceNamed',
     'toolChoiceAllowed',

@@ -182,7 +182,9 @@ function patternDoubts({ config, targets }: Runtime): ConfigProblem[] {
 
 /** With a ledger a target without a price is refused (402); without one nobody knows what it costs. */
 function priceDoubts({ targets, tiers, config }: Runtime): ConfigProblem[] {
-  const used = new Set([...tiers.values()].flat(2).map(({ target }) => target))
+  // Canaries, hedges and best-of take theirs from the tiers; a shadow stands beside them.
+  const shadows = Object.values(config.routes).map(({ shadow }) => shadow?.target)
+  const used = new Set([...[...tiers.values()].flat(2).map(({ target }) => target), ...shadows])
   const rule =
     config.ledger.mode === 'off'
       ? 'has no price: nobody knows what it costs'

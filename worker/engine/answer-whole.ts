@@ -5,8 +5,10 @@ import type { Usage } from '../canonical/usage.ts'
 import type { Target } from '../edge/runtime.ts'
 import { seenOfAnswer, usageOf } from './call-seen.ts'
 import type { Exchange } from './exchange.ts'
+import type { Soundness } from './health-port.ts'
 import { lostCall } from './money-port.ts'
 import { OutputCheck } from './output-check.ts'
+import { holdsToOwnSchema } from './own-schema.ts'
 import type { RunResult } from './run-plan.ts'
 
 /** Answers an unstreamed request: the provider's own JSON where the client reads that format, else rendered anew. */
@@ -39,10 +41,22 @@ export function answerWhole(
     costNanoUsd: exchange.costNanoUsd(result.target, usage),
     usage,
     elapsedMs: result.firstTokenMs,
-    soundness: check?.soundness ?? undefined,
+    soundness: soundnessOf(check, request, events, exchange),
   })
   exchange.settle({ ending: 'finished', status: 200, plumbing: 'json', usage, choices })
   return exchange.json(answer)
+}
+
+/** A floor of the route goes by the schema of the request itself; elsewhere nobody pays for holding answers against it. */
+function soundnessOf(
+  check: OutputCheck | null,
+  request: CanonicalRequest,
+  events: readonly CanonicalEvent[],
+  { floors }: Exchange,
+): Soundness | undefined {
+  const soundness = check?.soundness ?? undefined
+  if (floors?.schemaValidity === undefined || soundness === undefined) return soundness
+  return { ...soundness, schema: holdsToOwnSchema(request, events) ?? soundness.schema }
 }
 
 function settle(

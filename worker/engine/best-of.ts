@@ -49,7 +49,7 @@ export async function runBestOf(
 }
 
 /** Each target of the plan in turn, and from the front again when there are fewer; what should not be asked only when there is no other. */
-function legSteps(steps: Steps, n: number, nowMs: number): Steps {
+export function legSteps(steps: Steps, n: number, nowMs: number): Steps {
   const ready = steps.filter(({ barred, notBeforeMs }) => !barred && notBeforeMs <= nowMs)
   const [first = steps[0], ...rest] = ready
   const all = [first, ...rest]

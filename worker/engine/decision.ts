@@ -5,10 +5,13 @@ import type { Candidate, Exclusion } from '../policy/candidate.ts'
 import type { Plan } from '../policy/plan.ts'
 import type { PlanInput } from '../policy/plan-input.ts'
 import type { RankingFacts } from '../policy/ranking.ts'
+import type { TierIntent } from '../policy/route-policy.ts'
 import { plainContext, sizeOf, type RequestFacts } from '../policy/request-facts.ts'
 import { stableName } from '../policy/stable-hash.ts'
 import type { Caller } from './caller.ts'
 import type { Decided } from './plan-request.ts'
+import { recordOfRefusal, refusalName } from './refused-decision.ts'
+import type { RecordedRefusal, Refusal } from './refused-decision.ts'
 
 /**
  * Why a request went where it went, as plain JSON: with the configuration of that
@@ -40,9 +43,13 @@ export interface DecisionRecord {
   readonly steps: readonly string[]
   /** What each of them scored under the objective of its tier; absent where none scores. */
   readonly scores?: readonly (number | null)[]
+  /** Why the tier of each of them is there; absent where the route does not say. */
+  readonly intents?: readonly (TierIntent | null)[]
   /** What was left out, and why. */
   readonly exclusions?: readonly Pick<Exclusion, 'target' | 'reason'>[]
-  /** A short name of the whole plan with all its reasons: a replay that gives another one is not the same. */
+  /** What the caller was told, where nothing was planned. */
+  readonly refused?: RecordedRefusal
+  /** A short name of the whole plan, or of the refusal, with all its reasons: a replay that gives another one is not the same. */
   readonly plan: string
 }
 
@@ -54,7 +61,7 @@ export type RecordedStanding = Partial<
 > & { readonly notBeforeMs?: number | null }
 
 export function decisionOf(
-  { input, read, rules, plan }: Decided,
+  { input, found, read, rules, plan, refused }: Decided,
   names: readonly [string, ...string[]],
   { tenant, profile }: Caller,
   config: string,
@@ -73,7 +80,10 @@ export function decisionOf(
     plan: planName(plan),
   }
   // One by one: a spread for each of them would cost every request more than the rest of the record.
-  const standing = standingOf(input.candidates)
+  const { candidates } = input
+  const standing = standingOf(
+    found.length > candidates.length ? withAll(candidates, found) : candidates,
+  )
   if (profile !== null && isNarrow(profile)) record.key = keyOf(profile)
   if (!isEmpty(preferences)) record.preferences = preferences
   if (rules.length > 0) record.rules = rules
@@ -82,9 +92,27 @@ export function decisionOf(
   if (isThrifty) record.thrifty = true
   if (plan.kind === 'steps' && plan.steps.some(({ score = null }) => score !== null))
     record.scores = plan.steps.map(({ score = null }) => score)
+  if (plan.kind === 'steps' && plan.steps.some(({ intent }) => intent !== undefined))
+    record.intents = plan.steps.map(({ intent = null }) => intent)
   if (plan.exclusions.length > 0)
     record.exclusions = plan.exclusions.map(({ target, reason }) => ({ target, reason }))
+  if (refused !== undefined) addRefusal(record, refused, plan)
   return record
+}
+
+function addRefusal(record: Mutable<DecisionRecord>, refused: Refusal, plan: Plan): void {
+  record.names = refused.names ?? record.names
+  record.refused = recordOfRefusal(refused, plan)
+  record.plan = refusalName(record.plan, refused.error)
+}
+
+/** Those that the key may not call stand behind. */
+function withAll(
+  candidates: PlanInput['candidates'],
+  found: PlanInput['candidates'],
+): PlanInput['candidates'] {
+  const known = new Set(candidates.map(({ target }) => target))
+  return [...candidates, ...found.filter(({ target }) => !known.has(target))]
 }
 
 type Mutable<Value> = { -readonly [Name in keyof Value]: Value[Name] }

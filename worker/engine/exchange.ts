@@ -5,6 +5,7 @@ import type { WholeAnswer } from '../../durable-objects/tenant-ledger/rpc.ts'
 import { costNanoUsd } from '../catalog/index.ts'
 import type { Dialect, RenderContext } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
+import type { Floors } from '../policy/floors.ts'
 import { unappliedPreferences } from '../policy/filter.ts'
 import { mayBeBilled } from './call-seen.ts'
 import type { Caller } from './caller.ts'
@@ -179,6 +180,11 @@ export class Exchange {
       includeCost: request?.includeCost ?? false,
       ...(request?.legacyFunctions === true ? { legacyFunctions: true } : {}),
     }
+  }
+
+  /** What answers of the route must be worth; undefined where it says nothing of that. */
+  get floors(): Floors | undefined {
+    return this.#known.planned?.input.policy.ranking?.floors
   }
 
   /** What in the answer has to parse; null where nothing has. */

@@ -51,22 +51,37 @@ export function hedgeOf(
   options: HedgeOptions,
   ports: Ports,
 ): Hedge | null {
+  const foreseen = foreseenHedge(first, rest, request, options, ports)
+  if (foreseen === null) return null
+  const gate = gateOf(ports.memory, options.name)
+  gate.eligible(ports.nowMs())
+  return {
+    ...foreseen,
+    take: () => {
+      const retries = budgetOf(ports.memory, foreseen.next.provider)
+      return retries.mayTake && gate.take(ports.nowMs()) && retries.take()
+    },
+  }
+}
+
+/** The same before anything is sent or counted. */
+export function foreseenHedge(
+  first: PlannedStep,
+  rest: readonly PlannedStep[],
+  request: CanonicalRequest,
+  options: HedgeOptions,
+  ports: Ports,
+): Pick<Hedge, 'next' | 'afterMs'> | null {
   const { config, promptTokens } = options
   // A whole answer has no first token to be late with. A tool that the provider runs would run twice.
   if (!request.stream || hasServerTools(request)) return null
   const next = rest.find((step) => isRival(step, first, request, options, ports))
   const target = ports.runtime.targets.get(first.target)
   if (next === undefined || target === undefined) return null
-  const gate = gateOf(ports.memory, options.name)
-  gate.eligible(ports.nowMs())
   const usualMs = ports.health.firstTokenP95Ms(target, promptTokens) ?? config.unmeasuredDelayMs
   return {
     next,
     afterMs: Math.max(usualMs, config.leastDelayMs),
-    take: () => {
-      const retries = budgetOf(ports.memory, next.provider)
-      return retries.mayTake && gate.take(ports.nowMs()) && retries.take()
-    },
   }
 }
 

@@ -1,10 +1,14 @@
 import type { CanonicalEvent } from '../canonical/events.ts'
 import { compacted, recordStream } from './answer-recorder.ts'
 import type { KeptAnswer, Question } from './answer-port.ts'
+import type { RouteLadder } from '../edge/ladder.ts'
+import type { Runtime } from '../edge/runtime.ts'
+import type { Caller } from './caller.ts'
 import type { Answered, Climb } from './climb.ts'
 import { foreseenDepartures } from './departures.ts'
 import type { Attendance } from './health-port.ts'
 import type { Made } from './made.ts'
+import type { PlannedRequest } from './plan-request.ts'
 import type { AttemptRecord } from './record.ts'
 import { validate, type Validity } from './validate.ts'
 
@@ -18,11 +22,9 @@ export function questionOf({
   limits,
   exchange,
 }: Omit<Climb, 'question'>): Question | null {
-  if (ladder.cache === null || planned.plan.facts.dataClass === 'regulated') return null
   const { caller } = limits.billing
   const { runtime } = exchange.ports
-  const isForbidden = runtime.config.tenants[caller.tenant]?.storage === false
-  if (isForbidden || caller.profile?.storesAnswers === false) return null
+  if (whyNotKept(ladder, planned, caller, runtime) !== null) return null
   return {
     tenant: caller.tenant,
     route: planned.route,
@@ -30,6 +32,21 @@ export function questionOf({
     dialect: exchange.dialect.id,
     request: planned.request,
   }
+}
+
+/** Why nothing of the answer may be kept, nor asked for; null: it may. */
+export function whyNotKept(
+  { cache }: RouteLadder,
+  { plan }: PlannedRequest,
+  caller: Caller,
+  runtime: Runtime,
+): string | null {
+  if (cache === null) return 'the route keeps no answers'
+  if (plan.facts.dataClass === 'regulated') return 'what is regulated is not kept'
+  const isForbidden = runtime.config.tenants[caller.tenant]?.storage === false
+  return isForbidden || caller.profile?.storesAnswers === false
+    ? 'nothing may be kept for this tenant'
+    : null
 }
 
 /**

@@ -193,7 +193,7 @@ function limitsOf(on: Climb, turn: Turn | null, hasMore: boolean): RunLimits {
 }
 
 /** What is asked at once, and the lesser tiers that wait for their rung. A budget that asks for the cheapest has all of them at once. */
-function partsOf(
+export function partsOf(
   { plan, isThrifty }: PlannedRequest,
   ladder: RouteLadder,
 ): { readonly main: Steps | null; readonly lesser: readonly PlannedStep[] } {

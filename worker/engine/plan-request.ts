@@ -18,6 +18,7 @@ import { exclusionReason, forbiddenTargets } from './pinned-targets.ts'
 import { clip, noTarget, refusedByRule } from './plan-refusals.ts'
 import type { PlanPorts } from './ports.ts'
 import { isRanked, rankedInput } from './ranking-input.ts'
+import { type Before, refusedBefore, type Refusal, unresolved } from './refused-decision.ts'
 import { factsOf } from './request-context.ts'
 import { resolveRequest } from './resolve-request.ts'
 
@@ -27,6 +28,8 @@ export interface PlannedRequest {
   readonly plan: Extract<Plan, { kind: 'steps' }>
   /** What the plan was made of: the same input gives the same plan again. */
   readonly input: PlanInput
+  /** All targets of the name, those that the key may not call too. */
+  readonly found: readonly Candidate[]
   /** The facts as they were read, before rules and limits. */
   readonly read: RequestFacts
   readonly route: string | null
@@ -76,12 +79,16 @@ export type PlannedOrRefused =
       readonly ok: false
       readonly error: GatewayError
       readonly exclusions: readonly Exclusion[]
-      /** What left no target, for the record; absent where the request never came to a plan. */
+      /** What it was refused for, for the record; absent where a record could not be made again. */
       readonly decided?: Decided
     }
 
 /** A plan, and all that it was made of. */
-export type Decided = Pick<PlannedRequest, 'input' | 'read' | 'rules'> & { readonly plan: Plan }
+export type Decided = Pick<PlannedRequest, 'input' | 'read' | 'rules' | 'found'> & {
+  readonly plan: Plan
+  /** Absent where there is a plan. */
+  readonly refused?: Refusal
+}
 
 /** Settings of a request that names a target or a model instead of a route: the schema's own defaults. */
 const directSettings: RouteSettings = {
@@ -99,17 +106,14 @@ export function planRequest(
 ): PlannedOrRefused {
   const { runtime } = ports
   const resolved = resolveRequest(request, caller, asked, runtime)
-  if ('code' in resolved) return refuse(resolved)
+  if ('code' in resolved)
+    return refuse(resolved, unresolved(request, resolved, caller, asked, ports))
   const { named, tags } = resolved
-  const reads = asked.explains === true ? readsAll : runtime.policies.reads
-  const read =
-    asked.recorded?.read ??
-    (reads === null
-      ? classify(request)
-      : factsOf(request, { ...asked, route: named.route, tags }, caller, runtime, reads))
+  const read = readFacts(request, named.route, tags, caller, runtime, asked)
   if ('code' in read) return refuse(read)
   const ruling = runtime.policies.rules?.apply(read) ?? null
-  if (ruling !== null && ruling.refusal !== null) return refuse(refusedByRule(ruling.refusal))
+  if (ruling !== null && ruling.refusal !== null)
+    return refusedByRuling(request, refusedByRule(ruling.refusal), read, ruling, ports)
   const route = ruling?.route ?? named.route
   const tiers = (route === named.route ? undefined : runtime.tiers.get(route ?? '')) ?? named.tiers
   const settings = (route === null ? undefined : runtime.routes.get(route)) ?? directSettings
@@ -120,9 +124,10 @@ export function planRequest(
   )
   const isThrifty = ports.money.asksToDegrade({ caller, route, tags })
   const { kept, exclusions } = allowed(found, caller.profile)
+  const rules = ruling?.matched ?? none
   if (kept.length === 0 && exclusions.length > 0) {
-    const regions = found.map(({ regions = [] }) => regions)
-    return refuse(forbiddenTargets(clip(request.model), caller.profile, regions), exclusions)
+    const before = { read, facts, rules, candidates: found, exclusions }
+    return forbidden(limited, caller, before, ports)
   }
   const policy = policyAfter(runtime, route, caller, ruling)
   const plain = inputOf(limited, kept, facts, policy, isThrifty, ports)
@@ -130,10 +135,9 @@ export function planRequest(
   const ranking = asked.recorded?.ranking ?? null
   const input = ranking === null ? ranked : { ...ranked, ranking }
   const made = withExclusions(plan(input), exclusions)
-  const rules = ruling?.matched ?? none
   if (made.kind === 'none') {
-    const decided = { input, read, rules, plan: made }
-    return { ...refuse(noTarget(request.model, made), made.exclusions), decided }
+    const error = noTarget(request.model, made)
+    return refuse(error, { input, read, rules, plan: made, found, refused: { error } })
   }
   return {
     ok: true,
@@ -141,6 +145,7 @@ export function planRequest(
       request: limited,
       plan: made,
       input,
+      found,
       read,
       route,
       settings,
@@ -153,6 +158,22 @@ export function planRequest(
 }
 
 const none: readonly string[] = []
+
+/** What somebody goes by; an error where a tag holds a word that means nothing. */
+function readFacts(
+  request: CanonicalRequest,
+  route: string | null,
+  tags: Tags,
+  caller: Caller,
+  runtime: PlanPorts['runtime'],
+  asked: Asked,
+): RequestFacts | GatewayError {
+  if (asked.recorded !== undefined) return asked.recorded.read
+  const reads = asked.explains === true ? readsAll : runtime.policies.reads
+  return reads === null
+    ? classify(request)
+    : factsOf(request, { ...asked, route, tags }, caller, runtime, reads)
+}
 
 /** With what the rules and the limits of the route have made of them. */
 function factsAfter(
@@ -223,11 +244,37 @@ function allowed(
   return { kept, exclusions }
 }
 
-function refuse(
+type Refused = Extract<PlannedOrRefused, { ok: false }>
+
+function refuse(error: GatewayError, decided?: Decided): Refused {
+  const exclusions = decided?.plan.exclusions ?? []
+  return { ok: false, error, exclusions, ...(decided === undefined ? {} : { decided }) }
+}
+
+/** The key may call none of the targets. */
+function forbidden(
+  request: CanonicalRequest,
+  { profile }: Caller,
+  before: Before,
+  ports: PlanPorts,
+): Refused {
+  const regions = (before.candidates ?? []).map(({ regions = [] }) => regions)
+  const error = forbiddenTargets(clip(request.model), profile, regions)
+  return refuse(error, refusedBefore(request, { error }, before, ports))
+}
+
+/** By the last of the rules that matched. */
+function refusedByRuling(
+  request: CanonicalRequest,
   error: GatewayError,
-  exclusions: readonly Exclusion[] = [],
-): Extract<PlannedOrRefused, { ok: false }> {
-  return { ok: false, error, exclusions }
+  read: RequestFacts,
+  ruling: Ruling,
+  ports: PlanPorts,
+): Refused {
+  const { matched } = ruling
+  const rule = matched.at(-1) ?? ''
+  const before = { read, facts: factsAfter(read, ruling, request), rules: matched }
+  return refuse(error, refusedBefore(request, { error, rule }, before, ports))
 }
 
 function limitOutput(

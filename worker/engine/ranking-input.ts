@@ -1,6 +1,7 @@
 import type { CanonicalRequest, ProviderPreferences } from '../canonical/request.ts'
 import type { Tags } from '../edge/access/tags.ts'
 import { providerOfTarget } from '../edge/config.ts'
+import type { Warmth } from '../policy/affinity.ts'
 import { prefixKeyOf, sessionKeyOf, tenantKeyOf } from '../policy/affinity-key.ts'
 import type { Candidate } from '../policy/candidate.ts'
 import type { PlanInput } from '../policy/plan-input.ts'
@@ -60,11 +61,28 @@ function rankingFacts(ranked: RankedRequest, ports: PlanPorts): RankingFacts | u
         : canary.by === 'tenant'
           ? tenantKeyOf(tenant)
           : sessionKeyOf(request, tags, tenant),
-    warmth: affinityKey === null ? null : measures.warmth(affinityKey, nowMs),
+    warmth: affinityKey === null ? null : warmthOf(request, measures.warmth(affinityKey, nowMs)),
     outputTokens: measures.outputTokens(route, nowMs),
     canaryStopped:
       canary === undefined ? null : measures.stopped(canary.trial, providerOfTarget(canary.target)),
   }
+}
+
+/** The longest time that a cache mark can ask for (Anthropic's `ttl`), ms. */
+const hourMs = 3_600_000
+
+/** The marks are looked for only where a last call is known. */
+function warmthOf(
+  { messages, tools = [] }: CanonicalRequest,
+  warmth: Warmth | null,
+): Warmth | null {
+  if (warmth === null) return null
+  const asksForHour =
+    tools.some((tool) => 'cache' in tool && tool.cache?.ttl === '1h') ||
+    messages.some(({ content }) =>
+      content.some((block) => 'cache' in block && block.cache?.ttl === '1h'),
+    )
+  return asksForHour ? { ...warmth, askedMs: hourMs } : warmth
 }
 
 function affinityKeyOf(

@@ -265,8 +265,8 @@ class Run {
     const row = failureTable[failure.class]
     if (retries >= row.sameTargetRetries) return false
     if (row.fallback === 'preferred' && alternatives > 0) return false
-    // Keep the last attempt for another target where there is one.
-    if (alternatives > 0 && this.#attemptsLeft() < 2) return false
+    // A second try takes no attempt from a target that has not been asked.
+    if (this.#attemptsLeft() <= alternatives) return false
     if (retryDelayMs(failure, 1) >= this.#remainingMs()) return false
     return budgetOf(this.#ports.memory, step.provider).take()
   }

@@ -2,12 +2,20 @@ import { gatewayError, invalidRequest, type GatewayError } from '../canonical/er
 import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { Parsed } from '../dialects/dialect.ts'
 import { explain } from '../policy/explain.ts'
+import { explainCandidates } from '../policy/explain-candidates.ts'
+import type { CandidateView, Considered } from '../policy/explain-candidates.ts'
 import { readAskedTags } from './asked-tags.ts'
 import type { Caller } from './caller.ts'
 import { readDeadlineMs } from './deadline.ts'
 import { foreseenDepartures } from './departures.ts'
 import type { Exchange } from './exchange.ts'
-import { type Asked, type PlannedRequest, planRequest } from './plan-request.ts'
+import { explainOptions } from './explain-options.ts'
+import {
+  type Asked,
+  type PlannedOrRefused,
+  type PlannedRequest,
+  planRequest,
+} from './plan-request.ts'
 import type { Ports } from './ports.ts'
 import { readBody } from './read-body.ts'
 
@@ -48,7 +56,7 @@ export async function serveExplain(
   const asked = readAsked(inbound.headers)
   if ('code' in asked) return exchange.refuse(asked)
   const planned = planRequest(parsed.value, caller, ports, { ...asked, inbound })
-  if (!planned.ok) return exchange.unplanned(planned)
+  if (!planned.ok) return refused(planned, exchange)
   exchange.planned(planned.value)
   const { plan, input, route, rules, settings } = planned.value
   const explained = explain(plan, input.policy)
@@ -62,12 +70,48 @@ export async function serveExplain(
       ...step,
       departures: departuresAt(index, planned.value, ports),
     })),
+    candidates: candidatesOf(planned.value, ports),
+    options: explainOptions(planned.value, caller, ports),
     timeouts: settings.timeouts,
     limits: settings.limits,
     decision: exchange.decision,
   }
   exchange.settle({ ending: 'finished', status: 200 })
   return exchange.json(JSON.stringify(answer))
+}
+
+/** The error that the request itself would get, and beside it what it was refused for. */
+async function refused(
+  planned: Extract<PlannedOrRefused, { ok: false }>,
+  exchange: Exchange,
+): Promise<Response> {
+  const answer = exchange.unplanned(planned)
+  const { decided } = planned
+  if (decided?.refused === undefined) return answer
+  const { plan, input, rules } = decided
+  const { status, code, message } = planned.error
+  const { rule = null } = decided.refused
+  const body = {
+    ...((await answer.json()) as object),
+    object: 'switchyard.plan',
+    config: exchange.ports.runtime.version,
+    refused: { status, code, reason: message, rule },
+    rules,
+    ...explain(plan, input.policy),
+    candidates: candidatesOf(decided, exchange.ports),
+    decision: exchange.decision,
+  }
+  return new Response(JSON.stringify(body), answer)
+}
+
+/** With what is measured of each, also where no option of the route goes by it. */
+function candidatesOf(decided: Considered, { runtime, health }: Ports): readonly CandidateView[] {
+  const { promptTokens } = decided.input.facts
+  return explainCandidates(decided, ({ target: name }) => {
+    const target = runtime.targets.get(name)
+    if (target === undefined) return undefined
+    return health.measures?.measured(target, promptTokens, decided.input.nowMs)
+  })
 }
 
 /** The headers that a plan goes by. */

@@ -30,7 +30,7 @@ export function castShadow(
   const { route, request, input } = planned
   const { shadows } = ports
   if (shadows === undefined || shadows === null || route === null) return false
-  if (seededRandom(input.seed ^ salt)() >= config.share) return false
+  if (!isSampled(input.seed, config.share)) return false
   const { caller } = exchange.billing(planned)
   if (!maySee(planned, caller, ports)) return false
   const step = shadowStep(planned, config.target, caller, ports)
@@ -49,6 +49,10 @@ export function castShadow(
 /** Chance of its own: whoever is sampled says nothing of how the plan was drawn. */
 const salt = 0x5aad0e
 
+export function isSampled(seed: number, share: number): boolean {
+  return seededRandom(seed ^ salt)() < share
+}
+
 /** One shadow that is to be cast. */
 export interface Shadow {
   readonly step: PlannedStep
@@ -59,7 +63,7 @@ export interface Shadow {
 }
 
 /** Not what is regulated, pinned to a place, or of a tenant that wants nothing kept; nor what the provider would do twice. */
-function maySee(
+export function maySee(
   { request, plan: { facts } }: PlannedRequest,
   { tenant, profile }: Billing['caller'],
   { runtime }: Ports,
@@ -71,7 +75,7 @@ function maySee(
 }
 
 /** The target of the shadow under all rules that an attempt of this request is under; null where they leave it out. */
-function shadowStep(
+export function shadowStep(
   { input, plan: { facts } }: PlannedRequest,
   target: string,
   { profile }: Billing['caller'],

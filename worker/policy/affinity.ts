@@ -15,6 +15,35 @@ export interface AffinityPolicy {
 export interface Warmth {
   readonly target: string
   readonly agoMs: number
+  /** The request asks providers that take cache marks to keep its prompt for so long, ms; absent: for their own lifetime. */
+  readonly askedMs?: number
+}
+
+/** How long a prompt that went there stays in the provider's cache after its last use, ms; null: nobody says. */
+function lifetimeOf({ cacheLifetimeMs, features }: Candidate, { askedMs }: Warmth): number | null {
+  const own = cacheLifetimeMs ?? null
+  if (own === null || askedMs === undefined || !features.has('cacheMarks')) return own
+  return Math.max(own, askedMs)
+}
+
+/**
+ * The order in which a key goes to the targets of a tier. While the provider's cache of its last call lives, that
+ * target goes first, and the others as the key has them. Null: the lifetime has passed since, there is nothing left to
+ * stay for, and the order is free. Where no lifetime or no last call is known, the key alone decides.
+ */
+export function heldOrder(
+  candidates: readonly Candidate[],
+  key: string,
+  warmth: Warmth | null,
+): Candidate[] | null {
+  const last =
+    warmth === null ? undefined : candidates.find(({ target }) => target === warmth.target)
+  const lifetimeMs = warmth === null || last === undefined ? null : lifetimeOf(last, warmth)
+  if (warmth === null || last === undefined || lifetimeMs === null)
+    return byRendezvous(candidates, key)
+  if (warmth.agoMs > lifetimeMs) return null
+  const others = candidates.filter((candidate) => candidate !== last)
+  return [last, ...byRendezvous(others, key)]
 }
 
 /**
@@ -42,12 +71,20 @@ const usualCachedShare = 0.8
  * target within the lifetime of the provider's cache. 0 where any of this is unknown.
  */
 export function likelyCachedTokens(
-  { target, measured, cacheLifetimeMs }: Candidate,
+  candidate: Candidate,
   warmth: Warmth | null,
   promptTokens: number,
 ): number {
-  if (warmth?.target !== target) return 0
-  if (cacheLifetimeMs === undefined || cacheLifetimeMs === null) return 0
-  if (warmth.agoMs > cacheLifetimeMs) return 0
-  return Math.floor(promptTokens * (measured?.cachedShare ?? usualCachedShare))
+  if (warmth?.target !== candidate.target) return 0
+  const lifetimeMs = lifetimeOf(candidate, warmth)
+  if (lifetimeMs === null || warmth.agoMs > lifetimeMs) return 0
+  return Math.floor(promptTokens * (candidate.measured?.cachedShare ?? usualCachedShare))
+}
+
+/** The same of a request that nothing holds together with others: as of all prompts there, by what usage reports say, else as declared. */
+export function usuallyCachedTokens(
+  { measured, declaredCachedShare = 0 }: Candidate,
+  promptTokens: number,
+): number {
+  return Math.floor(promptTokens * (measured?.promptCachedShare ?? declaredCachedShare))
 }

@@ -59,6 +59,7 @@ export function arrange(candidates: readonly Candidate[], arrangement: Arrangeme
       maxOutputTokens: facts.maxOutputTokens,
       outputTokens: ranking.outputTokens,
       warmth: ranking.warmth,
+      isHeldTogether: ranking.affinityKey !== null || ranking.warmth !== null,
     },
     canary: isOnTrial ? (canary?.target ?? null) : null,
     asksFor: (feature: Feature) => facts.needs.some((need) => need.feature === feature),

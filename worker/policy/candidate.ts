@@ -45,6 +45,8 @@ export interface Candidate {
   readonly abortBilling?: 'stops' | 'continues' | 'unknown'
   /** How long the provider's prompt cache keeps what nobody asks for, ms; absent or null: it has none, or says nothing. */
   readonly cacheLifetimeMs?: number | null
+  /** Share of its prompts that is expected in the provider's cache until it is measured, 0 to 1; absent: none. */
+  readonly declaredCachedShare?: number
   /** It has capacity that is paid for anyway, and whether this call fits into it now; absent: none is declared. */
   readonly reserved?: 'room' | 'spent'
 }

@@ -31,11 +31,7 @@ export function classify(
     ...context,
     needs: listed(asked.needs),
     wishes: listed(asked.wishes),
-    // Most models call one tool when one is forced, whether they can be held to it or not.
-    preferred:
-      request.parallelToolCalls === false && asked.needs.has('tools')
-        ? [{ feature: 'singleToolCall', param: nameOf(request, 'singleToolCall') }]
-        : [],
+    preferred: asked.needs.has('tools') ? callsAtOnce(request) : none,
     wires: asked.wires,
     promptTokens,
     size: sizeOf(promptTokens),
@@ -45,6 +41,25 @@ export function classify(
     tools: request.tools?.length ?? 0,
     stream: request.stream,
   }
+}
+
+const none: readonly Need[] = []
+
+/** One call or several. Most models call one tool when one is forced, and several when they may, whether they can be held to it or not. */
+function callsAtOnce(request: CanonicalRequest): readonly Need[] {
+  const { parallelToolCalls } = request
+  if (parallelToolCalls === undefined) return none
+  const param = nameOf(request, 'singleToolCall')
+  return [{ feature: parallelToolCalls ? 'parallelTools' : 'singleToolCall', param }]
+}
+
+/** The part of a request that asks for `feature`, however much it insists; undefined: none does. */
+export function askedOf(
+  { needs, preferred, wishes }: Pick<RequestFacts, 'needs' | 'preferred' | 'wishes'>,
+  feature: Feature,
+): Need | undefined {
+  const is = (need: Need) => need.feature === feature
+  return needs.find(is) ?? preferred.find(is) ?? wishes.find(is)
 }
 
 function listed(asked: ReadonlyMap<Feature, string>): Need[] {

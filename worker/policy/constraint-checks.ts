@@ -1,5 +1,5 @@
 import type { Candidate } from './candidate.ts'
-import type { RequestFacts } from './classify.ts'
+import { askedOf, type RequestFacts } from './classify.ts'
 import type { Constraint, SourcedConstraint } from './constraint.ts'
 import { compileGlobs } from './glob.ts'
 
@@ -125,6 +125,7 @@ function dear(price: number | null, most: number, kind: string): string | null {
 
 function abilityChecks({
   features,
+  require,
   minContextTokens,
   fitsContext,
   minQualityTier,
@@ -132,6 +133,11 @@ function abilityChecks({
   const checks: Check[] = []
   for (const feature of features ?? [])
     checks.push((candidate) => (candidate.features.has(feature) ? null : `it cannot do ${feature}`))
+  for (const feature of require ?? [])
+    checks.push((candidate, facts) => {
+      const asked = candidate.features.has(feature) ? undefined : askedOf(facts, feature)
+      return asked === undefined ? null : `it cannot do "${asked.param}" (${feature})`
+    })
   if (minContextTokens !== undefined)
     checks.push(({ contextTokens }) => smallContext(contextTokens, minContextTokens))
   if (fitsContext === true)

@@ -28,6 +28,8 @@ export interface Constraint {
   readonly minQualityTier?: number | undefined
   /** Features that the target has to have, whether this request uses them or not. */
   readonly features?: readonly Feature[] | undefined
+  /** Features that the target has to have where this request asks for them, also those that are else only warned of. */
+  readonly require?: readonly Feature[] | undefined
   /** Tokens that have to fit into its context; an unknown context is too small. */
   readonly minContextTokens?: number | undefined
   /** The prompt has to fit into its context, even where no other target is left. */

@@ -2,13 +2,15 @@ import type { Exclusion } from './candidate.ts'
 import type { RequestFacts } from './classify.ts'
 import type { SourcedConstraint } from './constraint.ts'
 import type { Plan } from './plan.ts'
-import { plainPolicy, type RoutePolicy } from './route-policy.ts'
+import { plainPolicy, type RoutePolicy, type TierIntent } from './route-policy.ts'
 
 /** What `POST /v1/explain` says: the plan as it would be carried out, and why. */
 export interface Explanation {
   readonly steps: readonly {
     readonly target: string
     readonly tier: number
+    /** Why its tier is there, where the route says so. */
+    readonly intent?: TierIntent
     readonly reason: string
     readonly warnings: readonly string[]
     /** What the objective of its tier makes of it, the lower the better (nano-USD, ms, or 0 to 1); null: unknown. */
@@ -38,14 +40,16 @@ export interface Explanation {
   readonly constraints: readonly SourcedConstraint[]
 }
 
+/** A request that is refused has no steps. */
 export function explain(plan: Plan, policy: RoutePolicy = plainPolicy): Explanation {
   return {
     steps:
       plan.kind === 'none'
         ? []
-        : plan.steps.map(({ target, tier, reason, warnings, score }) => ({
+        : plan.steps.map(({ target, tier, intent, reason, warnings, score }) => ({
             target,
             tier: tier + 1,
+            ...(intent === undefined ? {} : { intent }),
             reason,
             warnings,
             ...(score === undefined ? {} : { score }),

@@ -8,6 +8,7 @@ const openAiNames: Readonly<Partial<Record<Field, string>>> = {
   toolChoiceNamed: 'tool_choice',
   toolChoiceAllowed: 'tool_choice',
   singleToolCall: 'parallel_tool_calls',
+  parallelTools: 'parallel_tool_calls',
   jsonMode: 'response_format',
   jsonSchema: 'response_format',
   reasoning: 'reasoning_effort',

@@ -25,6 +25,8 @@ export interface Measured {
   readonly toolCallSamples?: number
   /** Share of the prompt that the provider read from its cache where it had seen the session before, 0 to 1. */
   readonly cachedShare?: number | null
+  /** Share of all prompts that the provider read from its cache, by its own usage reports, 0 to 1. */
+  readonly promptCachedShare?: number | null
   /** Calls that this speaks of; those of long ago count less. */
   readonly samples: number
 }

@@ -1,4 +1,4 @@
-import { likelyCachedTokens, type Warmth } from './affinity.ts'
+import { likelyCachedTokens, usuallyCachedTokens, type Warmth } from './affinity.ts'
 import type { Candidate } from './candidate.ts'
 import { expectedCostNanoUsd, expectedOutputTokens } from './expected-cost.ts'
 
@@ -28,6 +28,8 @@ export interface Foreseen {
   readonly outputTokens: number | null
   /** Where the session's last call went; null when it has no session, or none is known. */
   readonly warmth: Warmth | null
+  /** Affinity holds the request together with others: whether its prompt is in a cache depends on where they went. */
+  readonly isHeldTogether?: boolean
 }
 
 /** A candidate and its score: the lower the better. Null: what it is scored by is unknown. */
@@ -62,12 +64,21 @@ export function costOf(candidate: Candidate, foreseen: Foreseen): number | null 
   const failureRate = measured?.failureRate ?? 0
   return expectedCostNanoUsd(prices, {
     promptTokens: foreseen.promptTokens,
-    cachedTokens: likelyCachedTokens(candidate, foreseen.warmth, foreseen.promptTokens),
+    cachedTokens: cachedTokensOf(candidate, foreseen),
     outputTokens: expectedOutputTokens(foreseen.outputTokens, foreseen.maxOutputTokens),
     failureRate,
     abortRate: measured?.abortRate ?? failureRate,
     abortBilling,
   })
+}
+
+function cachedTokensOf(
+  candidate: Candidate,
+  { promptTokens, warmth, isHeldTogether = warmth !== null }: Foreseen,
+): number {
+  return isHeldTogether
+    ? likelyCachedTokens(candidate, warmth, promptTokens)
+    : usuallyCachedTokens(candidate, promptTokens)
 }
 
 /** Expected time to the first token, ms; null when nobody has measured it. */

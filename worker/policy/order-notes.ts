@@ -1,3 +1,4 @@
+import { heldOrder } from './affinity.ts'
 import type { Candidate } from './candidate.ts'
 import type { TierOrder } from './order-tier.ts'
 
@@ -10,9 +11,11 @@ export class OrderNotes {
   readonly #sizes = new Map<number, number>()
   /** Tier -> a target of it whose reserved capacity is used up. */
   readonly #spent = new Map<number, string>()
+  readonly #candidates: readonly Candidate[]
 
   constructor(candidates: readonly Candidate[], order: TierOrder) {
     this.#order = order
+    this.#candidates = candidates
     for (const { tier, target, reserved } of candidates) {
       this.#sizes.set(tier, (this.#sizes.get(tier) ?? 0) + 1)
       if (reserved === 'spent') this.#spent.set(tier, target)
@@ -21,17 +24,25 @@ export class OrderNotes {
 
   /** Null where nothing of the options says why. */
   of(candidate: Candidate, index: number): string | null {
-    const { policy, facts, canary } = this.#order
+    const { policy, canary } = this.#order
     const { target, tier, reserved } = candidate
     if (target === canary) return `a canary that gets ${percent(policy.canary?.share ?? 0)}`
     if (this.#sizes.get(tier) === 1) return null
     if (reserved === 'room') return 'reserved capacity first'
     const spent = index > 0 ? undefined : this.#spent.get(tier)
     const spill = spent === undefined ? '' : `${spent} has used up its reserve; `
-    if (policy.affinity !== undefined && facts.affinityKey !== null && index === 0)
+    if (policy.affinity !== undefined && index === 0 && this.#isHeld(tier))
       return `${spill}kept together by ${policy.affinity.by}`
     const own = this.#byObjective(candidate, index)
     return own === null && spill !== '' ? `${spill}the next` : own && `${spill}${own}`
+  }
+
+  /** Affinity has a word in it: the cache that it goes by is not cold. */
+  #isHeld(tier: number): boolean {
+    const { affinityKey, warmth } = this.#order.facts
+    if (affinityKey === null) return false
+    const own = this.#candidates.filter((candidate) => candidate.tier === tier)
+    return heldOrder(own, affinityKey, warmth) !== null
   }
 
   #byObjective(candidate: Candidate, index: number): string | null {

@@ -1,5 +1,5 @@
 import type { Feature } from '../canonical/features.ts'
-import { byRendezvous } from './affinity.ts'
+import { heldOrder } from './affinity.ts'
 import type { Candidate } from './candidate.ts'
 import { isUnmeasured, scoresOf, type Foreseen, type Objective, type Scored } from './objective.ts'
 import type { RankingFacts, RankingPolicy } from './ranking.ts'
@@ -33,7 +33,9 @@ export function orderTier(
 ): Candidate[] {
   const { policy, facts } = order
   const objective = policy.objectives?.[tierIndex] ?? null
-  const key = policy.affinity === undefined ? null : facts.affinityKey
+  const asked = policy.affinity === undefined ? null : facts.affinityKey
+  const isCold = asked !== null && heldOrder(tier, asked, facts.warmth) === null
+  const key = isCold ? null : asked
   const chosen = steadyFirst(ordered(tier, objective, key, order, draw), objective, key, order)
   // Weight 0: only when the others of the tier have failed.
   const weighed = behind(chosen, ({ weight }) => weight === 0)
@@ -53,13 +55,11 @@ function ordered(
   if (objective?.by === 'priority') return [...tier]
   const scores = objective === null ? null : scoresOf(tier, objective, order.foreseen)
   if (objective === null || scores === null)
-    return key === null ? draw(tier) : byRendezvous(tier, key)
+    return key === null ? draw(tier) : held(tier, key, order)
   for (const { candidate, score } of scores) order.scores.set(candidate, score)
   const sorted = byScore(scores, order.random)
   const kept =
-    key === null
-      ? sorted.map(({ candidate }) => candidate)
-      : togetherFirst(sorted, key, order.policy.affinity?.tolerance ?? 0)
+    key === null ? sorted.map(({ candidate }) => candidate) : togetherFirst(sorted, key, order)
   return explored(kept, objective, order.random)
 }
 
@@ -85,13 +85,18 @@ function shuffled<T>(values: readonly T[], random: () => number): T[] {
 }
 
 /** Of those that are about as good as the best, in the order of the key; the others behind as they were. */
-function togetherFirst(sorted: readonly Scored[], key: string, tolerance: number): Candidate[] {
+function togetherFirst(sorted: readonly Scored[], key: string, order: TierOrder): Candidate[] {
+  const tolerance = order.policy.affinity?.tolerance ?? 0
   const best = sorted[0]?.score ?? null
   const most = best === null ? Infinity : best + Math.abs(best) * tolerance
   const isClose = ({ score }: Scored) => best === null || (score !== null && score <= most)
   const close = sorted.filter(isClose).map(({ candidate }) => candidate)
   const others = sorted.filter((one) => !isClose(one)).map(({ candidate }) => candidate)
-  return [...byRendezvous(close, key), ...others]
+  return [...held(close, key, order), ...others]
+}
+
+function held(candidates: readonly Candidate[], key: string, { facts }: TierOrder): Candidate[] {
+  return heldOrder(candidates, key, facts.warmth) ?? [...candidates]
 }
 
 /** Now and then the first that nobody has measured goes in front: what is never asked is never known. */

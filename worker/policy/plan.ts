@@ -6,6 +6,7 @@ import { filter, unhonoured } from './filter.ts'
 import type { PlanInput } from './plan-input.ts'
 import { canSort, isReady, rank } from './rank.ts'
 import type { StepMark } from './ranking.ts'
+import type { TierIntent } from './route-policy.ts'
 import { seededRandom } from './seeded-random.ts'
 import { TierNotes } from './tier-notes.ts'
 
@@ -15,6 +16,8 @@ export interface PlannedStep {
   readonly provider: string
   readonly model: string
   readonly tier: number
+  /** Why its tier is there, where the route says so. */
+  readonly intent?: TierIntent
   readonly contextTokens: number | null
   /** The provider asked to be left alone until then, epoch ms. */
   readonly notBeforeMs: number
@@ -72,7 +75,7 @@ export function plan(input: PlanInput): Plan {
   if (first === undefined) return { kind: 'none', exclusions: left, facts }
   const wish = isThrifty ? 'a threshold of its budget' : wishOf(preferences, kept)
   const among = arranged?.ordered ?? kept
-  const notes = new TierNotes(among)
+  const notes = new TierNotes(among, policy.intents)
   const step = (candidate: Candidate, index: number) =>
     toStep(candidate, index, among, notes, facts, wish, arranged, nowMs)
   return {
@@ -104,11 +107,13 @@ function toStep(
   nowMs: number,
 ): PlannedStep {
   const { target, provider, model, tier, contextTokens, notBeforeMs } = candidate
+  const intent = notes.intentOf(candidate)
   return {
     target,
     provider,
     model,
     tier,
+    ...(intent === null ? {} : { intent }),
     contextTokens,
     notBeforeMs,
     barred: candidate.health?.state === 'barred',
@@ -151,14 +156,18 @@ function ownReason(
   note: string | null,
   nowMs: number,
 ): string {
-  const { health, tier } = candidate
+  const { health } = candidate
+  const tier = notes.nameOf(candidate)
   const against = isReady(candidate, nowMs) ? '' : `, although ${whyNot(candidate)}`
-  if (kept.length === 1) return `the only target that may and can answer${against}`
-  if (against !== '') return `tier ${tier + 1}; ${whyNot(candidate)}`
-  if (health?.state === 'probe') return `tier ${tier + 1}, tried again: ${whyNot(candidate)}`
-  if (wish !== null) return `tier ${tier + 1}, ${index === 0 ? 'first' : 'next'} as ${wish} asks`
-  if (note !== null) return `tier ${tier + 1}, ${note}`
-  const place = `${notes.placeIn(candidate)}tier ${tier + 1}`
+  if (kept.length === 1) {
+    const from = notes.intentOf(candidate) === null ? '' : `, ${tier}`
+    return `the only target that may and can answer${from}${against}`
+  }
+  if (against !== '') return `${tier}; ${whyNot(candidate)}`
+  if (health?.state === 'probe') return `${tier}, tried again: ${whyNot(candidate)}`
+  if (wish !== null) return `${tier}, ${index === 0 ? 'first' : 'next'} as ${wish} asks`
+  if (note !== null) return `${tier}, ${note}`
+  const place = `${notes.placeIn(candidate)}${tier}`
   return index === 0 ? `${place}, first in order` : `${place}, next in order`
 }
 

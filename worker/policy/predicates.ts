@@ -4,6 +4,7 @@ import {
   dataClasses,
   sizes,
   type DataClass,
+  type Need,
   type RequestClass,
   type RequestFacts,
 } from './request-facts.ts'
@@ -93,7 +94,10 @@ function tagPart(tag: string, test: TextTest): Predicate {
 function listPart(name: (typeof listFacts)[number], test: TextTest): Predicate {
   const matches = textMatcher(test)
   return name === 'needs'
-    ? ({ facts }) => facts.needs.some(({ feature }) => matches(feature))
+    ? ({ facts: { needs, preferred, wishes } }) => {
+        const matchesNeed = ({ feature }: Need) => matches(feature)
+        return needs.some(matchesNeed) || preferred.some(matchesNeed) || wishes.some(matchesNeed)
+      }
     : ({ facts }) => facts.found?.some((finding: Finding) => matches(finding)) === true
 }
 

@@ -1,5 +1,5 @@
 import type { ProviderPreferences } from '../canonical/request.ts'
-import type { Candidate } from './candidate.ts'
+import type { Candidate, TargetHealth } from './candidate.ts'
 import { belowFloor } from './floors.ts'
 import { firstTokenOf } from './objective.ts'
 import { orderTier, type TierOrder } from './order-tier.ts'
@@ -129,8 +129,12 @@ function twoChoices(candidates: readonly Candidate[], random: () => number): num
 
 /** What nobody has measured yet scores best, so that it is. */
 function scoreOf({ health }: Candidate): number {
-  if (health === undefined) return 0
-  return (health.loadMs ?? 0) / Math.max(health.weight, leastWeight)
+  return health === undefined ? 0 : (loadOf(health) ?? 0)
+}
+
+/** Time to first token times calls on their way, over its share of traffic, ms; null while nobody has measured it. */
+export function loadOf({ loadMs, weight }: TargetHealth): number | null {
+  return loadMs === null ? null : loadMs / Math.max(weight, leastWeight)
 }
 
 /** A weight of nothing would make a score of infinity, and infinities do not compare. */

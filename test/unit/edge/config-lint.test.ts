@@ -55,6 +55,7 @@ function warnings(more: object = {}): string {
 
 const rule = (name: string, when: object, then: object) => ({ name, when, then })
 const toFast = { route: 'fast' }
+const tier = (intent: string, ...targets: readonly string[]) => ({ targets, intent })
 const refuse = { refuse: { message: 'no' } }
 
 describe('a file that is right', () => {
@@ -67,6 +68,30 @@ describe('a file that is right', () => {
     ]
     expect(refusal({ rules })).toBe('')
     expect(warnings({ rules })).toBe('')
+  })
+
+  it('may send different requests of two routes to each other', () => {
+    const rules = [
+      rule('a', { route: 'chat', tags: { side: 'b' } }, toFast),
+      rule('b', { route: { glob: 'f*' }, tags: { side: 'a' } }, { route: 'chat' }),
+    ]
+    expect(refusal({ rules })).toBe('')
+    expect(warnings({ rules })).toBe('')
+  })
+
+  it('may have tiers that are what they say', () => {
+    const targets = {
+      'gpt-4.1@openai': { qualityTier: 5 },
+      'gpt-4.1@openai-eu': {},
+      'gpt-4.1-mini@openai': { qualityTier: 3 },
+      'house-model@openai-eu': { family: 'gpt', free: true },
+    }
+    const tiers = [
+      ['gpt-4.1@openai'],
+      tier('same-family', 'gpt-4.1@openai-eu', 'house-model@openai-eu'),
+      tier('smaller', 'gpt-4.1-mini@openai'),
+    ]
+    expect(warnings({ targets, routes: { chat: { tiers } } })).toBe('')
   })
 })
 
@@ -140,6 +165,42 @@ describe('what can never work stops the start, with path, rule and value', () =>
         ],
       },
       'rules[1]: never decides: the rule "a" before it routes every request of its kind',
+    ],
+    [
+      'rules that send the same requests in a circle',
+      {
+        rules: [
+          rule('a', { route: 'chat', class: ['code', 'chat'] }, toFast),
+          rule('b', { route: 'fast', class: 'code' }, { route: 'chat' }),
+        ],
+      },
+      'rules[0].then.route: goes in a circle with other rules: fast -> chat; each request is sent on only once (found "fast")',
+    ],
+    [
+      'a circle of three, by names, patterns and parts',
+      {
+        routes: {
+          chat: { tiers: [['gpt-4.1@openai']] },
+          fast: { tiers: [['gpt-4.1-mini@openai']] },
+          slow: { tiers: [['gpt-4.1@openai-eu']] },
+        },
+        rules: [
+          rule('a', { route: { glob: 'ch*' }, region: 'eu' }, toFast),
+          rule('b', { any: [{ route: 'fast' }, { route: { glob: 'fast*' } }] }, { route: 'slow' }),
+          rule('c', { not: { route: ['chat', 'fast'] } }, { route: 'chat' }),
+        ],
+      },
+      'rules[0].then.route: goes in a circle with other rules: fast -> slow -> chat;',
+    ],
+    [
+      'a rule that leads back to the route it asks for',
+      { rules: [rule('a', { route: ['chat', 'fast'], class: 'code' }, toFast)] },
+      'rules[0].then.route: leads back to a route that the rule asks for (found "fast")',
+    ],
+    [
+      'a pattern that leads back to itself',
+      { rules: [rule('a', { route: { glob: 'f*' } }, toFast)] },
+      'rules[0].then.route: leads back to a route that the rule asks for (found "fast")',
     ],
     [
       'two rules of one name',
@@ -231,19 +292,99 @@ describe('what can never work stops the start, with path, rule and value', () =>
 describe('what only looks like a mistake starts, with a warning', () => {
   it.each<[string, object, string]>([
     [
-      'rules that send requests in a circle',
+      'rules that may go in a circle, as far as anybody can see',
       {
         rules: [
-          rule('a', { route: 'chat', class: 'code' }, toFast),
+          rule('a', { route: 'chat', any: [{ class: 'code' }, { tools: 1 }] }, toFast),
           rule('b', { route: 'fast', class: 'chat' }, { route: 'chat' }),
         ],
       },
-      'rules[0].then.route: goes in a circle with other rules: fast -> chat; each request is sent on only once (found "fast")',
+      'rules[0].then.route: may go in a circle with other rules: fast -> chat; each request is sent on only once (found "fast")',
     ],
     [
-      'a rule that sends requests to where they are',
-      { rules: [rule('a', { route: 'fast' }, toFast)] },
-      'rules[0].then.route: sends requests to the route that they name (found "fast")',
+      'a tier that says it is the same family, and is another',
+      {
+        targets: { 'gpt-4.1@openai': {}, 'gpt-oss-120b@openai-eu': {} },
+        routes: {
+          chat: { tiers: [['gpt-4.1@openai'], tier('same-family', 'gpt-oss-120b@openai-eu')] },
+        },
+      },
+      'routes.chat.tiers[1].intent: but gpt-oss-120b@openai-eu is of the family "gpt-oss", and the first tier of "gpt" (found "same-family")',
+    ],
+    [
+      'a tier of the same family at the same provider',
+      {
+        routes: {
+          chat: { tiers: [['gpt-4.1@openai'], tier('same-family', 'gpt-4.1-mini@openai')] },
+        },
+      },
+      'gpt-4.1-mini@openai is at the provider of the first tier',
+    ],
+    [
+      'a tier of a family that nobody knows',
+      {
+        targets: { 'gpt-4.1@openai': {}, 'house-model@openai-eu': { free: true } },
+        routes: {
+          chat: { tiers: [['gpt-4.1@openai'], tier('same-family', 'house-model@openai-eu')] },
+        },
+      },
+      'nobody knows the family of house-model@openai-eu: declare its "family"',
+    ],
+    [
+      'a cheaper tier that is not',
+      {
+        routes: {
+          chat: { tiers: [['gpt-4.1-mini@openai'], tier('cheaper', 'gpt-4.1@openai-eu')] },
+        },
+      },
+      'routes.chat.tiers[1].intent: but gpt-4.1@openai-eu costs no less than gpt-4.1-mini@openai (0.0140 USD and 0.00280 USD',
+    ],
+    [
+      'a smaller tier of the same model',
+      { routes: { chat: { tiers: [['gpt-4.1@openai'], tier('smaller', 'gpt-4.1@openai-eu')] } } },
+      'gpt-4.1@openai-eu is a model of the first tier',
+    ],
+    [
+      'a degraded tier that is declared to be as good',
+      {
+        targets: {
+          'gpt-4.1@openai': { qualityTier: 5 },
+          'gpt-4.1-mini@openai': { qualityTier: 5 },
+        },
+        routes: { chat: { tiers: [['gpt-4.1@openai'], tier('degraded', 'gpt-4.1-mini@openai')] } },
+      },
+      'gpt-4.1-mini@openai declares the quality tier 5, and the best of the first tier 5',
+    ],
+    [
+      'an intent on the first tier',
+      { routes: { chat: { tiers: [tier('cheaper', 'gpt-4.1@openai')] } } },
+      'routes.chat.tiers[0].intent: stands on the first tier',
+    ],
+    [
+      'a shadow without a price',
+      {
+        targets: { 'gpt-4.1@openai': {}, 'unheard-of@openai': {} },
+        routes: {
+          chat: {
+            tiers: [['gpt-4.1@openai']],
+            shadow: { target: 'unheard-of@openai', share: 0.1, budgetUsdPerDay: 1 },
+          },
+        },
+      },
+      'targets["unheard-of@openai"]: has no price',
+    ],
+    [
+      'a canary without a price',
+      {
+        targets: { 'gpt-4.1@openai': {}, 'unheard-of@openai': {} },
+        routes: {
+          chat: {
+            tiers: [['gpt-4.1@openai']],
+            canary: { target: 'unheard-of@openai', share: 0.1 },
+          },
+        },
+      },
+      'targets["unheard-of@openai"]: has no price',
     ],
     [
       'a tier that cannot do what the route is for',
@@ -347,9 +488,9 @@ describe('npm run lint:config', () => {
       code: 1,
       text: expect.stringContaining('routes.chat.constraints: leaves no target of the route'),
     })
-    expect(await run({ rules: [rule('a', { route: 'fast' }, toFast)] })).toMatchObject({
+    expect(await run({ tenants: { demo: { residency: 'eu' } } })).toMatchObject({
       code: 0,
-      text: expect.stringContaining('warning:\n  rules[0].then.route'),
+      text: expect.stringContaining('warning:\n  tenants.demo.residency'),
     })
   }, 30_000)
 })

@@ -115,6 +115,24 @@ describe('docs/routing-objectives.md', () => {
     expect(example('Balanced').targets()[0]).toBe(large)
   })
 
+  it('reckons with a cache that is declared to help', () => {
+    const title = 'A target whose cache is known to help'
+    const long = {
+      messages: [
+        { role: 'user' as const, content: [{ type: 'text' as const, text: 'x'.repeat(200_000) }] },
+      ],
+      maxOutputTokens: 10,
+    }
+    expect(example(title).targets(long)[0]).toBe(haiku)
+    expect(example(title).targets({ ...long, messages: [] })[0]).toBe(mini)
+  })
+
+  it('weighs each measure as it is told, and each tier by its own weights', () => {
+    const world = example('All weights, and in one tier alone')
+    world.answers(large, 3000).answers(mini, 300)
+    expect(world.targets()).toEqual([mini, large, sonnet])
+  })
+
   it('keeps a session at its target', () => {
     const world = example('A session keeps its target')
     const homes = sessions.map((session) => world.targets({}, session)[0])

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { nanoUsd } from '../../../durable-objects/tenant-ledger/money.ts'
 import type { LineRow } from '../../../durable-objects/tenant-ledger/rows.ts'
 import { logLine } from '../../../worker/edge/log.ts'
-import { RecentRequests, viewOfKept, viewOfLines } from '../../../worker/edge/requests.ts'
+import {
+  RecentRequests,
+  viewOfKept,
+  viewOfLines,
+  withLines,
+} from '../../../worker/edge/requests.ts'
+import type { DecisionRecord } from '../../../worker/engine/decision.ts'
 import type { RequestRecord } from '../../../worker/engine/record.ts'
 import { line } from '../tenant-ledger/support.ts'
 
@@ -97,6 +103,31 @@ describe('GET /v1/requests/{id}', () => {
       attempts: [{ target: 'm@a' }, { target: 'm@b', basis: 'exact' }],
     })
     expect(viewOfLines('req_1', [])).toBeNull()
+  })
+
+  it('is what the object that ran it tells, with the money of its ledger lines', () => {
+    const decision = { v: 1, names: ['chat'] } as unknown as DecisionRecord
+    const known = viewOfKept(kept({ ...record, decision }), [])
+    expect(withLines(known, [])).toEqual(known)
+    expect(withLines(known, [row(1, 400, 'm@a')])).toMatchObject({
+      cost_usd: '0.0000015',
+      attempts: [
+        { cost_usd: '0.0000004', basis: 'exact' },
+        { cost_usd: null, basis: null },
+      ],
+    })
+    expect(withLines(known, [row(2, 1500, 'm@b'), row(1, 400, 'm@a')])).toMatchObject({
+      cost_usd: '0.0000019',
+      region: 'eu',
+      decision: { names: ['chat'] },
+      attempts: [{ cost_usd: '0.0000004' }, { cost_usd: '0.0000015' }],
+    })
+  })
+
+  it('tells the decision as it was logged, and null where it was not', () => {
+    const decision = { v: 1, names: ['chat'] } as unknown as DecisionRecord
+    expect(viewOfKept(kept({ ...record, decision }), []).decision).toEqual(decision)
+    expect(viewOfKept(kept(record), []).decision).toBeNull()
   })
 
   it('answers only the tenant whose request it was, and remembers so many', () => {

@@ -5,6 +5,7 @@ import routes from '../../../routes.json' with { type: 'json' }
 import { root } from '../../../scripts/local-gateway.ts'
 import { openAiChat } from '../../../worker/dialects/openai-chat/index.ts'
 import { readConfig } from '../../../worker/edge/config.ts'
+import { intentDoubts } from '../../../worker/edge/intent-lint.ts'
 import {
   constraintSchema,
   dataFactsSchema,
@@ -32,6 +33,8 @@ interface Asking {
   readonly from?: object
   readonly asks?: readonly string[] | number
   readonly route?: string
+  /** How the reason of each step begins. */
+  readonly reasons?: readonly string[]
   readonly status?: number
   readonly message?: string
 }
@@ -72,9 +75,11 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 const secrets = ['OPENAI', 'ANTHROPIC', 'GEMINI', 'MISTRAL', 'GROQ', 'CEREBRAS', 'TOGETHER']
-const more = ['DEEPINFRA', 'PERPLEXITY', 'COHERE']
+const more = ['DEEPINFRA', 'PERPLEXITY', 'COHERE', 'OPENROUTER']
 const variables = {
   SWITCHYARD_ENVIRONMENT: 'production',
+  AWS_ACCESS_KEY_ID: 'id',
+  AWS_SECRET_ACCESS_KEY: 'secret',
   ...Object.fromEntries([...secrets, ...more].map((name) => [`${name}_API_KEY`, 'secret'])),
 }
 
@@ -116,7 +121,7 @@ async function explained(runtime: Runtime, asking: Asking) {
   const response = await serveExplain(inboundOf(asking), reader, caller, exchange)
   const answer = JSON.parse(await response.text()) as {
     readonly route?: string
-    readonly steps?: readonly { readonly target: string }[]
+    readonly steps?: readonly { readonly target: string; readonly reason: string }[]
     readonly error?: { readonly message: string }
   }
   return { status: response.status, ...answer }
@@ -126,6 +131,7 @@ describe('docs/routing.md', () => {
   it.each(examples)('$title', async ({ config, asking }) => {
     const runtime = runtimeOf(config)
     expect(asking.length).toBeGreaterThan(0)
+    expect(intentDoubts(runtime)).toEqual([])
     for (const one of asking) {
       const answer = await explained(runtime, one)
       const { status = 200, asks, message, route } = one
@@ -135,6 +141,12 @@ describe('docs/routing.md', () => {
       const targets = (answer.steps ?? []).map(({ target }) => target)
       if (typeof asks === 'number') expect(targets).toHaveLength(asks)
       else if (asks !== undefined) expect(targets).toEqual(asks)
+      if (one.reasons !== undefined) {
+        const begin = (answer.steps ?? []).map(({ reason }, index) =>
+          reason.slice(0, one.reasons?.[index]?.length),
+        )
+        expect(begin).toEqual(one.reasons)
+      }
       // Each example says something.
       expect(asks ?? message).toBeDefined()
     }

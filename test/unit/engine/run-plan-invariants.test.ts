@@ -129,6 +129,13 @@ describe('runPlan() retries', () => {
     expect(host.asked).toEqual(['openai', 'backup'])
   })
 
+  it('reaches the third target when both before it are dead', async () => {
+    const host = new FakeHost().on('third', json(wholeAnswer))
+    const result = await run(host, [primary, backup, third])
+    expect(result.kind).toBe('answered')
+    expect(host.asked).toEqual(['openai', 'backup', 'third'])
+  })
+
   it('sends an overlong prompt to larger windows only', async () => {
     const sized = (step: PlannedStep, contextTokens: number | null) => ({ ...step, contextTokens })
     const host = new FakeHost().on('openai', refusing(400, contextError))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { CanonicalEvent, FinishReason } from '../../../worker/canonical/events.ts'
+import { errorPhrases } from '../../../worker/engine/error-phrases.ts'
 import { isErrorText } from '../../../worker/engine/error-text.ts'
 import { validate } from '../../../worker/engine/validate.ts'
 import { chatRequest } from '../../support/fake-host.ts'
@@ -113,6 +114,15 @@ describe('validate() by the other rules', () => {
 })
 
 describe('isErrorText()', () => {
+  it('has phrases as it compares them: lower case, composed, plain apostrophes, none twice', () => {
+    const all = Object.values(errorPhrases).flat()
+    expect(all.length).toBeGreaterThan(200)
+    expect(all.map((phrase) => phrase.normalize('NFC').toLowerCase())).toEqual(all)
+    expect(all.filter((phrase) => phrase.includes('’') || phrase.length < 3)).toEqual([])
+    expect(new Set(all).size).toBe(all.length)
+    for (const phrase of all) expect([phrase, isErrorText(phrase)]).toEqual([phrase, true])
+  })
+
   it.each([
     'Internal Server Error',
     '  Error: upstream closed',
@@ -120,6 +130,20 @@ describe('isErrorText()', () => {
     '{"error":{"message":"overloaded"}}',
     '<!DOCTYPE html><html><title>502</title></html>',
     'Traceback (most recent call last):\n  File "x.py"',
+    'Es tut mir leid, aber ich kann dabei nicht helfen.',
+    'Désolé, je ne peux pas répondre à cette question.',
+    'Lo siento, pero no puedo ayudar con eso.',
+    'Desculpe, mas não posso ajudar com isso.',
+    'Mi dispiace, ma non posso aiutarti.',
+    'Er is een fout opgetreden.',
+    'Wystąpił błąd.',
+    'Извините, но я не могу помочь.',
+    'Bir hata oluştu.',
+    '申し訳ありませんが、お手伝いできません。',
+    '很抱歉，我无法回答这个问题。',
+    '죄송하지만 도와드릴 수 없습니다.',
+    // The same letters in pieces, as some tokenizers write them.
+    'Désolé, je ne peux pas.'.normalize('NFD'),
   ])('knows %j', (text) => {
     expect(isErrorText(text)).toBe(true)
   })
@@ -129,6 +153,10 @@ describe('isErrorText()', () => {
     'An error is a difference between what is and what should be.',
     'I am sorry for your loss.',
     'Rate limits are explained below.',
+    'Es tut mir leid um deinen Verlust.',
+    'Désolé de ce retard : voici la réponse.',
+    'Lo siento mucho por tu pérdida.',
+    '错误是学习的一部分。',
     `Error: this is how the log begins. ${'And here is what it means. '.repeat(20)}`,
   ])('lets %j be an answer', (text) => {
     expect(isErrorText(text)).toBe(false)

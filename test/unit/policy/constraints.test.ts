@@ -271,3 +271,29 @@ describe("the caller's wishes for privacy", () => {
     expect(kept({ dataCollection: 'allow' })).toBe(true)
   })
 })
+
+describe('`require` of a constraint', () => {
+  const asking = chatRequest({
+    sampling: { seed: 7 },
+    tools: [{ kind: 'function', name: 'f' }],
+    parallelToolCalls: true,
+  })
+  const require: Constraint['require'] = ['seed', 'parallelTools', 'reasoning']
+  const reasonFor = (request: typeof asking, more: Partial<Candidate>) =>
+    judgeOf(
+      [{ source: 'the route', constraint: { require } }],
+      classify(request),
+    )(candidateOf('a@x', more))?.reason ?? null
+
+  it('leaves out what cannot do a part of the request, by the caller’s own name for it', () => {
+    expect(reasonFor(asking, {})).toBe('it cannot do "seed" (seed) (the route)')
+    expect(reasonFor(asking, { features: new Set(['tools', 'seed']) })).toBe(
+      'it cannot do "parallel_tool_calls" (parallelTools) (the route)',
+    )
+    expect(reasonFor(asking, { features: new Set(['tools', 'seed', 'parallelTools']) })).toBeNull()
+  })
+
+  it('asks nothing of a request that asks for none of it', () => {
+    expect(reasonFor(chatRequest(), { features: new Set() })).toBeNull()
+  })
+})

@@ -82,6 +82,43 @@ describe('objective "cheapest"', () => {
     expect(plan(400_000)).toBe('m@far')
   })
 
+  describe('without affinity', () => {
+    const plain = priced('m@plain', 2, 2)
+    const request = chatRequest({
+      messages: [{ role: 'user', content: [{ type: 'text', text: 'x'.repeat(40_000) }] }],
+    })
+    const firstBeside = (more: Partial<Candidate>, affinityKey: string | null = null) => {
+      const caching = priced('m@caching', 3, 2, {
+        prices: { input: usd(3), output: usd(2), cacheRead: usd(0.3) },
+        ...more,
+      })
+      const made = planFor(request, [plain, caching], {
+        policy: { ranking: by('cheapest') },
+        ranking: { ...plainRankingFacts, affinityKey, outputTokens: 10 },
+      })
+      return made.kind === 'steps' ? made.steps[0].target : null
+    }
+    const reported = (promptCachedShare: number | null) => ({
+      measured: { ...unmeasured, promptCachedShare },
+    })
+
+    it('counts the share of prompts that usage reports say comes from the cache', () => {
+      expect(firstBeside(reported(0.7))).toBe('m@caching')
+      expect(firstBeside(reported(0.1))).toBe('m@plain')
+    })
+
+    it('counts the declared share until there are reports, and nothing where nobody declares one', () => {
+      expect(firstBeside({ declaredCachedShare: 0.7 })).toBe('m@caching')
+      expect(firstBeside({ ...reported(null), declaredCachedShare: 0.7 })).toBe('m@caching')
+      expect(firstBeside({ ...reported(0.1), declaredCachedShare: 0.7 })).toBe('m@plain')
+      expect(firstBeside({})).toBe('m@plain')
+    })
+
+    it('counts neither for a request that is held together: its own last call says more', () => {
+      expect(firstBeside({ ...reported(0.7), declaredCachedShare: 0.7 }, 'key')).toBe('m@plain')
+    })
+  })
+
   it('puts what has no price behind, and says what it expects', () => {
     const steps = stepsOf(by('cheapest'), [
       candidateOf('m@unpriced', { prices: null }),

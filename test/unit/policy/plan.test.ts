@@ -238,6 +238,16 @@ describe('plan() exclusions', () => {
     )
   })
 
+  it('avoids a target that makes one tool call at a time where several are asked for, while another can', () => {
+    const tools = [{ kind: 'function' as const, name: 'f' }]
+    const asked = { tools, parallelToolCalls: true }
+    const able = candidate('b@y', { features: new Set(['tools', 'parallelTools']) })
+    expect(order([candidate('a@x'), able], asked)).toEqual(['b@y'])
+    const made = planFor({ ...request, ...asked }, [candidate('a@x')])
+    expect(made.kind === 'steps' && made.steps[0].warnings).toEqual(['parallel_tool_calls'])
+    expect(order([candidate('a@x')], { parallelToolCalls: true })).toEqual(['a@x'])
+  })
+
   it('leaves out what has no credential here', () => {
     expect(reasons([candidate('a@x', { unavailable: 'X_KEY is not set here' })], {})['a@x']).toBe(
       'X_KEY is not set here',

@@ -1,14 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import type { ProviderPreferences } from '../../../worker/canonical/request.ts'
-import type { Candidate } from '../../../worker/policy/candidate.ts'
-import type { Constraint } from '../../../worker/policy/constraint.ts'
 import { explain } from '../../../worker/policy/explain.ts'
 import { eligible } from '../../../worker/policy/filter.ts'
 import { plan } from '../../../worker/policy/plan.ts'
 import type { PlanInput } from '../../../worker/policy/plan-input.ts'
-import { dataClasses, type RequestFacts } from '../../../worker/policy/request-facts.ts'
 import { anyConstraints, anyInput, anyPreferences } from '../../support/any-policy.ts'
+import { isCareful, isWanted, meets } from '../../support/policy-oracle.ts'
 
 // Thousands of cases: a busy machine may take its time.
 vi.setConfig({ testTimeout: 60_000 })
@@ -16,58 +13,6 @@ vi.setConfig({ testTimeout: 60_000 })
 const seed = Number(process.env['SEED'] ?? 20_261_126)
 const runs = { seed, numRuns: 1000 }
 console.log(`policy invariants: seed ${seed}`)
-
-/** Whether a target meets a constraint, said once more and from scratch: what is not declared meets nothing. */
-function meets(one: Candidate, asked: Constraint, { promptTokens }: RequestFacts): boolean {
-  const { regions = [], data, qualityTier, measured } = one
-  const matches = (patterns: readonly string[]) =>
-    patterns.some((pattern) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(one.target))
-  const isAtMost = (value: number | null | undefined, most: number | undefined) =>
-    most === undefined || (typeof value === 'number' && value <= most)
-  const isAtLeast = (value: number | null | undefined, least: number | undefined) =>
-    least === undefined || (typeof value === 'number' && value >= least)
-  const p95 = measured?.firstTokenP95Ms ?? null
-  return [
-    asked.regions === undefined ||
-      (regions.length > 0 && regions.every((region) => asked.regions?.includes(region))),
-    asked.allow === undefined || matches(asked.allow),
-    asked.deny === undefined || !matches(asked.deny),
-    isAtMost(data?.zeroDataRetention === true ? 0 : data?.retentionDays, asked.maxRetentionDays),
-    asked.zeroDataRetention !== true || data?.zeroDataRetention === true,
-    asked.noTraining !== true || data?.training === false,
-    (asked.certifications ?? []).every((name) => data?.certifications.includes(name)),
-    isAtMost(one.inputUsdPerMillion, asked.maxInputUsdPerMillion),
-    isAtMost(one.outputUsdPerMillion, asked.maxOutputUsdPerMillion),
-    p95 === null || isAtMost(p95, asked.maxFirstTokenP95Ms),
-    asked.requireMeasured !== true || p95 !== null,
-    isAtLeast(qualityTier, asked.minQualityTier),
-    (asked.features ?? []).every((feature) => one.features.has(feature)),
-    isAtLeast(one.contextTokens, asked.minContextTokens),
-    asked.fitsContext !== true || isAtLeast(one.contextTokens, promptTokens),
-  ].every(Boolean)
-}
-
-/** As far as a wish leaves somebody out. */
-function isWanted(one: Candidate, wishes: ProviderPreferences): boolean {
-  const { data } = one
-  const keepsNothing = data?.zeroDataRetention === true || data?.retentionDays === 0
-  return [
-    wishes.only === undefined || wishes.only.includes(one.provider),
-    wishes.ignore?.includes(one.provider) !== true,
-    wishes.allowFallbacks !== false ||
-      wishes.order === undefined ||
-      wishes.order.includes(one.provider),
-    wishes.zdr !== true || data?.zeroDataRetention === true,
-    wishes.dataCollection !== 'deny' || (keepsNothing && data?.training === false),
-    wishes.maxPrice?.prompt === undefined ||
-      (one.inputUsdPerMillion !== null && one.inputUsdPerMillion <= wishes.maxPrice.prompt),
-  ].every(Boolean)
-}
-
-function isCareful({ data }: Candidate, { dataClass }: RequestFacts): boolean {
-  if (data?.maxDataClass === undefined || dataClass === null) return true
-  return dataClasses.indexOf(dataClass) <= dataClasses.indexOf(data.maxDataClass)
-}
 
 function stepsOf(input: PlanInput): readonly string[] {
   const made = plan(input)

@@ -33,6 +33,20 @@ function holds(condition: Condition, more: Partial<RequestFacts> = {}): boolean 
 }
 
 describe('a condition', () => {
+  it('finds what a request asks for among its needs, and among what it is only warned of', () => {
+    const asked = classify(
+      chatRequest({
+        sampling: { seed: 7, logprobs: true },
+        reasoning: { effort: 'high' },
+        tools: [{ kind: 'function', name: 'f' }],
+        parallelToolCalls: true,
+      }),
+    )
+    for (const needs of ['tools', 'parallelTools', 'seed', 'logprobs', 'reasoning'])
+      expect([needs, holds({ needs }, asked)]).toEqual([needs, true])
+    expect(holds({ needs: ['jsonSchema', 'singleToolCall'] }, asked)).toBe(false)
+  })
+
   it.each<[Condition, boolean]>([
     [{}, true],
     [{ class: 'code' }, true],

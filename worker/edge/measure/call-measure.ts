@@ -45,6 +45,10 @@ export function measureAnswer(
   if (elapsedMs !== undefined && ttftMs === null) measure.whole(elapsedMs, nowMs)
   if (elapsedMs !== undefined && usage?.outputTokens !== undefined)
     measure.wrote(usage.outputTokens, elapsedMs - (ttftMs ?? 0), nowMs)
+  const { inputTokens = 0, cacheReadTokens } = usage ?? {}
+  // A report that is silent of the cache says nothing of it.
+  if (cacheReadTokens !== undefined && inputTokens > 0)
+    measure.promptCached(Math.min(1, cacheReadTokens / inputTokens), nowMs)
   if (soundness !== undefined && soundness.schema !== null) measure.schema(soundness.schema, nowMs)
   if (soundness !== undefined && soundness.toolCalls !== null)
     measure.toolCalls(soundness.toolCalls, nowMs)

@@ -43,6 +43,7 @@ export class TargetMeasure {
   readonly #schema = new Decaying(validityHalfLifeMs)
   readonly #toolCalls = new Decaying(validityHalfLifeMs)
   readonly #cached = new Decaying(validityHalfLifeMs)
+  readonly #promptCached = new Decaying(validityHalfLifeMs)
 
   /** A stream gave its first token, or gave none in all that time. */
   firstToken(size: SizeClass, ms: number, nowMs: number): void {
@@ -87,6 +88,11 @@ export class TargetMeasure {
     this.#cached.note(share, nowMs)
   }
 
+  /** Share of any prompt that came from the provider's cache, as its usage report says. */
+  promptCached(share: number, nowMs: number): void {
+    this.#promptCached.note(share, nowMs)
+  }
+
   /** What is known: own measurements, and the word of the region's object where they are few. */
   measured(size: SizeClass, { speed, domain }: SharedWord, nowMs: number): Measured {
     const own = this.#firstToken[size]
@@ -114,8 +120,15 @@ export class TargetMeasure {
       toolCallValidity: rounded(toolCalls >= ownSamples ? this.#toolCalls.mean(nowMs) : soundness),
       toolCallSamples: toolCalls >= ownSamples ? toolCalls : judged,
       cachedShare: rounded(this.#cached.mean(nowMs)),
+      promptCachedShare: this.#shareOfPrompts(nowMs),
       samples: Math.round(Math.max(calls, judged)),
     }
+  }
+
+  /** A few prompts say little of all. */
+  #shareOfPrompts(nowMs: number): number | null {
+    const isEnough = this.#promptCached.count(nowMs) >= ownSamples
+    return isEnough ? rounded(this.#promptCached.mean(nowMs)) : null
   }
 
   /** The median, and what is left of a slower answer just now; whole answers where nobody streams. */

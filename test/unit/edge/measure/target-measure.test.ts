@@ -49,6 +49,23 @@ describe('TargetMeasure', () => {
     expect(measure.measured(0, nothing, startMs + 20 * minuteMs).firstTokenP50Ms).toBeNull()
   })
 
+  it('learns from ten usage reports what share of all prompts comes from the cache', () => {
+    const measure = new TargetMeasure()
+    const share = () => measure.measured(0, nothing, startMs).promptCachedShare
+    const report = (usage: object) => {
+      const result = { broken: false, costNanoUsd: 1, elapsedMs: 100, usage }
+      measureAnswer({ measure, size: 0 }, null, result, startMs)
+    }
+    for (let call = 0; call < 9; call += 1)
+      report({ inputTokens: 1000, outputTokens: 5, cacheReadTokens: 500 })
+    // Silent of the cache, or of the prompt: no report of it.
+    report({ inputTokens: 1000, outputTokens: 5 })
+    report({ cacheReadTokens: 500 })
+    expect(share()).toBeNull()
+    report({ inputTokens: 1000, outputTokens: 5, cacheReadTokens: 0 })
+    expect(share()).toBe(0.45)
+  })
+
   it('goes by the word of the object where it has seen little itself, until that word is old', () => {
     const measure = new TargetMeasure()
     const told = {
