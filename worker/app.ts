@@ -168,7 +168,11 @@ function toTheEnd(
 ): Promise<Response> {
   const stay = () => context.executionCtx.waitUntil(answer.catch(() => undefined))
   if (clientGone.aborted) stay()
-  else clientGone.addEventListener('abort', stay)
+  else {
+    clientGone.addEventListener('abort', stay)
+    const over = () => clientGone.removeEventListener('abort', stay)
+    answer.then(over, over)
+  }
   return answer
 }
 

@@ -305,6 +305,15 @@ export const edgeMutants: readonly Mutant[] = [
     why: 'A file without a tenant starts, and makes a key for a tenant that there is not.',
   },
   {
+    id: 'request-held-by-its-signal',
+    invariant: 'limits',
+    file: 'worker/edge/edge-ports.ts',
+    find: '    listen(request.signal, this.clientGone)',
+    replace: "    request.signal.addEventListener('abort', () => this.clientGone.happened())",
+    killedBy: ['test/unit/edge/edge-ports-memory.test.ts'],
+    why: 'All that was made for a request stays in memory long after it, and every collection moves it.',
+  },
+  {
     id: 'config-any-origin',
     invariant: 'S7 secrecy',
     file: 'worker/edge/config-schema.ts',

@@ -59,9 +59,7 @@ export class EdgePorts implements Ports {
     this.#request = request
     this.#bindings = bindings
     this.#context = context
-    const { signal } = request
-    if (signal.aborted) this.clientGone.happened()
-    else signal.addEventListener('abort', () => this.clientGone.happened())
+    listen(request.signal, this.clientGone)
   }
 
   nowMs(): number {
@@ -138,6 +136,16 @@ export class EdgePorts implements Ports {
   get runs(): RunPort | null {
     return edgeRuns(this.#request, this.#bindings, this.#isolate)
   }
+}
+
+/**
+ * The runtime holds a listener until the next major collection, long after its request, so the listener must not hold
+ * the request. Where it did, 3.5 instead of 2.7 MB of each 24 MB were moved to the old space, and what was live behind
+ * a major collection grew by 270 bytes a request (`--trace-gc`, small answers, 2026-11-26).
+ */
+function listen(signal: AbortSignal, gone: ClientDeparture): void {
+  if (signal.aborted) gone.happened()
+  else signal.addEventListener('abort', () => gone.happened())
 }
 
 /** Tells once that the client has gone: plain JavaScript, where a second `AbortController` a request would cross into the runtime. */

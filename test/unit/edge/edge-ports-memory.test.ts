@@ -1,0 +1,57 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, it } from 'vitest'
+import { EdgePorts } from '../../../worker/edge/edge-ports.ts'
+import { KeyRing } from '../../../worker/edge/keys.ts'
+import { fakeRuntime } from '../../support/fake-host.ts'
+import { testIsolate } from '../../support/test-isolate.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+const pepper = '00'.repeat(32)
+
+describe('EdgePorts', () => {
+  it('is let go of when its request is over, although the runtime still holds the signal of the request', async () => {
+    const isolate = testIsolate(
+      fakeRuntime(),
+      new KeyRing([], pepper),
+      new KeyRing([], pepper),
+      pepper,
+    )
+    const client = new AbortController()
+    const gone = new WeakRef(portsOf(client.signal))
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+    expect(gone.deref()).toBeUndefined()
+    // The signal itself lives, and what listens to it is still told.
+    client.abort()
+    expect(client.signal.aborted).toBe(true)
+
+    function portsOf(signal: AbortSignal): EdgePorts {
+      const request = new Request('https://gateway.example/v1/chat/completions', { signal })
+      Object.defineProperty(request, 'signal', { value: signal })
+      const context = { waitUntil: () => undefined }
+      return new EdgePorts({ request, bindings: {}, context }, isolate)
+    }
+  })
+
+  it('tells that the client has gone', () => {
+    const isolate = testIsolate(
+      fakeRuntime(),
+      new KeyRing([], pepper),
+      new KeyRing([], pepper),
+      pepper,
+    )
+    const client = new AbortController()
+    const request = new Request('https://gateway.example/', { signal: client.signal })
+    const ports = new EdgePorts(
+      { request, bindings: {}, context: { waitUntil: () => undefined } },
+      isolate,
+    )
+    let told = 0
+    ports.clientGone.addEventListener('abort', () => (told += 1))
+    client.abort()
+    expect([ports.clientGone.aborted, told]).toEqual([true, 1])
+  })
+})
