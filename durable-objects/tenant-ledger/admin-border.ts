@@ -17,6 +17,7 @@ import {
 import { nanoUsd } from './money.ts'
 import type { BudgetRow, LimitRow, RowChange, Threshold } from './rows.ts'
 import type {
+  BilledPeriod,
   ConfigureCall,
   FreezeCall,
   LinesCall,
@@ -119,7 +120,21 @@ export function readReconcile(value: unknown): ReconcileCall {
 }
 
 export function readRelease(value: unknown): ReleaseCall {
-  return { actor: actorOf(object(value, 'release')['actor'], 'release') }
+  const call = object(value, 'release')
+  const billed = list(call['billed'] ?? [], 'release.billed', maxBudgets)
+  return {
+    actor: actorOf(call['actor'], 'release'),
+    billed: billed.map((one, index) => readBilled(one, `release.billed[${index}]`)),
+  }
+}
+
+function readBilled(value: unknown, path: string): BilledPeriod {
+  const period = object(value, path)
+  return {
+    budgetId: name(period['budgetId'], `${path}.budgetId`),
+    startsAtMs: wholeNumber(period['startsAtMs'], `${path}.startsAtMs`),
+    amountNanoUsd: nanoUsd(wholeNumber(period['amountNanoUsd'], `${path}.amountNanoUsd`)),
+  }
 }
 
 export function readRewind(value: unknown): RewindCall {

@@ -2,6 +2,12 @@ import type { NanoUsd } from './money.ts'
 import type { Exchange, ExchangeReply, LeaseId, ScopeId, ThresholdAction } from './protocol.ts'
 import type { BudgetRow, LimitRow, RowChange } from './rows.ts'
 
+/** What providers have billed in all for what counts in an account, by their own record. */
+export interface Billed {
+  readonly accountId: string
+  readonly amountNanoUsd: NanoUsd
+}
+
 export type LedgerEvent =
   /** From an isolate; answered by a `reply`. */
   | { readonly kind: 'exchange'; readonly exchange: Exchange }
@@ -28,7 +34,7 @@ export type LedgerEvent =
       readonly isComplete: boolean
     }
   /** Somebody has accounted for everything granted before the last restore. */
-  | { readonly kind: 'release'; readonly actor: string }
+  | { readonly kind: 'release'; readonly actor: string; readonly billed?: readonly Billed[] }
   /** Somebody has proof of what a lost lease cost. */
   | {
       readonly kind: 'reconcile'

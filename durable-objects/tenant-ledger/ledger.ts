@@ -3,9 +3,10 @@
  * effects. Safety needs no clock: a lease is charged in full when it is granted, and only its holder's word, or
  * proof, makes that less (`reliability.md` 3).
  */
-import { configure, kill, reconcile, release, restored, revive } from './core/admin.ts'
+import { configure, kill, reconcile, restored, revive } from './core/admin.ts'
 import { answerAsk } from './core/ask.ts'
 import { expire, nextWakeMs, sweep } from './core/expire.ts'
+import { release } from './core/release.ts'
 import { takeStatement } from './core/statements.ts'
 import { changesOf, newTurn, type Turn, undo } from './core/turn.ts'
 import type { LedgerEffect, LedgerEvent } from './events.ts'
@@ -60,8 +61,7 @@ function take(turn: Turn, event: LedgerEvent): LedgerEffect | null {
     case 'restored':
       return refusal(restored(turn, event))
     case 'release':
-      release(turn, event)
-      return null
+      return refusal(release(turn, event))
     case 'reconcile':
       return refusal(reconcile(turn, event))
   }

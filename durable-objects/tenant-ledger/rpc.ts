@@ -121,8 +121,18 @@ export interface RewindReply extends LedgerAdminReply {
   readonly code?: RewindRefusal
 }
 
-/** Everything that was granted before the last restore is accounted for. */
-export interface ReleaseCall extends ByActor {}
+/** What providers billed in all, by their own record, in a period of a hard budget that a restore has made uncertain. */
+export interface BilledPeriod {
+  readonly budgetId: string
+  readonly startsAtMs: number
+  readonly amountNanoUsd: NanoUsd
+}
+
+/** Everything that was granted before the last restore is accounted for: by the ledger, or with `billed`. */
+export interface ReleaseCall extends ByActor {
+  /** What the ledger has not firmly charged of it, it charges for good. */
+  readonly billed?: readonly BilledPeriod[]
+}
 
 /** Null when it was done. */
 export interface LedgerAdminReply {

@@ -28,6 +28,7 @@ import {
 } from './admin-border.ts'
 import { acceptVersion, readExchange } from './border.ts'
 import type { LedgerComposition, Variables } from './composition.ts'
+import { accountIdOf } from './core/accounts.ts'
 import { configureEvent } from './joint-turn.ts'
 import { beginEpoch } from './journal-host.ts'
 import { LedgerKeeper, type News } from './keeper.ts'
@@ -143,8 +144,12 @@ export class TenantLedgerObject extends DurableObject<Variables> implements rpc.
 
   async release(version: number, call: rpc.ReleaseCall): Promise<rpc.LedgerAdminReply> {
     acceptVersion(version)
-    const { actor } = readRelease(call)
-    return this.#obey({ events: [{ kind: 'release', actor }], actor })
+    const { actor, billed = [] } = readRelease(call)
+    const bills = billed.map(({ budgetId, startsAtMs, amountNanoUsd }) => ({
+      accountId: accountIdOf(budgetId, startsAtMs),
+      amountNanoUsd,
+    }))
+    return this.#obey({ events: [{ kind: 'release', actor, billed: bills }], actor })
   }
 
   async rewind(version: number, call: rpc.RewindCall): Promise<rpc.RewindReply> {

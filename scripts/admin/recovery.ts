@@ -21,6 +21,16 @@ async function recovered(
   return { json, text: details({ ...json }) }
 }
 
+function billedOf(bills: readonly string[]): object {
+  if (bills.length === 0) return {}
+  const billedUsd = bills.map((bill) => {
+    const cut = bill.lastIndexOf('=')
+    if (cut < 1) throw wrongUse(`--billed ${bill}: it is ID=USD, such as day/tenant=12.50`)
+    return [bill.slice(0, cut), bill.slice(cut + 1)]
+  })
+  return { billedUsd: Object.fromEntries(billedUsd) }
+}
+
 export const recoveryCommands: readonly Command[] = [
   {
     name: 'rewind',
@@ -60,8 +70,15 @@ export const recoveryCommands: readonly Command[] = [
     name: 'release',
     arguments: ['TENANT'],
     summary: 'Everything of before a restore is accounted for: hard budgets grant again.',
-    options: {},
+    options: {
+      billed: {
+        type: 'string',
+        multiple: true,
+        value: 'ID=USD',
+        text: 'what providers billed in the period of an uncertain budget',
+      },
+    },
     examples: ['release acme'],
-    run: (input, client) => recovered(input, client, 'release', {}),
+    run: (input, client) => recovered(input, client, 'release', billedOf(input.list('billed'))),
   },
 ]

@@ -25,6 +25,7 @@ import { providerMutants } from './providers.ts'
 import { runMutants } from './run.ts'
 import { runHandoverMutants } from './run-handover.ts'
 import { rankingMutants } from './ranking.ts'
+import { releaseMutants } from './release.ts'
 import { settleJournalMutants } from './settle-journal.ts'
 import { stormMutants } from './storm.ts'
 import { streamMutants } from './streams.ts'
@@ -51,6 +52,7 @@ export const mutants: readonly Mutant[] = [
   ...ledgerEdgeMutants,
   ...ledgerObjectMutants,
   ...settleJournalMutants,
+  ...releaseMutants,
   ...firstCreditMutants,
   ...firstHoldMutants,
   ...accessMutants,

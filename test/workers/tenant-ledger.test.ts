@@ -318,6 +318,19 @@ describe('a ledger that was restored', () => {
     expect((await ledger.hold(5)).leaseId).toBe(`${beginningMs}.1`)
   })
 
+  it('charges what was billed and nobody speaks of, when it is released', async () => {
+    const ledger = await new TestLedger().configure([budget('b')])
+    await ledger.stub.restore({ journal: [], isComplete: false, actor })
+    const billed = [{ budgetId: 'b', startsAtMs: 0, amountNanoUsd: n(40) }]
+    expect(await ledger.stub.release({ billed, actor })).toEqual({
+      refused: 'what was granted before the restore can be spent for 960 s more',
+    })
+    ledgerWorld.pass(960_000)
+    expect(await ledger.stub.release({ billed, actor })).toEqual({ refused: null })
+    expect(await ledger.budget()).toMatchObject({ lostNanoUsd: 40, isUncertain: false })
+    expect(await ledger.allLines()).toMatchObject([{ kind: 'lost', amountNanoUsd: 40 }])
+  })
+
   it('never begins the same epoch twice', async () => {
     const ledger = new TestLedger()
     await ledger.stub.restore({ journal: [], isComplete: true, actor })
@@ -735,6 +748,12 @@ describe('the border of a ledger', () => {
     ['reconcile', 'reconcile.leaseId must be an id', { leaseId: 'x', finalNanoUsd: 0, actor }],
     ['reconcile', 'reconcile.finalNanoUsd must be', { leaseId: '1.1', finalNanoUsd: -1, actor }],
     ['release', 'release.actor must be a text', {}],
+    ['release', 'release.billed must be a list', { billed: {}, actor }],
+    [
+      'release',
+      'release.billed[0].amountNanoUsd must be a safe integer of 0 or more, got -1',
+      { billed: [{ budgetId: 'b', startsAtMs: 0, amountNanoUsd: -1 }], actor },
+    ],
     ['restore', 'restore.isComplete must be true or false', { journal: [], actor }],
     ['restore', 'restore.journal must be a list', { journal: null, isComplete: true, actor }],
     ['restore', 'restore.journal[0] must be a list', { journal: [1], isComplete: true, actor }],

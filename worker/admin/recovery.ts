@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import { problemsOf } from '../../durable-objects/tenant-ledger/access/problems.ts'
-import type { RewindRefusal } from '../../durable-objects/tenant-ledger/rpc.ts'
+import { nanoUsdOfText, usdText } from '../../durable-objects/tenant-ledger/access/key-request.ts'
+import { zeroNanoUsd } from '../../durable-objects/tenant-ledger/money.ts'
+import type { BilledPeriod, RewindRefusal } from '../../durable-objects/tenant-ledger/rpc.ts'
 import { gatewayError, invalidRequest, type GatewayError } from '../canonical/errors.ts'
 import { claimOf } from './claim.ts'
 import { jsonOf, jsonOrNothing, problemsError } from './problem.ts'
@@ -117,7 +119,14 @@ async function restoreNow(call: TenantCall, complete: boolean, subject: string):
   return answered(await standingOf(call), subject)
 }
 
-export const releaseBody = z.strictObject({})
+export const releaseBody = z.strictObject({
+  billedUsd: z
+    .record(z.string(), usdText)
+    .default({})
+    .describe(
+      'What providers billed in the period of an uncertain budget, by its id. What the ledger has not firmly charged of it, it charges for good. Without it: nothing that was granted is missing.',
+    ),
+})
 
 /** Everything that was granted before the last restore is accounted for: hard budgets grant again. */
 async function release(call: TenantCall): Promise<Outcome> {
@@ -125,10 +134,29 @@ async function release(call: TenantCall): Promise<Outcome> {
   if ('refused' in body) return refused(body.refused)
   const read = releaseBody.safeParse(body.value)
   if (!read.success) return refused(problemsError(problemsOf(read.error.issues)))
+  const billed = await billedOf(call, Object.entries(read.data.billedUsd))
+  if ('param' in billed)
+    return refused(invalidRequest(`${billed.param}: no uncertain budget has this id`, billed.param))
   const { actor } = call
-  const reply = await call.ask((ledger) => ledger.release({ actor }))
+  const reply = await call.ask((ledger) => ledger.release({ actor, billed: billed.periods }))
   if (reply.refused !== null) return refused(conflicts(reply.refused))
   return answered(await standingOf(call))
+}
+
+async function billedOf(
+  { ask }: TenantCall,
+  bills: readonly (readonly [string, string])[],
+): Promise<{ readonly periods: readonly BilledPeriod[] } | { readonly param: string }> {
+  if (bills.length === 0) return { periods: [] }
+  const { budgets } = await ask((ledger) => ledger.budgets())
+  const periods: BilledPeriod[] = []
+  for (const [id, usd] of bills) {
+    const found = budgets.find(({ budgetId, isUncertain }) => isUncertain && budgetId === id)
+    if (found === undefined) return { param: `billedUsd.${id}` }
+    const amountNanoUsd = nanoUsdOfText(usd) ?? zeroNanoUsd
+    periods.push({ budgetId: id, startsAtMs: found.startsAtMs, amountNanoUsd })
+  }
+  return { periods }
 }
 
 async function standingOf({ ask }: TenantCall) {

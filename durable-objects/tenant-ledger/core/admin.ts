@@ -11,7 +11,7 @@ type Of<Kind extends LedgerEvent['kind']> = Extract<LedgerEvent, { readonly kind
 
 function audit(
   turn: Turn,
-  action: 'reconcile' | 'release' | 'kill' | 'revive' | 'restored' | 'configure',
+  action: 'reconcile' | 'kill' | 'revive' | 'restored' | 'configure',
   actor: string,
   subject: string,
 ): void {
@@ -149,12 +149,4 @@ function markUncertain(turn: Turn): void {
     if (budget?.mode !== 'hard') continue
     put(turn, 'accounts', { ...account, isUncertain: true })
   }
-}
-
-/** Somebody has accounted for everything that was granted before the last restore. */
-export function release(turn: Turn, { actor }: Of<'release'>): void {
-  for (const account of turn.state.tables.accounts.values())
-    if (account.isUncertain) put(turn, 'accounts', { ...account, isUncertain: false })
-  putMeta(turn, { restoredAtMs: null })
-  audit(turn, 'release', actor, 'restored')
 }

@@ -222,7 +222,7 @@ export class BookKeeper {
     }
   }
 
-  /** Of the step that is being checked. */
+  /** Of the step that is being checked: charged for what a restore lost, whatever the cap is. */
   adoptedNanoUsd = 0
 
   /** S1 for a whole account. An uncertain one has lost leases to a restore, but they were granted within its cap. */

@@ -55,6 +55,8 @@ export const ledgerBranches = [
   'rolled back, and the journal knew no more',
   'lease adopted',
   'uncertain accounts released',
+  'release refused while it can be spent',
+  'release charged what was missing',
   'clock frozen',
   'outcome unknown',
   'hold given up',

@@ -93,6 +93,8 @@ export class LedgerHost {
     for (const effect of effects)
       if (effect.kind === 'alert' && effect.code === 'lease_adopted')
         this.books.adoptedNanoUsd += effect.amountNanoUsd
+    if (event.kind === 'release')
+      for (const { amountNanoUsd } of event.billed ?? []) this.books.adoptedNanoUsd += amountNanoUsd
     const replyAt = effects.findIndex(({ kind }) => kind === 'reply')
     for (const [at, effect] of effects.entries()) {
       if (effect.kind === 'write') {

@@ -8,6 +8,7 @@ import { newLedgerBranches, type LedgerBranch, type LedgerBranches } from './bra
 import { advanceOf, hasFirstHold } from './first-requests.ts'
 import { SimulatedIsolate } from './isolate.ts'
 import { LedgerHost } from './ledger-host.ts'
+import { reconcileLost, releaseByBills } from './operator.ts'
 import { drawPlan, type LedgerPlan } from './plan.ts'
 import { Truth } from './truth.ts'
 
@@ -147,6 +148,7 @@ export class LedgerWorld {
 
   #chaos(): void {
     const { plan, random } = this
+    const releases = random.fork('releases')
     this.#now(plan.deathEveryMs, () => this.#kill())
     this.#now(plan.leaveEveryMs, () => {
       const isolate = this.isolates[random.below(this.isolates.length)]
@@ -157,6 +159,11 @@ export class LedgerWorld {
     this.#now(plan.restoreEveryMs, () => {
       if (plan.hasJournal) this.host.rollBack(this.ledgerNowMs, random.chance(plan.plannedShare))
       else this.host.restore(this.ledgerNowMs, random.chance(0.4) ? 1 : random.next())
+      this.timeline.after(releases.between(20_000, 100_000), () => {
+        releaseByBills(this)
+        // What seemed to cover a lease that the restore lost is given back.
+        reconcileLost(this, Infinity)
+      })
     })
     if (plan.hasJournal && plan.restoreEveryMs !== Infinity) this.#deliver()
     this.#now(plan.freezeEveryMs, () => {
@@ -213,8 +220,8 @@ export class LedgerWorld {
     const draw = random.next()
     if (draw < 0.5) this.#changeCaps()
     else if (draw < 0.7) this.#revoke()
-    else if (draw < 0.8) this.#reconcile()
-    else if (draw < 0.85) this.#release()
+    else if (draw < 0.8) reconcileLost(this, 1)
+    else if (draw < 0.85) releaseByBills(this)
     else if (draw < 0.9)
       host.take({ kind: 'kill', scope: 'key:c', reason: 'frozen' }, this.ledgerNowMs)
     else host.take({ kind: 'revive', scope: 'key:c' }, this.ledgerNowMs)
@@ -241,32 +248,6 @@ export class LedgerWorld {
       ),
     )
     if (isBelow) this.reached('cap lowered below the charge')
-  }
-
-  /** Somebody with the provider's bill closes a lost lease whose holder is dead for what it was. */
-  #reconcile(): void {
-    const living = new Set(this.isolates.map(({ name }) => name))
-    for (const lease of this.host.books.leases.values()) {
-      if (lease.state !== 'lost' || living.has(lease.holder)) continue
-      const finalNanoUsd = Math.max(this.truth.ofLease(lease.id), lease.netNanoUsd) as NanoUsd
-      if (finalNanoUsd > lease.limitNanoUsd) continue
-      const event = { kind: 'reconcile', leaseId: lease.id, finalNanoUsd, actor: 'ops' } as const
-      this.host.take(event, this.ledgerNowMs)
-      this.reached('lost lease reconciled')
-      return
-    }
-  }
-
-  /** Somebody has the provider's bills, and the books cover them. */
-  #release(): void {
-    const uncertain = [...this.host.books.accounts.values()].filter(
-      ({ isUncertain }) => isUncertain,
-    )
-    if (uncertain.length === 0) return
-    if (uncertain.some(({ id, chargedNanoUsd }) => this.truth.ofAccount(id) > chargedNanoUsd))
-      return
-    this.host.take({ kind: 'release', actor: 'ops' }, this.ledgerNowMs)
-    this.reached('uncertain accounts released')
   }
 
   /** I17 and I18: when faults stop and holders drain, nothing is stuck, and without crashes nothing is a phantom. */

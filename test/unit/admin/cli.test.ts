@@ -155,6 +155,7 @@ describe('a command', () => {
     expect((await run('restore', 'acme')).text).toMatch(/^epoch +2\n/)
     await run('restore', 'acme', '--complete')
     await run('release', 'acme')
+    await run('release', 'acme', '--billed', 'day/tenant=12.50', '--billed', 'total/key:a=3')
     expect(
       seen.map(({ method, url, body }) => [method, url.split('/').slice(-2).join('/'), body]),
     ).toEqual([
@@ -162,6 +163,7 @@ describe('a command', () => {
       ['POST', 'ledger/restore', { complete: false }],
       ['POST', 'ledger/restore', { complete: true }],
       ['POST', 'ledger/release', {}],
+      ['POST', 'ledger/release', { billedUsd: { 'day/tenant': '12.50', 'total/key:a': '3' } }],
     ])
   })
 

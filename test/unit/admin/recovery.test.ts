@@ -165,10 +165,47 @@ describe('POST /ledger/release', () => {
     await post('restore')
     expect((await post('release')).body).toEqual({ epoch: 2, restoringForMs: 0, uncertain: [] })
     expect(admin.audits.at(-1)).toMatchObject({ action: 'ledger_release', outcome: 'done' })
+    expect(ledger.releaseCalls.map(({ billed }) => billed)).toEqual([[]])
     expect(errorOf(await post('release', { scope: 'tenant' })).slice(0, 3)).toEqual([
       400,
       'invalid_request',
       'scope',
+    ])
+  })
+
+  it('hands on what providers billed, exactly', async () => {
+    await post('restore')
+    const { budgets } = await ledger.stub.budgets()
+    const [{ budgetId, startsAtMs } = { budgetId: '', startsAtMs: 0 }] = budgets
+    expect((await post('release', { billedUsd: { [budgetId]: '12.000000001' } })).status).toBe(200)
+    expect(ledger.releaseCalls).toMatchObject([
+      { billed: [{ budgetId, startsAtMs, amountNanoUsd: 12_000_000_001 }] },
+    ])
+  })
+
+  it.each([
+    [{ 'day/other': '1' }, 'billedUsd.day/other'],
+    [{ 'day/tenant': '1e3' }, 'billedUsd.day/tenant'],
+  ])('takes no bills %j', async (billedUsd, param) => {
+    await post('restore')
+    const answer = errorOf(await post('release', { billedUsd }))
+    expect(answer.slice(0, 3)).toEqual([400, 'invalid_request', param])
+    expect(ledger.releaseCalls).toEqual([])
+  })
+
+  it('takes no bill of a budget that is certain', async () => {
+    const answer = errorOf(await post('release', { billedUsd: { 'day/tenant': '1' } }))
+    expect(answer.slice(0, 3)).toEqual([400, 'invalid_request', 'billedUsd.day/tenant'])
+  })
+
+  it('says why it cannot be yet', async () => {
+    await post('restore')
+    ledger.releaseRefused = 'what was granted before the restore can be spent for 959 s more'
+    expect(errorOf(await post('release'))).toEqual([
+      409,
+      'invalid_request',
+      null,
+      ledger.releaseRefused,
     ])
   })
 })

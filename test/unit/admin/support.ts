@@ -34,6 +34,7 @@ import type {
   KeyReply,
   LedgerStanding,
   LinesReply,
+  ReleaseCall,
   RewindCall,
   RewindReply,
   RevokeKeyCall,
@@ -134,6 +135,9 @@ export class FakeLedger {
   /** What `rewind` answers. */
   rewound: RewindReply = { refused: null }
   rewindCalls: readonly RewindCall[] = []
+  releaseCalls: readonly ReleaseCall[] = []
+  /** Why it releases nothing. */
+  releaseRefused: string | null = null
   uncertain = false
   epoch = 1
   /** Calls by name, in order. */
@@ -196,7 +200,9 @@ export class FakeLedger {
         if (this.journal !== undefined) this.journal = { ...this.journal, isForked: false }
         return { refused: null }
       },
-      release: () => {
+      release: (call: ReleaseCall) => {
+        this.releaseCalls = [...this.releaseCalls, call]
+        if (this.releaseRefused !== null) return { refused: this.releaseRefused }
         this.uncertain = false
         return { refused: null }
       },

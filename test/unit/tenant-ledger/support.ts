@@ -108,6 +108,8 @@ export class Ledger {
     for (const effect of this.effects)
       if (effect.kind === 'alert' && effect.code === 'lease_adopted')
         this.books.adoptedNanoUsd += effect.amountNanoUsd
+    if (event.kind === 'release')
+      for (const { amountNanoUsd } of event.billed ?? []) this.books.adoptedNanoUsd += amountNanoUsd
     for (const effect of this.effects) {
       if (effect.kind !== 'write') continue
       this.#journal.push(effect.changes)
