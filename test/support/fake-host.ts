@@ -1,3 +1,4 @@
+import { HeaderTemplates } from '../../worker/engine/header-templates.ts'
 import type { CanonicalRequest } from '../../worker/canonical/request.ts'
 import { readConfig } from '../../worker/edge/config.ts'
 import { EdgeHealth, type SendReport } from '../../worker/edge/health/edge-health.ts'
@@ -197,7 +198,11 @@ export class FakeHost {
   readonly calls: UpstreamCallSeen[] = []
   readonly records: RequestRecord[] = []
   readonly background: Promise<unknown>[] = []
-  readonly memory: IsolateMemory = { retryBudgets: new Map(), hedgeGates: new Map() }
+  readonly memory: IsolateMemory = {
+    retryBudgets: new Map(),
+    hedgeGates: new Map(),
+    headerTemplates: new HeaderTemplates(),
+  }
   readonly health: EdgeHealth
   readonly money: MoneyPort
   readonly ports: Ports

@@ -6,6 +6,7 @@ import type { Isolate } from '../../worker/edge/isolate.ts'
 import type { KeyRing } from '../../worker/edge/keys.ts'
 import { RecentRequests } from '../../worker/edge/requests.ts'
 import { declaredTenants, Residencies } from '../../worker/edge/residency.ts'
+import { HeaderTemplates } from '../../worker/engine/header-templates.ts'
 import type { Runtime } from '../../worker/edge/runtime.ts'
 
 /** An isolate without a ledger. */
@@ -25,7 +26,11 @@ export function testIsolate(
     recent: new RecentRequests(),
     answers: new AnswerMemory(),
     adminKeys,
-    memory: { retryBudgets: new Map(), hedgeGates: new Map() },
+    memory: {
+      retryBudgets: new Map(),
+      hedgeGates: new Map(),
+      headerTemplates: new HeaderTemplates(),
+    },
     health: new HealthBook({ isolate: 'isolate-1', observeOnly: false, random: Math.random }),
     residencies: new Residencies(declaredTenants(runtime.config.tenants)),
     jurisdiction: null,

@@ -9,6 +9,7 @@ import { createHmac } from './access/web-hmac.ts'
 import { KeyRing, parseStoredKeys } from './keys.ts'
 import { RecentRequests } from './requests.ts'
 import { declaredTenants, Residencies, type Residency } from './residency.ts'
+import { HeaderTemplates } from '../engine/header-templates.ts'
 import type { IsolateMemory } from '../engine/ports.ts'
 import type { Variables } from './provider.ts'
 import { createRuntime, type Runtime } from './runtime.ts'
@@ -54,7 +55,11 @@ export function createIsolate(variables: Variables): Isolate {
     recent: new RecentRequests(),
     answers: new AnswerMemory(),
     adminKeys: ringOf('SWITCHYARD_ADMIN_KEYS', variables, peppers),
-    memory: { retryBudgets: new Map(), hedgeGates: new Map() },
+    memory: {
+      retryBudgets: new Map(),
+      hedgeGates: new Map(),
+      headerTemplates: new HeaderTemplates(),
+    },
     health: new HealthBook({
       isolate: crypto.randomUUID(),
       observeOnly: read.config.health.mode === 'observe',

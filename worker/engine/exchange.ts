@@ -14,7 +14,7 @@ import { OutputCheck } from './output-check.ts'
 import type { Billing } from './money-port.ts'
 import type { DecisionRecord } from './decision.ts'
 import type { PlannedOrRefused, PlannedRequest } from './plan-request.ts'
-import { answerHeaders } from './answer-headers.ts'
+import { answerHeaders, headedAnswer } from './answer-headers.ts'
 import { type Degradation, departuresOf, isShortened } from './departures.ts'
 import { type Called, decisionOfKnown, type Known, type Outcome, targetOf } from './known.ts'
 import { makeRecord } from './make-record.ts'
@@ -233,21 +233,11 @@ export class Exchange {
   }
 
   json(body: string): Response {
-    const headers = this.headers()
-    headers['content-type'] = 'application/json'
-    return new Response(body, { headers })
+    return headedAnswer(body, 'json', this.#known, this.ports.memory.headerTemplates)
   }
 
   stream(readable: ReadableStream<Uint8Array>): Response {
-    return new Response(readable, {
-      headers: {
-        ...this.headers(),
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-cache, no-transform',
-        // A development proxy that compresses would hold the stream back.
-        'content-encoding': 'identity',
-      },
-    })
+    return headedAnswer(readable, 'stream', this.#known, this.ports.memory.headerTemplates)
   }
 
   /** Everything that is known now, as response headers. */

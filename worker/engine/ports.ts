@@ -4,6 +4,7 @@ import type { HealthPort } from './health-port.ts'
 import type { MoneyPort } from './money-port.ts'
 import type { OncePort } from './once-port.ts'
 import type { RequestRecord } from './record.ts'
+import type { HeaderTemplates } from './header-templates.ts'
 import type { HedgeGate } from './hedge-gate.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import type { ShadowPort } from './shadow-port.ts'
@@ -68,4 +69,5 @@ export interface IsolateMemory {
   readonly retryBudgets: Map<string, RetryBudget>
   /** One for each route that hedges. */
   readonly hedgeGates: Map<string, HedgeGate>
+  readonly headerTemplates: HeaderTemplates
 }

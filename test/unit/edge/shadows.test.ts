@@ -1,3 +1,4 @@
+import { HeaderTemplates } from '../../../worker/engine/header-templates.ts'
 import { describe, expect, it } from 'vitest'
 import type { ConfigureCall, LedgerStanding } from '../../../durable-objects/tenant-ledger/rpc.ts'
 import type { TenantLedgerStub } from '../../../durable-objects/tenant-ledger/stub.ts'
@@ -29,7 +30,11 @@ class FakeLedger {
 }
 
 function shadows(ledger: FakeLedger): EdgeShadows {
-  const memory = { retryBudgets: new Map(), hedgeGates: new Map() }
+  const memory = {
+    retryBudgets: new Map(),
+    hedgeGates: new Map(),
+    headerTemplates: new HeaderTemplates(),
+  }
   return new EdgeShadows(unmetered, () => ledger.stub(), memory)
 }
 
