@@ -5,6 +5,10 @@ const mostTemplates = 256
 export class HeaderTemplates {
   readonly #templates = new Map<string, Headers>()
 
+  get size(): number {
+    return this.#templates.size
+  }
+
   /** `make` is asked once for a key, as long as the template is kept. */
   of(key: string, make: () => Readonly<Record<string, string>>): Headers {
     const found = this.#templates.get(key)
