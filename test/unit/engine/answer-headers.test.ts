@@ -38,9 +38,9 @@ describe('headers of answers', () => {
   it('that have much in common say of each what is its own', async () => {
     const { host, ask } = world()
     host.on('openai', json(wholeAnswer)).on('backup', json(wholeAnswer))
-    const warned = await ask({ provider: { order: ['nobody'] } })
+    const warned = await ask({ provider: { sort: 'throughput' } })
     const plain = await ask()
-    expect(warned['x-switchyard-warning']).toContain('nobody')
+    expect(warned['x-switchyard-warning']).toContain('provider.sort')
     expect(plain['x-switchyard-warning']).toBeUndefined()
     expect([warned['x-switchyard-request-id'], plain['x-switchyard-request-id']]).toEqual([
       'req_1',
