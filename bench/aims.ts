@@ -165,13 +165,14 @@ export function judge(report: BenchReport): Verdict[] {
   return aims.flatMap(({ text, aim, notAcceptable, unit, read }) => {
     const measured = read(report)
     if (measured.length === 0) return []
-    const { median, min, max } = spread(measured)
+    const middle = spread(measured)
+    const { median } = middle
     const verdict =
       median <= aim
         ? 'hit'
         : notAcceptable !== null && median > notAcceptable
           ? 'not acceptable'
           : 'missed'
-    return [{ text, measured: { median, min, max }, unit, aim, notAcceptable, verdict }]
+    return [{ text, measured: middle, unit, aim, notAcceptable, verdict }]
   })
 }

@@ -17,7 +17,10 @@ export interface BenchCase {
   readonly wire: UpstreamWire
   readonly scenario: Scenario
   readonly concurrency: number
+  /** Of one slice. */
   readonly requests: number
+  /** Slices of a round. Entrants take turns slice by slice: the machine's speed drifts within seconds. */
+  readonly slices: number
   readonly promptBytes: number
   /** Memory is what this case is about: each round has a process of its own, because a process gives none back. */
   readonly freshProcess: boolean
@@ -72,7 +75,7 @@ export interface Extent {
 const wires: readonly UpstreamWire[] = ['openai', 'anthropic']
 
 function wholeCases(quick: boolean): BenchCase[] {
-  const requests = quick ? 100 : 2000
+  const requests = quick ? 100 : 1000
   const small = wires.flatMap((wire) =>
     [1, 16, 64].map((concurrency): BenchCase => ({
       name: `json-${wire}-c${concurrency}`,
@@ -81,6 +84,7 @@ function wholeCases(quick: boolean): BenchCase[] {
       scenario: { kind: 'json' },
       concurrency,
       requests: concurrency === 1 ? requests / 2 : requests,
+      slices: quick ? 1 : 10,
       promptBytes: 60,
       freshProcess: false,
       entrants: wholeEntrants(wire),
@@ -93,6 +97,7 @@ function wholeCases(quick: boolean): BenchCase[] {
     scenario: { kind: 'json' },
     concurrency: 4,
     requests: quick ? 40 : 400,
+    slices: quick ? 1 : 4,
     promptBytes: kilobytes * 1000,
     freshProcess: false,
     entrants: wholeEntrants('openai'),
@@ -111,7 +116,8 @@ function streamCases(quick: boolean): BenchCase[] {
         title: `time to first token, ${wire} upstream, concurrency 1`,
         scenario: { kind: 'first' },
         concurrency: 1,
-        requests: quick ? 20 : 150,
+        requests: quick ? 20 : 100,
+        slices: quick ? 1 : 4,
       },
       {
         ...shared,
@@ -120,6 +126,7 @@ function streamCases(quick: boolean): BenchCase[] {
         scenario: { kind: 'paced', chunks, paceMs: 2 },
         concurrency: 8,
         requests: 8,
+        slices: quick ? 1 : 6,
       },
       {
         ...shared,
@@ -128,6 +135,7 @@ function streamCases(quick: boolean): BenchCase[] {
         scenario: { kind: 'paced', chunks, paceMs: 20 },
         concurrency: 64,
         requests: 64,
+        slices: 1,
       },
       {
         ...shared,
@@ -136,6 +144,7 @@ function streamCases(quick: boolean): BenchCase[] {
         scenario: { kind: 'burst', chunks: 500, single: false },
         concurrency: 8,
         requests: quick ? 24 : 120,
+        slices: quick ? 1 : 3,
       },
       {
         ...shared,
@@ -144,6 +153,7 @@ function streamCases(quick: boolean): BenchCase[] {
         scenario: { kind: 'burst', chunks: 500, single: true },
         concurrency: 8,
         requests: quick ? 24 : 80,
+        slices: quick ? 1 : 2,
       },
     ]
   })
@@ -158,6 +168,7 @@ function memoryCases(quick: boolean): BenchCase[] {
     scenario: { kind: 'paced', chunks: quick ? 4 : 12, paceMs: 500 },
     concurrency: open,
     requests: open,
+    slices: 1,
     promptBytes: 60,
     freshProcess: true,
     entrants: streamEntrants(wire),
@@ -173,6 +184,7 @@ function largeCases(quick: boolean): BenchCase[] {
       scenario: { kind: 'large', megabytes },
       concurrency: 1,
       requests: quick ? 1 : 4,
+      slices: 1,
       promptBytes: 60,
       freshProcess: true,
       entrants: streamEntrants(wire),

@@ -29,8 +29,9 @@ export async function warmUp(
   load: LoadGenerator,
 ): Promise<string[]> {
   const task = taskOf(benchCase, entrant, target)
-  const enough = benchCase.freshProcess ? 2 : warmUpRequests[benchCase.scenario.kind]
-  const requests = Math.min(enough, 15 * benchCase.requests)
+  const { freshProcess, scenario, requests: slice, slices } = benchCase
+  const enough = freshProcess ? 2 : warmUpRequests[scenario.kind]
+  const requests = Math.min(enough, 3 * slice * slices)
   const result = await load.run({ ...task, requests, concurrency: 4, keepText: true })
   return [...result.failures, ...wrongAnswer(benchCase, entrant, result)]
 }
@@ -38,6 +39,8 @@ export async function warmUp(
 /**
  * Enough to let V8 compile what runs often: an isolate lives for many requests. A small answer costs 2.5 x a bare
  * passthrough behind 7,500 requests and 2.1 x behind 30,000 (2026-11-26); the compiler's threads are on the account, too.
+ * Each round warms up anew: the other cases stand between them, and what they do not run is compiled again
+ * (without, everyone who runs JavaScript was slower in the second round: Portkey by half, 2026-11-26).
  */
 const warmUpRequests = { json: 30_000, first: 600, paced: 8, burst: 60, large: 1 } as const
 
@@ -71,7 +74,7 @@ function withoutChunkFrames(text: string): string {
   }
 }
 
-/** One round of one entrant: CPU before and after, with the process idle at both moments. */
+/** One slice of one entrant: CPU before and after, with the process idle at both moments. */
 export async function measure(
   benchCase: BenchCase,
   entrant: Entrant,

@@ -58,7 +58,7 @@ const labelWidth = 160
 const barWidth = columnWidth - labelWidth - 110
 const panelHead = 34
 
-/** Bars by median, with a line from the lowest to the highest round. Two columns of panels. */
+/** Bars by median, with a line between the quartiles. Two columns of panels. */
 export function renderPlot(report: BenchReport): string {
   const drawn = panels.flatMap((each) => {
     const bars = barsOf(report, each)
@@ -77,7 +77,7 @@ export function renderPlot(report: BenchReport): string {
     return drawPanel(each, each.bars, (index % 2) * columnWidth + 16, y)
   })
   const { date, rounds, machine } = report
-  const subtitle = `${date}, ${rounds} rounds, ${machine.workerd}, ${machine.cores} cores of ${machine.cpu}; bar: median, line: lowest to highest round; shorter is better`
+  const subtitle = `${date}, ${rounds} rounds, ${machine.workerd}, ${machine.cores} cores of ${machine.cpu}; bar: median, line: between the quartiles; shorter is better`
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif">
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${text(16, 28, 'Switchyard beside a bare passthrough and a peer', 'font-size="18" font-weight="600" fill="#1f2933"')}
@@ -100,14 +100,14 @@ function barsOf(report: BenchReport, { caseName, metric }: Panel): Bar[] {
 }
 
 function drawPanel({ title, unit }: Panel, bars: readonly Bar[], x: number, y: number): string {
-  const longest = Math.max(...bars.map(({ values }) => values.max))
+  const longest = Math.max(...bars.map(({ values }) => values.high))
   const scale = barWidth / longest
   const rows = bars.map(({ label, values }, index) => {
     const rowY = y + panelHead - 12 + index * (barHeight + 5)
     const middle = rowY + barHeight / 2
     const start = x + labelWidth
-    const whisker = `<path d="M${at(start + values.min * scale)} ${at(middle)}H${at(start + values.max * scale)}" stroke="#1f2933" stroke-width="1.2"/>`
-    const end = start + Math.max(values.max, values.median) * scale + 6
+    const whisker = `<path d="M${at(start + values.low * scale)} ${at(middle)}H${at(start + values.high * scale)}" stroke="#1f2933" stroke-width="1.2"/>`
+    const end = start + Math.max(values.high, values.median) * scale + 6
     return [
       text(start - 8, middle + 4, label, 'font-size="12" text-anchor="end" fill="#323f4b"'),
       `<rect x="${at(start)}" y="${at(rowY)}" width="${at(values.median * scale)}" height="${barHeight}" rx="2" fill="${colours[label] ?? '#888888'}"/>`,

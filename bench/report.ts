@@ -11,10 +11,10 @@ export function renderReport(report: BenchReport): string {
     renderMachine(report),
     '### Aims\n',
     table(
-      ['what', 'measured: median (min to max)', 'aim', 'not acceptable', ''],
+      ['what', 'measured: median (quartiles)', 'aim', 'not acceptable', ''],
       judge(report).map(({ text, measured, unit, aim, notAcceptable, verdict }) => [
         text,
-        `${figure(measured.median)} ${unit} (${figure(measured.min)} to ${figure(measured.max)})`,
+        `${figure(measured.median)} ${unit} (${figure(measured.low)} to ${figure(measured.high)})`,
         `<= ${aim} ${unit}`,
         notAcceptable === null ? '' : `> ${notAcceptable} ${unit}`,
         verdict,
@@ -69,7 +69,7 @@ function renderCase(result: CaseResult): string {
   ])
   const head = [
     '',
-    `CPU us per ${result.unit}: median (min to max)`,
+    `CPU us per ${result.unit}: median (quartiles)`,
     'CPU us per request',
     'x (a)',
     'x (b)',
@@ -153,8 +153,8 @@ function middle(values: readonly number[]): string {
 
 function withRange(values: readonly number[]): string {
   if (values.length === 0) return ''
-  const { median, min, max } = spread(values)
-  return `${figure(median)} (${figure(min)} to ${figure(max)})`
+  const { median, low, high } = spread(values)
+  return `${figure(median)} (${figure(low)} to ${figure(high)})`
 }
 
 function against(values: readonly number[], base: readonly number[] | undefined): string {

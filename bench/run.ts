@@ -19,6 +19,7 @@ import {
   emptyMeasures,
   type BenchReport,
   type CaseResult,
+  type EntrantResult,
   type Machine,
   type PlanTimes,
   type SdkShare,
@@ -55,22 +56,37 @@ async function runCases(
   for (let round = 1; round <= options.rounds; round++) {
     for (const benchCase of cases) {
       say(`round ${round} of ${options.rounds}: ${benchCase.name} (load ${loadAverage()})`)
-      for (const entrant of shuffled(benchCase.entrants, random)) {
-        const target = testbed.targets.get(entrant.target)
-        const into = results
+      await runRound(benchCase, testbed, load, random, (label) =>
+        results
           .find(({ name }) => name === benchCase.name)
-          ?.entrants.find(({ label }) => label === entrant.label)
-        if (target === undefined || into === undefined) continue
-        const server = benchCase.freshProcess ? await target.again() : target.server
-        const used = { ...target, server }
-        if (round === 1 || benchCase.freshProcess)
-          into.failures.push(...(await warmUp(benchCase, entrant, used, load)))
-        into.failures.push(...(await measure(benchCase, entrant, used, load, into.measures)))
-        if (benchCase.freshProcess) await server.stop()
-      }
+          ?.entrants.find((entrant) => entrant.label === label),
+      )
     }
   }
   return results
+}
+
+/** One case of one round: every entrant is warmed up, then they take turns, slice by slice. */
+async function runRound(
+  benchCase: BenchCase,
+  testbed: Testbed,
+  load: LoadGenerator,
+  random: () => number,
+  resultOf: (label: string) => EntrantResult | undefined,
+): Promise<void> {
+  const { freshProcess, slices, entrants } = benchCase
+  for (let slice = 0; slice < slices; slice++) {
+    for (const entrant of shuffled(entrants, random)) {
+      const target = testbed.targets.get(entrant.target)
+      const into = resultOf(entrant.label)
+      if (target === undefined || into === undefined) continue
+      const server = freshProcess ? await target.again() : target.server
+      const used = { ...target, server }
+      if (slice === 0) into.failures.push(...(await warmUp(benchCase, entrant, used, load)))
+      into.failures.push(...(await measure(benchCase, entrant, used, load, into.measures)))
+      if (freshProcess) await server.stop()
+    }
+  }
 }
 
 async function runShare(testbed: Testbed): Promise<SdkShare[]> {

@@ -1,7 +1,8 @@
 export interface Spread {
   readonly median: number
-  readonly min: number
-  readonly max: number
+  /** The quartiles: half of what was measured lies between them. */
+  readonly low: number
+  readonly high: number
 }
 
 /** Linear interpolation between the two nearest values; NaN of nothing. */
@@ -14,20 +15,24 @@ export function quantile(values: readonly number[], part: number): number {
 }
 
 export function spread(values: readonly number[]): Spread {
-  return { median: quantile(values, 0.5), min: Math.min(...values), max: Math.max(...values) }
+  return {
+    median: quantile(values, 0.5),
+    low: quantile(values, 0.25),
+    high: quantile(values, 0.75),
+  }
 }
 
-/** Round by round: a neighbour that slows one round slows both sides of its ratio. */
+/** Slice by slice: a neighbour that slows one slice slows both sides of its ratio. */
 export function ratios(values: readonly number[], base: readonly number[]): number[] {
-  return values.flatMap((value, round) => {
-    const divisor = base[round]
+  return values.flatMap((value, slice) => {
+    const divisor = base[slice]
     return divisor === undefined || divisor === 0 ? [] : [value / divisor]
   })
 }
 
 export function differences(values: readonly number[], base: readonly number[]): number[] {
-  return values.flatMap((value, round) => {
-    const other = base[round]
+  return values.flatMap((value, slice) => {
+    const other = base[slice]
     return other === undefined ? [] : [value - other]
   })
 }
