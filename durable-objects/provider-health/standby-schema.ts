@@ -1,39 +1,42 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../described.ts'
 import { regions } from './place.ts'
 import type { StandbySettings } from './standby.ts'
 
 /** Money as an operator writes it: a decimal string in USD, exact to the nano-USD. */
 const usd = z
   .string()
-  .regex(/^\d{1,6}(\.\d{1,9})?$/, 'USD as a decimal string, such as "0.50", at most nine decimals')
+  .check(
+    z.regex(
+      /^\d{1,6}(\.\d{1,9})?$/,
+      'USD as a decimal string, such as "0.50", at most nine decimals',
+    ),
+  )
 
 /** `standby` of a target in `routes.json`. */
 export const standbySchema = z.strictObject({
-  intervalMs: z
-    .number()
-    .int()
-    .min(10_000)
-    .max(86_400_000)
-    .default(60_000)
-    .describe(
-      'How often the target is asked while it has no traffic of its own to show that it works, ms.',
-    ),
-  maxUsdPerDay: usd
-    .default('0.50')
-    .describe('What the probes may cost a UTC day, all regions together.'),
+  intervalMs: described(
+    z._default(z.int().check(z.minimum(10_000), z.maximum(86_400_000)), 60_000),
+    'How often the target is asked while it has no traffic of its own to show that it works, ms.',
+  ),
+  maxUsdPerDay: described(
+    z._default(usd, '0.50'),
+    'What the probes may cost a UTC day, all regions together.',
+  ),
 })
 
 /** `alerts` at the top of `routes.json`. */
 export const alertsSchema = z.strictObject({
-  url: z
-    .string()
-    .max(2048)
-    .regex(/^https?:\/\/\S+$/, 'an https address')
-    .describe('Where alerts are posted: https, or http on loopback when the local switch is set.'),
-  secret: z
-    .string()
-    .regex(/^[A-Z][A-Z0-9_]*$/, 'the name of a secret: upper-case letters, digits, "_"')
-    .describe('Name of the secret that alerts are signed with.'),
+  url: described(
+    z.string().check(z.maxLength(2048), z.regex(/^https?:\/\/\S+$/, 'an https address')),
+    'Where alerts are posted: https, or http on loopback when the local switch is set.',
+  ),
+  secret: described(
+    z
+      .string()
+      .check(z.regex(/^[A-Z][A-Z0-9_]*$/, 'the name of a secret: upper-case letters, digits, "_"')),
+    'Name of the secret that alerts are signed with.',
+  ),
 })
 
 export type StandbyConfig = z.infer<typeof standbySchema>

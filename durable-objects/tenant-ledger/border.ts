@@ -183,6 +183,13 @@ function checkAccount(line: Fields, path: string): void {
     if (line[field] !== undefined && !Number.isFinite(line[field]))
       refuse(`${path}.${field}`, 'a finite number', line[field])
   if (line['status'] !== undefined) wholeNumber(line['status'], `${path}.status`)
+  if (line['continues'] !== undefined) checkContinues(line['continues'], `${path}.continues`)
+}
+
+function checkContinues(value: unknown, path: string): void {
+  const continues = object(value, path)
+  for (const field of ['from', 'because', 'mode'] as const)
+    text(continues[field], `${path}.${field}`)
 }
 
 function checkTags(tags: Fields, path: string): void {

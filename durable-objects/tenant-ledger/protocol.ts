@@ -58,6 +58,8 @@ export interface AttemptLine {
   readonly firstTokenMs?: number
   /** Of HTTP, as the provider answered it. */
   readonly status?: number
+  /** Of a call that went on with an answer which broke: whose it was, how it broke, how the target was told of it. */
+  readonly continues?: { readonly from: string; readonly because: string; readonly mode: string }
 }
 
 /** What a lease may be used for beside money: requests and tokens of a rate window, places for calls at once. */

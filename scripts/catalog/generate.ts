@@ -8,6 +8,8 @@ import { describeProblem, loadCatalog, type CatalogProblem } from '../../worker/
 import type { CatalogFile } from '../../worker/catalog/schema.ts'
 import { fetchPackages, type Inputs } from './fetch-packages.ts'
 import { mergeSources, type MergeReport } from './merge.ts'
+import { packCatalog } from './pack.ts'
+import { priceList, writePriceList } from './price-list.ts'
 import { readLitellm } from './read-litellm.ts'
 import { readPiAi } from './read-pi-ai.ts'
 import { readTokenlens } from './read-tokenlens.ts'
@@ -32,6 +34,7 @@ directory. With paths nothing is downloaded.
 
 const target = join(import.meta.dirname, '../../worker/catalog/models.json')
 const packedTarget = join(import.meta.dirname, '../../worker/catalog/models.packed.json')
+const pricesTarget = join(import.meta.dirname, '../../test/fixtures/catalog/prices.json')
 /** Share of the Worker's 300 kB that the catalog may take, compressed. */
 const maxGzipBytes = 90_000
 
@@ -66,7 +69,8 @@ function main(): number {
   if (problems.length > 0 || gzipBytes > maxGzipBytes) return 1
   if (options.check === true) return before === text ? 0 : 1
   writeFileSync(target, text)
-  writeFileSync(packedTarget, packedText(file))
+  writeFileSync(packedTarget, `${JSON.stringify(packCatalog(file), null, 2)}\n`)
+  writeFileSync(pricesTarget, writePriceList(priceList(file)))
   return 0
 }
 
@@ -128,14 +132,6 @@ function write(file: CatalogFile): string {
     return `    ${JSON.stringify(provider)}: {\n      "models": {\n${models}\n      }${aliases}${retired}\n    }`
   })
   return `{\n  "version": ${JSON.stringify(file.version)},\n  "sources": {\n${lines(file.sources, '    ')}\n  },\n  "providers": {\n${providers.join(',\n')}\n  }\n}\n`
-}
-
-/** The same content with a text for each provider's section: what the Worker bundles (`catalog.ts` says why). */
-function packedText({ version, sources, providers }: CatalogFile): string {
-  const sections = Object.fromEntries(
-    Object.entries(providers).map(([provider, section]) => [provider, JSON.stringify(section)]),
-  )
-  return `${JSON.stringify({ version, sources, sections }, null, 2)}\n`
 }
 
 function lines(record: Readonly<Record<string, unknown>>, indent: string): string {

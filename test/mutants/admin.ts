@@ -12,6 +12,7 @@ const csv = [`${unit}/csv.test.ts`] as const
 const openapi = [`${unit}/openapi.test.ts`] as const
 const command = [`${unit}/cli.test.ts`] as const
 const oneHistory = 'A4 a journal is of one history'
+const words = ['test/unit/edge/schema-words.test.ts'] as const
 const recovery = [`${unit}/recovery.test.ts`] as const
 
 /** The calls of tenants, their money and keys, and the command that makes them. */
@@ -317,8 +318,8 @@ export const adminMutants: readonly Mutant[] = [
     id: 'admin-query-unknown',
     invariant: 'S9 explanation',
     file: `${admin}/ledger-query.ts`,
-    find: 'export const ledgerQuery = z.strictObject({',
-    replace: 'export const ledgerQuery = z.object({',
+    find: 'export const ledgerQuery = lazily(() =>\n  z.strictObject({',
+    replace: 'export const ledgerQuery = lazily(() =>\n  z.object({',
     killedBy: query,
     why: 'A slip in `from` is left alone, and the answer is of all times.',
   },
@@ -454,8 +455,8 @@ export const adminMutants: readonly Mutant[] = [
     id: 'admin-restore-vouches',
     invariant: oneHistory,
     file: `${admin}/recovery.ts`,
-    find: '.default(false)',
-    replace: '.default(true)',
+    find: 'z._default(z.boolean(), false)',
+    replace: 'z._default(z.boolean(), true)',
     killedBy: recovery,
     why: 'A ledger that lost grants is taken for whole because nobody said otherwise.',
   },
@@ -476,5 +477,32 @@ export const adminMutants: readonly Mutant[] = [
     replace: 'return { pendingChanges, behindMs, forked: false && isForked }',
     killedBy: recovery,
     why: 'Nobody learns that nothing is copied any more.',
+  },
+  {
+    id: 'schema-speechless',
+    invariant: 'S9 explanation',
+    file: 'durable-objects/zod-english.ts',
+    find: 'z.config(en())',
+    replace: 'z.config({})',
+    killedBy: words,
+    why: 'Whatever is wrong with a file or a body is "Invalid input".',
+  },
+  {
+    id: 'schema-described-twice',
+    invariant: 'S9 explanation',
+    file: 'durable-objects/described.ts',
+    find: 'if (z.globalRegistry.has(schema))',
+    replace: 'if (description === "")',
+    killedBy: words,
+    why: 'A shared shape tells editors what one of its places is for, in all of them.',
+  },
+  {
+    id: 'schema-made-each-time',
+    invariant: 'caps',
+    file: 'durable-objects/lazily.ts',
+    find: 'return () => (made ??= make())',
+    replace: 'return () => make()',
+    killedBy: words,
+    why: 'Each admin call makes its schemas anew.',
   },
 ]

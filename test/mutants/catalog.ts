@@ -2,6 +2,8 @@ import type { Mutant } from './mutant.ts'
 
 const load = ['test/unit/catalog/load.test.ts'] as const
 const price = ['test/unit/catalog/price.test.ts'] as const
+const pack = ['test/unit/catalog/pack.test.ts'] as const
+const models = ['test/unit/catalog/models.test.ts'] as const
 const alias = ['test/unit/catalog/alias.test.ts'] as const
 const runtime = ['test/unit/edge/runtime-invariants.test.ts'] as const
 
@@ -141,5 +143,50 @@ export const catalogMutants: readonly Mutant[] = [
     replace: 'const facts = free === true ? known : known',
     killedBy: runtime,
     why: "The operator's own server is a model without a price, which budgets will refuse.",
+  },
+  {
+    id: 'packed-beginning-is-enough',
+    invariant: 'catalog',
+    file: 'worker/catalog/packed.ts',
+    find: 'models.indexOf(`\\n${id} `)',
+    replace: 'models.indexOf(`\\n${id}`)',
+    killedBy: pack,
+    why: 'gpt-5 is charged at the price of gpt-5-mini.',
+  },
+  {
+    id: 'packed-id-with-a-space',
+    invariant: 'catalog',
+    file: 'worker/catalog/packed.ts',
+    find: "id.includes(' ') ? -1 : ",
+    replace: '',
+    killedBy: pack,
+    why: 'A name that no model has is found, because a line begins with it.',
+  },
+  {
+    id: 'packed-longer-context-lost',
+    invariant: 'catalog',
+    file: 'worker/catalog/packed.ts',
+    find: 'if (tiers.length > 0)',
+    replace: 'if (tiers.length > 1)',
+    killedBy: models,
+    why: 'A long prompt is charged at the price of a short one.',
+  },
+  {
+    id: 'packed-trait-misread',
+    invariant: 'catalog',
+    file: 'worker/catalog/packed.ts',
+    find: 'Number.parseInt(trait, 36)',
+    replace: 'Number.parseInt(trait, 10)',
+    killedBy: models,
+    why: 'Models have the abilities of others.',
+  },
+  {
+    id: 'packed-unread',
+    invariant: 'catalog',
+    file: 'scripts/catalog/pack.ts',
+    find: 'if (!isDeepStrictEqual(unpackSection(text, read), section))',
+    replace: 'if (text === "")',
+    killedBy: pack,
+    why: 'What the form cannot hold is lost when the catalog is made.',
   },
 ]

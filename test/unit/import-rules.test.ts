@@ -66,6 +66,10 @@ const forbidden = {
     'export const a = (b: string) => "DELETE FROM keys WHERE id = " + b\n',
   'worker/edge/writes-values.ts':
     'export const a = (b: string, c: string) => `${b} INTO keys VALUES (${c})`\n',
+  'worker/edge/large-zod.ts': "import * as z from 'zod'\nexport const a = z.string()\n",
+  'worker/dialects/acme/large-core.ts':
+    "import * as z from 'zod/mini'\nexport const a = z.core.util.isPlainObject({})\n",
+  'durable-objects/acme/large-zod.ts': "import * as z from 'zod'\nexport const a = z.string()\n",
   'worker/engine/prints.ts': "export const a = () => console.log('x')\n",
   'worker/engine/any.ts': 'export const a = (b: any): unknown => b\n',
   'worker/engine/default-export.ts': 'export default function a(): number {\n  return 1\n}\n',
@@ -88,6 +92,8 @@ const allowed = {
     'export const a = (aNanoUsd: number, b: number) => aNanoUsd + b\n',
   'durable-objects/acme/binds-values.ts':
     "export const a = ['SELECT * FROM keys WHERE id = ?', `DELETE FROM keys`]\n",
+  'worker/edge/small-zod.ts':
+    "import * as z from 'zod/mini'\nexport const a: z.core.$ZodType = z.string()\n",
   'worker/engine/says-selected.ts': 'export const a = (b: string) => `Selected ${b}`\n',
   'worker/engine/fine.ts': "import type { A } from '../canonical/other.ts'\nexport type B = A\n",
 }

@@ -1,4 +1,6 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../durable-objects/described.ts'
+import { lazily } from '../../durable-objects/lazily.ts'
 import { nanoUsdOfText, usdText } from '../../durable-objects/tenant-ledger/access/key-request.ts'
 import {
   isKeyId,
@@ -45,87 +47,105 @@ function tagRule(tag: string): string | null {
   return isTagValue(tag.slice(equals + 1)) ? null : `the value of a tag is ${tagValueRule}`
 }
 
-export const scopeText = z
-  .string()
-  .max(256)
-  .superRefine((scope, context) => {
-    const rule = scopeRule(scope)
-    if (rule !== null) context.addIssue({ code: 'custom', message: rule })
-  })
-  .describe('`tenant`, `team:ID`, `key:ID`, `route:NAME` or `tag:NAME=VALUE`.')
+export const scopeText = lazily(() =>
+  described(
+    z.string().check(
+      z.maxLength(256),
+      z.superRefine((scope, context) => {
+        const rule = scopeRule(scope)
+        if (rule !== null) context.addIssue({ code: 'custom', message: rule })
+      }),
+    ),
+    '`tenant`, `team:ID`, `key:ID`, `route:NAME` or `tag:NAME=VALUE`.',
+  ),
+)
 
-const thresholdBody = z.strictObject({
-  percent: z.number().int().min(1).max(100).describe('Of the limit.'),
-  actions: z
-    .array(z.enum(['warn', 'degrade', 'clamp', 'block']))
-    .min(1)
-    .max(4)
-    .refine((all) => new Set(all).size === all.length, 'names each action once'),
-})
+const thresholdBody = lazily(() =>
+  z.strictObject({
+    percent: described(z.int().check(z.minimum(1), z.maximum(100)), 'Of the limit.'),
+    actions: z.array(z.enum(['warn', 'degrade', 'clamp', 'block'])).check(
+      z.minLength(1),
+      z.maxLength(4),
+      z.refine((all) => new Set(all).size === all.length, 'names each action once'),
+    ),
+  }),
+)
 
-const budgetBody = z
-  .strictObject({
-    scope: scopeText,
-    period: z.enum(['hour', 'day', 'week', 'month', 'total']),
-    limitUsd: usdText,
-    mode: z.enum(['hard', 'soft']),
-    zone: z
-      .string()
-      .max(64)
-      .refine(isZone, 'an IANA name of a time zone, such as "Europe/Berlin"')
-      .default('UTC')
-      .describe(
+const budgetBody = lazily(() =>
+  z
+    .strictObject({
+      scope: scopeText(),
+      period: z.enum(['hour', 'day', 'week', 'month', 'total']),
+      limitUsd: usdText(),
+      mode: z.enum(['hard', 'soft']),
+      zone: described(
+        z._default(
+          z
+            .string()
+            .check(
+              z.maxLength(64),
+              z.refine(isZone, 'an IANA name of a time zone, such as "Europe/Berlin"'),
+            ),
+          'UTC',
+        ),
         'Where days, weeks and months begin. Another zone is another budget, with nothing spent.',
       ),
-    thresholds: z
-      .array(thresholdBody)
-      .max(4)
-      .refine(
-        (all) => new Set(all.map(({ percent }) => percent)).size === all.length,
-        'one threshold for each percent',
-      )
-      .default([]),
-    failOpenUsd: usdText
-      .optional()
-      .describe('What one isolate may spend while it cannot reach the ledger; soft budgets only.'),
-  })
-  .refine(({ mode, failOpenUsd }) => mode === 'soft' || failOpenUsd === undefined, {
-    path: ['failOpenUsd'],
-    message: 'a hard budget does not fail open',
-  })
+      thresholds: z._default(
+        z.array(thresholdBody()).check(
+          z.maxLength(4),
+          z.refine(
+            (all) => new Set(all.map(({ percent }) => percent)).size === all.length,
+            'one threshold for each percent',
+          ),
+        ),
+        [],
+      ),
+      failOpenUsd: described(
+        z.optional(usdText()),
+        'What one isolate may spend while it cannot reach the ledger; soft budgets only.',
+      ),
+    })
+    .check(
+      z.refine(({ mode, failOpenUsd }) => mode === 'soft' || failOpenUsd === undefined, {
+        path: ['failOpenUsd'],
+        message: 'a hard budget does not fail open',
+      }),
+    ),
+)
 
 /** Body of `PUT .../budgets`: all budgets of the tenant that do not come with a key. */
-export const budgetsBody = z.array(budgetBody).max(maxBudgets)
+export const budgetsBody = lazily(() => z.array(budgetBody()).check(z.maxLength(maxBudgets)))
 
 const longestWindowMs = 86_400_000
 
-const limitBody = z
-  .strictObject({
-    scope: scopeText,
-    kind: z.enum(['requests', 'tokens', 'concurrency']),
-    limit: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
-    windowMs: z
-      .number()
-      .int()
-      .min(1000)
-      .max(longestWindowMs)
-      .optional()
-      .describe('Of `requests` and `tokens`; 60,000 when it is left out.'),
-  })
-  .refine(({ kind, windowMs }) => kind !== 'concurrency' || windowMs === undefined, {
-    path: ['windowMs'],
-    message: 'concurrency has no window',
-  })
+const limitBody = lazily(() =>
+  z
+    .strictObject({
+      scope: scopeText(),
+      kind: z.enum(['requests', 'tokens', 'concurrency']),
+      limit: z.int().check(z.minimum(0), z.maximum(Number.MAX_SAFE_INTEGER)),
+      windowMs: described(
+        z.optional(z.int().check(z.minimum(1000), z.maximum(longestWindowMs))),
+        'Of `requests` and `tokens`; 60,000 when it is left out.',
+      ),
+    })
+    .check(
+      z.refine(({ kind, windowMs }) => kind !== 'concurrency' || windowMs === undefined, {
+        path: ['windowMs'],
+        message: 'concurrency has no window',
+      }),
+    ),
+)
 
 /** Body of `PUT .../limits`: all limits of the tenant. */
-export const limitsBody = z.array(limitBody).max(maxLimits)
+export const limitsBody = lazily(() => z.array(limitBody()).check(z.maxLength(maxLimits)))
 
 export type Read<Rows> =
   | { readonly kind: 'read'; readonly rows: readonly Rows[] }
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
 
 export function readBudgets(body: unknown): Read<BudgetRow> {
-  const parsed = budgetsBody.safeParse(body)
+  const parsed = budgetsBody().safeParse(body)
   if (!parsed.success) return { kind: 'invalid', problems: problemsOf(parsed.error.issues) }
   return withIds(
     parsed.data.map((one): BudgetRow => {
@@ -151,7 +171,7 @@ export function readBudgets(body: unknown): Read<BudgetRow> {
 }
 
 export function readLimits(body: unknown): Read<LimitRow> {
-  const parsed = limitsBody.safeParse(body)
+  const parsed = limitsBody().safeParse(body)
   if (!parsed.success) return { kind: 'invalid', problems: problemsOf(parsed.error.issues) }
   return withIds(
     parsed.data.map((one): LimitRow => {

@@ -1,5 +1,8 @@
 import type { Context, Env, Hono } from 'hono'
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../durable-objects/described.ts'
+import { lazily } from '../../durable-objects/lazily.ts'
+import '../../durable-objects/zod-english.ts'
 import type { HealthPlace } from '../../durable-objects/provider-health/object-name.ts'
 import {
   homeRegionOf,
@@ -54,24 +57,25 @@ export interface CircuitDependencies<E extends Env> {
   log(entry: CircuitAudit): void
 }
 
-export const circuitsQuery = z.strictObject({
-  provider: z.string().min(1).optional(),
-  region: z.enum([...regions, ...jurisdictions, 'all']).optional(),
-})
+export const circuitsQuery = lazily(() =>
+  z.strictObject({
+    provider: z.optional(z.string().check(z.minLength(1))),
+    region: z.optional(z.enum([...regions, ...jurisdictions, 'all'])),
+  }),
+)
 
 /** A day, as `forceMaxMs` of the core's settings: what an operator forgot ends by itself. */
 const longestForceMs = 86_400_000
 
-export const forceBody = z.strictObject({
-  state: z.enum(['open', 'closed', 'auto']),
-  forMs: z
-    .number()
-    .int()
-    .min(1000)
-    .max(longestForceMs)
-    .default(3_600_000)
-    .describe('How long it is held, ms; without meaning for `auto`.'),
-})
+export const forceBody = lazily(() =>
+  z.strictObject({
+    state: z.enum(['open', 'closed', 'auto']),
+    forMs: described(
+      z._default(z.int().check(z.minimum(1000), z.maximum(longestForceMs)), 3_600_000),
+      'How long it is held, ms; without meaning for `auto`.',
+    ),
+  }),
+)
 
 /** Such a body has two short fields. */
 const maxBodyBytes = 4096
@@ -101,7 +105,7 @@ async function list<E extends Env>(
   context: Context<E>,
   deps: CircuitDependencies<E>,
 ): Promise<Response> {
-  const query = circuitsQuery.safeParse(context.req.query())
+  const query = circuitsQuery().safeParse(context.req.query())
   if (!query.success) return deps.refuse(context, problemOf(query.error))
   const { provider, region = deps.regionOf(context) } = query.data
   const all = deps.providersOf(context)
@@ -217,7 +221,9 @@ function done<E extends Env>(
   )
 }
 
-async function readBody(request: Request): Promise<z.output<typeof forceBody> | GatewayError> {
+async function readBody(
+  request: Request,
+): Promise<z.output<ReturnType<typeof forceBody>> | GatewayError> {
   const text = await request.text()
   if (text.length > maxBodyBytes)
     return gatewayError('body_too_large', 413, `the body has more than ${maxBodyBytes} bytes`)
@@ -227,12 +233,12 @@ async function readBody(request: Request): Promise<z.output<typeof forceBody> | 
   } catch {
     return invalidRequest('the body must be JSON')
   }
-  const body = forceBody.safeParse(raw)
+  const body = forceBody().safeParse(raw)
   return body.success ? body.data : problemOf(body.error)
 }
 
 /** The first rule that is broken, with the field that breaks it. */
-function problemOf(error: z.ZodError): GatewayError {
+function problemOf(error: z.core.$ZodError): GatewayError {
   const [issue] = error.issues
   const path = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : (issue?.path ?? [])
   const rule = issue?.message ?? 'is not valid'

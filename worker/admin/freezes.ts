@@ -1,4 +1,6 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../durable-objects/described.ts'
+import { lazily } from '../../durable-objects/lazily.ts'
 import { problemsOf } from '../../durable-objects/tenant-ledger/access/problems.ts'
 import type { ScopeId } from '../../durable-objects/tenant-ledger/protocol.ts'
 import { invalidRequest } from '../canonical/errors.ts'
@@ -17,15 +19,17 @@ export const freezeRoutes: readonly TenantRoute[] = [
   { method: 'post', path: '/thaw', action: 'thaw', handle: (call) => freeze(call, false) },
 ]
 
-export const freezeBody = z.strictObject({
-  scope: scopeText.default('tenant').describe('Left out: all of the tenant.'),
-})
+export const freezeBody = lazily(() =>
+  z.strictObject({
+    scope: described(z._default(scopeText(), 'tenant'), 'Left out: all of the tenant.'),
+  }),
+)
 
 /** Nothing is granted to a frozen scope from that moment; what runs is finished and charged. */
 async function freeze(call: TenantCall, frozen: boolean): Promise<Outcome> {
   const body = await jsonOrNothing(call.request)
   if ('refused' in body) return refused(body.refused)
-  const read = freezeBody.safeParse(body.value)
+  const read = freezeBody().safeParse(body.value)
   if (!read.success) return refused(problemsError(problemsOf(read.error.issues)))
   const scope = read.data.scope as ScopeId
   const { actor } = call

@@ -1,4 +1,6 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../durable-objects/described.ts'
+import { lazily } from '../../durable-objects/lazily.ts'
 import type { ListedKey } from '../../durable-objects/tenant-ledger/access/keys.ts'
 import { isKeyId } from '../../durable-objects/tenant-ledger/access/names.ts'
 import { problemsOf } from '../../durable-objects/tenant-ledger/access/problems.ts'
@@ -45,22 +47,24 @@ async function createKey(call: TenantCall): Promise<Outcome> {
   )
 }
 
-export const rotateBody = z.strictObject({
-  overlapMs: z
-    .number()
-    .int()
-    .min(0)
-    .max(defaultAccessSettings.overlapMostMs)
-    .default(defaultAccessSettings.overlapDefaultMs)
-    .describe('How long the secret of before stays good, ms; 24 h when it is left out.'),
-})
+export const rotateBody = lazily(() =>
+  z.strictObject({
+    overlapMs: described(
+      z._default(
+        z.int().check(z.minimum(0), z.maximum(defaultAccessSettings.overlapMostMs)),
+        defaultAccessSettings.overlapDefaultMs,
+      ),
+      'How long the secret of before stays good, ms; 24 h when it is left out.',
+    ),
+  }),
+)
 
 async function rotateKey(call: TenantCall): Promise<Outcome> {
   const keyId = keyIdIn(call)
   if (keyId === null) return noSuchKey()
   const body = await jsonOrNothing(call.request)
   if ('refused' in body) return refused(body.refused, keyId)
-  const read = rotateBody.safeParse(body.value)
+  const read = rotateBody().safeParse(body.value)
   if (!read.success) return refused(problemsError(problemsOf(read.error.issues)), keyId)
   const { overlapMs } = read.data
   const told: Told = ({ key }, { id, oldSecretUntilMs }) => ({

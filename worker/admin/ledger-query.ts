@@ -1,4 +1,6 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import '../../durable-objects/zod-english.ts'
+import { lazily } from '../../durable-objects/lazily.ts'
 import { isTagName, tagNameRule } from '../../durable-objects/tenant-ledger/access/names.ts'
 import { maxPageLines } from '../../durable-objects/tenant-ledger/border.ts'
 import { readCursor } from '../../durable-objects/tenant-ledger/cursor.ts'
@@ -8,26 +10,40 @@ import type { TotalsBy } from '../../durable-objects/tenant-ledger/rpc.ts'
 
 /** What is asked of `GET .../ledger` and `GET .../statement`, and what of it cannot be. */
 
-const timeText = z.union(
-  [z.iso.datetime({ offset: true }), z.iso.date()],
-  'a time of ISO 8601 with its zone, or a day (UTC)',
+const timeText = lazily(() =>
+  z.union(
+    [z.iso.datetime({ offset: true }), z.iso.date()],
+    'a time of ISO 8601 with its zone, or a day (UTC)',
+  ),
 )
 
-const formatText = z.enum(['json', 'csv']).optional()
+const formatText = lazily(() => z.optional(z.enum(['json', 'csv'])))
 
 const pageLines = 100
 
-const limitText = z
-  .string()
-  .regex(/^\d{1,3}$/, `a number from 1 to ${maxPageLines}`)
-  .transform(Number)
-  .refine((limit) => limit >= 1 && limit <= maxPageLines, `a number from 1 to ${maxPageLines}`)
+const limitText = lazily(() =>
+  z
+    .pipe(
+      z.string().check(z.regex(/^\d{1,3}$/, `a number from 1 to ${maxPageLines}`)),
+      z.transform(Number),
+    )
+    .check(
+      z.refine(
+        (limit) => limit >= 1 && limit <= maxPageLines,
+        `a number from 1 to ${maxPageLines}`,
+      ),
+    ),
+)
 
-const cursorText = z
-  .string()
-  .min(1)
-  .max(512)
-  .refine(isCursor, 'must be the nextCursor of an answer')
+const cursorText = lazily(() =>
+  z
+    .string()
+    .check(
+      z.minLength(1),
+      z.maxLength(512),
+      z.refine(isCursor, 'must be the nextCursor of an answer'),
+    ),
+)
 
 function isCursor(text: string): boolean {
   try {
@@ -38,13 +54,15 @@ function isCursor(text: string): boolean {
   }
 }
 
-export const ledgerQuery = z.strictObject({
-  from: timeText.optional(),
-  to: timeText.optional(),
-  cursor: cursorText.optional(),
-  limit: limitText.optional(),
-  format: formatText,
-})
+export const ledgerQuery = lazily(() =>
+  z.strictObject({
+    from: z.optional(timeText()),
+    to: z.optional(timeText()),
+    cursor: z.optional(cursorText()),
+    limit: z.optional(limitText()),
+    format: formatText(),
+  }),
+)
 
 export interface Span {
   readonly fromMs: number
@@ -69,7 +87,7 @@ export function readLedgerQuery(
   accept: string | null,
   nowMs: number,
 ): QueryRead<LedgerAsk> {
-  const parsed = ledgerQuery.safeParse(query)
+  const parsed = ledgerQuery().safeParse(query)
   if (!parsed.success) return invalidOf(parsed.error)
   const { from, to, cursor, limit, format } = parsed.data
   const csv = wantsCsv(format, accept)
@@ -88,19 +106,29 @@ export function readLedgerQuery(
 
 const periodForm = /^(\d{4})-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01]))?$/
 
-export const statementQuery = z.strictObject({
-  period: z.string().regex(periodForm, 'a month, such as 2026-11, or a day, such as 2026-11-30'),
-  by: z
-    .string()
-    .refine(isBy, `must be target, route, key or tag:NAME; a name is ${tagNameRule}`)
-    .default('target'),
-  zone: z
-    .string()
-    .max(64)
-    .refine(isZone, 'an IANA name of a time zone, such as "Europe/Berlin"')
-    .default('UTC'),
-  format: formatText,
-})
+export const statementQuery = lazily(() =>
+  z.strictObject({
+    period: z
+      .string()
+      .check(z.regex(periodForm, 'a month, such as 2026-11, or a day, such as 2026-11-30')),
+    by: z._default(
+      z
+        .string()
+        .check(z.refine(isBy, `must be target, route, key or tag:NAME; a name is ${tagNameRule}`)),
+      'target',
+    ),
+    zone: z._default(
+      z
+        .string()
+        .check(
+          z.maxLength(64),
+          z.refine(isZone, 'an IANA name of a time zone, such as "Europe/Berlin"'),
+        ),
+      'UTC',
+    ),
+    format: formatText(),
+  }),
+)
 
 function isBy(text: string): boolean {
   if (text.startsWith('tag:')) return isTagName(text.slice('tag:'.length))
@@ -115,7 +143,7 @@ export interface StatementAsk extends Span {
 }
 
 export function readStatementQuery(query: Query, accept: string | null): QueryRead<StatementAsk> {
-  const parsed = statementQuery.safeParse(query)
+  const parsed = statementQuery().safeParse(query)
   if (!parsed.success) return invalidOf(parsed.error)
   const { period, by, zone, format } = parsed.data
   const [, year = '', month = '', day] = periodForm.exec(period) ?? []
@@ -141,7 +169,7 @@ function wantsCsv(format: 'json' | 'csv' | undefined, accept: string | null): bo
   return /(^|,)\s*text\/csv\s*(;|,|$)/i.test(accept ?? '')
 }
 
-function invalidOf(error: z.ZodError): Extract<QueryRead<never>, { kind: 'invalid' }> {
+function invalidOf(error: z.core.$ZodError): Extract<QueryRead<never>, { kind: 'invalid' }> {
   const [issue] = error.issues
   if (issue?.code === 'unrecognized_keys')
     return invalid(issue.keys[0] ?? '', 'is no parameter that is known here')

@@ -1,13 +1,4 @@
-import * as z from 'zod'
-import { keyBody } from '../../durable-objects/tenant-ledger/access/key-request.ts'
-import { tenantBody } from '../../durable-objects/tenant-ledger/access/tenant.ts'
-import { budgetsBody, limitsBody } from './budgets-body.ts'
-import { freezeBody } from './freezes.ts'
-import { rotateBody } from './keys.ts'
 import { answer, reference, refusals } from './openapi-parts.ts'
-import { reconcileBody } from './reconcile.ts'
-import { releaseBody, restoreBody, rewindBody } from './recovery.ts'
-import { rowSchemas } from './openapi-rows.ts'
 
 /** The calls of tenants, their budgets, keys and ledgers. */
 export function tenantPaths(): object {
@@ -224,21 +215,4 @@ export const tenantParameters = {
     type: 'string',
     default: 'UTC',
   }),
-}
-
-export function tenantSchemas(): object {
-  const body = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' })
-  return {
-    TenantBody: body(tenantBody),
-    BudgetsBody: body(budgetsBody),
-    LimitsBody: body(limitsBody),
-    KeyBody: body(keyBody),
-    RotateBody: body(rotateBody),
-    FreezeBody: body(freezeBody),
-    ReconcileBody: body(reconcileBody),
-    RewindBody: body(rewindBody),
-    RestoreBody: body(restoreBody),
-    ReleaseBody: body(releaseBody),
-    ...rowSchemas,
-  }
 }

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import bodySchemas from './body-schemas.json' with { type: 'json' }
 import {
   answer,
   errorSchema,
@@ -8,11 +8,11 @@ import {
   refusals,
   text,
 } from './openapi-parts.ts'
-import { tenantParameters, tenantPaths, tenantSchemas } from './openapi-tenants.ts'
+import { rowSchemas } from './openapi-rows.ts'
+import { tenantParameters, tenantPaths } from './openapi-tenants.ts'
 import { jurisdictions, regions } from '../../durable-objects/provider-health/place.ts'
-import { forceBody } from './circuits.ts'
 
-/** The admin plane in OpenAPI 3.1, whose schemas are JSON Schema as zod writes it. Made when it is asked for. */
+/** The admin plane in OpenAPI 3.1. Made when it is asked for; the schemas of bodies are those that zod wrote (`bodies.ts`). */
 export function openApiDocument(version: string): object {
   return {
     openapi: '3.1.0',
@@ -26,7 +26,7 @@ export function openApiDocument(version: string): object {
     paths: { ...documentPath, ...circuitPaths(), ...tenantPaths() },
     components: {
       securitySchemes: { adminKey: { type: 'http', scheme: 'bearer' } },
-      schemas: { ...circuitSchemas(), ...tenantSchemas(), Error: errorSchema },
+      schemas: { ...bodySchemas, ...circuitSchemas(), ...rowSchemas, Error: errorSchema },
       parameters: { ...circuitParameters, ...tenantParameters },
     },
   }
@@ -125,7 +125,6 @@ const circuitParameters = {
 
 function circuitSchemas(): object {
   return {
-    ForceCircuit: z.toJSONSchema(forceBody, { io: 'input' }),
     CircuitList: {
       type: 'object',
       required: ['object', 'data', 'unreachable'],

@@ -3,7 +3,12 @@ import { gatewayError, invalidRequest, type GatewayError } from '../canonical/er
 import { readBody } from '../engine/read-body.ts'
 
 /** What a body may be at most: a thousand budgets, with room. */
-const bodyLimits = { maxBodyBytes: 1_048_576, maxBodyDepth: 16, maxBodyKeys: 50_000 }
+const bodyLimits = {
+  maxBodyBytes: 1_048_576,
+  maxBodyDepth: 16,
+  maxBodyKeys: 50_000,
+  maxBodyItems: 50_000,
+}
 
 /** Fields that one answer names. */
 const mostProblems = 8

@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { lazily } from '../../durable-objects/lazily.ts'
 import { nanoUsdOfText, usdText } from '../../durable-objects/tenant-ledger/access/key-request.ts'
 import { problemsOf } from '../../durable-objects/tenant-ledger/access/problems.ts'
 import { zeroNanoUsd } from '../../durable-objects/tenant-ledger/money.ts'
@@ -19,16 +20,20 @@ export const reconcileRoutes: readonly TenantRoute[] = [
   { method: 'post', path: '/reconcile', action: 'reconcile', handle: reconcile },
 ]
 
-export const reconcileBody = z.strictObject({
-  leaseId: z.string().regex(/^\d{1,16}\.\d{1,16}$/, 'the id of a lease, such as "1.17"'),
-  finalUsd: usdText.describe('What it cost, as somebody can prove: at most what it is charged.'),
-})
+export const reconcileBody = lazily(() =>
+  z.strictObject({
+    leaseId: z.string().check(z.regex(/^\d{1,16}\.\d{1,16}$/, 'the id of a lease, such as "1.17"')),
+    finalUsd: usdText().check(
+      z.describe('What it cost, as somebody can prove: at most what it is charged.'),
+    ),
+  }),
+)
 
 /** Closes a lost lease for what somebody can prove; the rest of its charge comes back. */
 async function reconcile(call: TenantCall): Promise<Outcome> {
   const body = await jsonOf(call.request)
   if ('refused' in body) return refused(body.refused)
-  const read = reconcileBody.safeParse(body.value)
+  const read = reconcileBody().safeParse(body.value)
   if (!read.success) return refused(problemsError(problemsOf(read.error.issues)))
   const leaseId = read.data.leaseId as LeaseId
   const finalNanoUsd = nanoUsdOfText(read.data.finalUsd) ?? zeroNanoUsd

@@ -1,4 +1,6 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../durable-objects/described.ts'
+import { lazily } from '../../durable-objects/lazily.ts'
 import { problemsOf } from '../../durable-objects/tenant-ledger/access/problems.ts'
 import { nanoUsdOfText, usdText } from '../../durable-objects/tenant-ledger/access/key-request.ts'
 import { zeroNanoUsd } from '../../durable-objects/tenant-ledger/money.ts'
@@ -22,18 +24,22 @@ export const recoveryRoutes: readonly TenantRoute[] = [
   { method: 'post', path: '/ledger/release', action: 'ledger_release', handle: release },
 ]
 
-export const rewindBody = z
-  .strictObject({
-    to: z.iso
-      .datetime({ offset: true, error: 'a time of RFC 3339 with its zone' })
-      .optional()
-      .describe('The moment that the ledger is taken back to: within the last 30 days.'),
-    toMs: z.number().int().min(0).optional().describe('The same, in ms since 1970.'),
-  })
-  .refine(({ to, toMs }) => (to === undefined) !== (toMs === undefined), {
-    path: ['to'],
-    error: 'give one of to and toMs',
-  })
+export const rewindBody = lazily(() =>
+  z
+    .strictObject({
+      to: described(
+        z.optional(z.iso.datetime({ offset: true, error: 'a time of RFC 3339 with its zone' })),
+        'The moment that the ledger is taken back to: within the last 30 days.',
+      ),
+      toMs: described(z.optional(z.int().check(z.minimum(0))), 'The same, in ms since 1970.'),
+    })
+    .check(
+      z.refine(({ to, toMs }) => (to === undefined) !== (toMs === undefined), {
+        path: ['to'],
+        error: 'give one of to and toMs',
+      }),
+    ),
+)
 
 /**
  * Planned point-in-time recovery: the database as it was, and all that was written since read on from the journal. Said
@@ -42,7 +48,7 @@ export const rewindBody = z
 async function rewind(call: TenantCall): Promise<Outcome> {
   const body = await jsonOf(call.request)
   if ('refused' in body) return refused(body.refused)
-  const read = rewindBody.safeParse(body.value)
+  const read = rewindBody().safeParse(body.value)
   if (!read.success) return refused(problemsError(problemsOf(read.error.issues)))
   const { to, toMs } = read.data
   const atMs = toMs ?? Date.parse(to ?? '')
@@ -75,14 +81,14 @@ function rewindError(code: RewindRefusal | undefined, why: string, param: string
   }
 }
 
-export const restoreBody = z.strictObject({
-  complete: z
-    .boolean()
-    .default(false)
-    .describe(
+export const restoreBody = lazily(() =>
+  z.strictObject({
+    complete: described(
+      z._default(z.boolean(), false),
       'Somebody vouches that nothing that was granted is missing. Otherwise nothing is granted for 16 minutes, and nothing of hard budgets before a release.',
     ),
-})
+  }),
+)
 
 /**
  * Says that the ledger as it is now is the one that counts: the journal begins anew behind it. Rows of a copy are
@@ -91,7 +97,7 @@ export const restoreBody = z.strictObject({
 async function restore(call: TenantCall): Promise<Outcome> {
   const body = await jsonOrNothing(call.request)
   if ('refused' in body) return refused(body.refused)
-  const read = restoreBody.safeParse(body.value)
+  const read = restoreBody().safeParse(body.value)
   if (!read.success) return refused(problemsError(problemsOf(read.error.issues)))
   const { complete } = read.data
   const subject = complete ? 'complete' : 'incomplete'
@@ -119,20 +125,20 @@ async function restoreNow(call: TenantCall, complete: boolean, subject: string):
   return answered(await standingOf(call), subject)
 }
 
-export const releaseBody = z.strictObject({
-  billedUsd: z
-    .record(z.string(), usdText)
-    .default({})
-    .describe(
+export const releaseBody = lazily(() =>
+  z.strictObject({
+    billedUsd: described(
+      z._default(z.record(z.string(), usdText()), {}),
       'What providers billed in the period of an uncertain budget, by its id. What the ledger has not firmly charged of it, it charges for good. Without it: nothing that was granted is missing.',
     ),
-})
+  }),
+)
 
 /** Everything that was granted before the last restore is accounted for: hard budgets grant again. */
 async function release(call: TenantCall): Promise<Outcome> {
   const body = await jsonOrNothing(call.request)
   if ('refused' in body) return refused(body.refused)
-  const read = releaseBody.safeParse(body.value)
+  const read = releaseBody().safeParse(body.value)
   if (!read.success) return refused(problemsError(problemsOf(read.error.issues)))
   const billed = await billedOf(call, Object.entries(read.data.billedUsd))
   if ('param' in billed)

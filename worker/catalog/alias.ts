@@ -1,4 +1,4 @@
-import type { CatalogSection } from './schema.ts'
+import type { CatalogEntry } from './schema.ts'
 
 /** How an id was understood: which entry holds its facts, and whether that entry's price is also its price. */
 export interface Resolution {
@@ -6,6 +6,16 @@ export interface Resolution {
   readonly price: 'same' | 'free' | 'unknown'
   /** The variant may have smaller limits than the entry. */
   readonly limits: 'same' | 'unknown'
+}
+
+/** What is listed of one provider. */
+export interface SectionReader {
+  /** The model that goes by an id: itself, or the one that a listed alias means. */
+  model(id: string): string | null
+  /** A dated id that is gone. */
+  isRetired(id: string): boolean
+  entry(model: string): CatalogEntry | undefined
+  aliasesOf(model: string): readonly string[]
 }
 
 /**
@@ -31,10 +41,10 @@ export interface Resolution {
  */
 export function resolveModel(
   provider: string,
-  section: CatalogSection,
+  section: SectionReader,
   id: string,
 ): Resolution | null {
-  const listed = listedModel(section, id)
+  const listed = section.model(id)
   if (listed !== null) return same(listed)
   switch (provider) {
     case 'bedrock':
@@ -54,17 +64,17 @@ export function resolveModel(
   }
 }
 
-function resolveBedrock(section: CatalogSection, id: string): Resolution | null {
+function resolveBedrock(section: SectionReader, id: string): Resolution | null {
   const arn = /^arn:aws[a-z-]*:bedrock:[^/]*:(?:inference-profile|foundation-model)\/(.+)$/.exec(id)
   if (arn?.[1] !== undefined) return exactly(section, arn[1]) ?? resolveBedrock(section, arn[1])
   const geographic = /^(?:us-gov|us|eu|apac|ap|au|jp|ca|in|global)\.(.+)$/.exec(id)
-  const base = geographic?.[1] === undefined ? null : listedModel(section, geographic[1])
+  const base = geographic?.[1] === undefined ? null : section.model(geographic[1])
   return base === null ? null : { model: base, price: 'unknown', limits: 'same' }
 }
 
-function resolveDated(section: CatalogSection, id: string): Resolution | null {
+function resolveDated(section: SectionReader, id: string): Resolution | null {
   const undated = withoutDate(id)
-  if (undated === null || section.retired?.includes(id) === true) return null
+  if (undated === null || section.isRetired(id)) return null
   return exactly(section, undated)
 }
 
@@ -74,31 +84,25 @@ export function withoutDate(id: string): string | null {
   return match?.[1] ?? null
 }
 
-function resolveOpenRouter(section: CatalogSection, id: string): Resolution | null {
+function resolveOpenRouter(section: SectionReader, id: string): Resolution | null {
   if (id.endsWith(':free')) {
-    const base = listedModel(section, id.slice(0, -':free'.length))
+    const base = section.model(id.slice(0, -':free'.length))
     return base === null ? null : { model: base, price: 'free', limits: 'unknown' }
   }
   return withoutSuffix(section, id, /:(?:nitro|floor|online|exacto)$/)
 }
 
-function withoutSuffix(section: CatalogSection, id: string, suffix: RegExp): Resolution | null {
+function withoutSuffix(section: SectionReader, id: string, suffix: RegExp): Resolution | null {
   if (!suffix.test(id)) return null
-  const base = listedModel(section, id.replace(suffix, ''))
+  const base = section.model(id.replace(suffix, ''))
   return base === null ? null : { model: base, price: 'unknown', limits: 'same' }
 }
 
-function exactly(section: CatalogSection, id: string): Resolution | null {
-  const listed = listedModel(section, id)
+function exactly(section: SectionReader, id: string): Resolution | null {
+  const listed = section.model(id)
   return listed === null ? null : same(listed)
 }
 
 function same(model: string): Resolution {
   return { model, price: 'same', limits: 'same' }
-}
-
-function listedModel(section: CatalogSection, id: string): string | null {
-  if (Object.hasOwn(section.models, id)) return id
-  const aliases = section.aliases
-  return aliases !== undefined && Object.hasOwn(aliases, id) ? (aliases[id] ?? null) : null
 }

@@ -1,6 +1,7 @@
 import { abortBillingOf } from './abort-billing.ts'
-import { resolveModel, type Resolution } from './alias.ts'
+import { resolveModel, type Resolution, type SectionReader } from './alias.ts'
 import { checkEntry, describeProblem } from './load.ts'
+import { type PackedCatalog, type PackedTraits, readPackedSection } from './packed.ts'
 import {
   abilities,
   type Ability,
@@ -26,41 +27,48 @@ const maxRememberedModels = 2_000
 /** Where a lookup reads: the sources, and the section of a provider or null. */
 export interface CatalogReader {
   readonly sources: CatalogFile['sources']
-  section(provider: string): CatalogSection | null
-}
-
-/**
- * `models.json` as the Worker carries it: the same content, every section as
- * JSON text. The engine skips over a text; a literal of 1,800 entries would
- * cost each cold start four times as much (11 ms against 3 ms, Node 24).
- */
-export interface PackedCatalog {
-  readonly version: string
-  readonly sources: CatalogFile['sources']
-  readonly sections: Readonly<Record<string, string>>
+  section(provider: string): SectionReader | null
 }
 
 /** Reads a whole catalog. */
 export function readCatalog(catalog: CatalogFile): CatalogReader {
+  const { sources, providers } = catalog
   return {
-    sources: catalog.sources,
-    section: (provider) =>
-      Object.hasOwn(catalog.providers, provider) ? (catalog.providers[provider] ?? null) : null,
+    sources,
+    section: (provider) => {
+      const section = own(providers, provider)
+      return section === undefined ? null : readSection(section)
+    },
   }
 }
 
-/** Reads a packed catalog, each section when it is first asked for. */
+function readSection({ models, aliases = {}, retired = [] }: CatalogSection): SectionReader {
+  return {
+    model: (id) => (Object.hasOwn(models, id) ? id : (own(aliases, id) ?? null)),
+    isRetired: (id) => retired.includes(id),
+    entry: (model) => own(models, model),
+    aliasesOf: (model) =>
+      Object.entries(aliases).flatMap(([alias, target]) => (target === model ? alias : [])),
+  }
+}
+
+/** "constructor" is a name like any other. */
+function own<Value>(record: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined
+}
+
+/** Reads a packed catalog, each entry when it is asked for. */
 export function readPackedCatalog(packed: PackedCatalog): CatalogReader {
-  const parsed = new Map<string, CatalogSection>()
+  const known = new Map<string, SectionReader>()
+  let read: readonly PackedTraits[] | undefined
+  const traits = () => (read ??= JSON.parse(packed.traits) as readonly PackedTraits[])
   return {
     sources: packed.sources,
     section: (provider) => {
-      const known = parsed.get(provider)
-      if (known !== undefined) return known
-      const text = Object.hasOwn(packed.sections, provider) ? packed.sections[provider] : undefined
+      const text = own(packed.sections, provider)
       if (text === undefined) return null
-      const section = JSON.parse(text) as CatalogSection
-      parsed.set(provider, section)
+      let section = known.get(provider)
+      if (section === undefined) known.set(provider, (section = readPackedSection(text, traits)))
       return section
     },
   }
@@ -86,7 +94,7 @@ export function createLookup(catalog: CatalogReader): ModelLookup {
 function readFacts(catalog: CatalogReader, provider: string, model: string): ModelFacts | null {
   const section = catalog.section(provider)
   const found = section === null ? null : resolveModel(provider, section, model)
-  const entry = found === null ? undefined : section?.models[found.model]
+  const entry = found === null ? undefined : section?.entry(found.model)
   if (section === null || found === null || entry === undefined) return null
   const path = `providers.${provider}.models.${found.model}`
   const [problem] = checkEntry(path, entry, catalog.sources)
@@ -96,9 +104,7 @@ function readFacts(catalog: CatalogReader, provider: string, model: string): Mod
   return {
     provider,
     model: found.model,
-    aliases: Object.entries(section.aliases ?? {})
-      .filter(([, target]) => target === found.model)
-      .map(([alias]) => alias),
+    aliases: section.aliasesOf(found.model),
     ...limitsOf(entry, found),
     ...pricesOf(entry, found),
     input: entry.in ?? ['text'],

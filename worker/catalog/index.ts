@@ -1,6 +1,7 @@
-import { createLookup, freePrices, readPackedCatalog, type PackedCatalog } from './catalog.ts'
+import { createLookup, freePrices, readPackedCatalog } from './catalog.ts'
 import packed from './models.packed.json' with { type: 'json' }
 import { abortBillingOf } from './abort-billing.ts'
+import type { PackedCatalog } from './packed.ts'
 import type { ModelFacts } from './schema.ts'
 
 export type { AbortBilling, ModelFacts, Prices } from './schema.ts'

@@ -41,10 +41,31 @@ function bigCost(pico: bigint, pieces: number): number {
   return nano > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(nano)
 }
 
-/** The prices for a request of this size, every part spelled out. */
-function tierFor(prices: Prices, inputTokens: number): Required<TokenPrices> {
+/** A tier's prices, every part spelled out, in the order in which `inputParts` and `outputParts` count. */
+interface Tier {
+  readonly input: number
+  readonly output: number
+  readonly inputParts: readonly number[]
+  readonly outputParts: readonly number[]
+}
+
+/** Spelled out once for each model, not for each request: below the first step, and from each step of the context on. */
+const spelled = new WeakMap<Prices, ReadonlyMap<TokenPrices, Tier>>()
+
+/** The prices for a request of this size. */
+function tierFor(prices: Prices, inputTokens: number): Tier {
   let tier: TokenPrices = prices
   for (const step of prices.longContext ?? []) if (inputTokens > step.aboveInputTokens) tier = step
+  let tiers = spelled.get(prices)
+  if (tiers === undefined) {
+    const all = [prices, ...(prices.longContext ?? [])]
+    tiers = new Map(all.map((each) => [each, spelledOut(each, prices)]))
+    spelled.set(prices, tiers)
+  }
+  return tiers.get(tier) ?? spelledOut(tier, prices)
+}
+
+function spelledOut(tier: TokenPrices, prices: Prices): Tier {
   const part = (name: keyof TokenPrices, whole: number): number => {
     const own = tier[name]
     if (own !== undefined) return own
@@ -56,64 +77,69 @@ function tierFor(prices: Prices, inputTokens: number): Required<TokenPrices> {
   return {
     input,
     output,
-    cacheRead: part('cacheRead', input),
-    cacheWrite,
-    cacheWrite1h: part('cacheWrite1h', Math.max(cacheWrite, input)),
-    audioInput: part('audioInput', input),
-    imageInput: part('imageInput', input),
-    reasoning: part('reasoning', output),
-    audioOutput: part('audioOutput', output),
-    imageOutput: part('imageOutput', output),
+    inputParts: [
+      part('cacheRead', input),
+      cacheWrite,
+      part('cacheWrite1h', Math.max(cacheWrite, input)),
+      part('audioInput', input),
+      part('imageInput', input),
+    ],
+    outputParts: [
+      part('reasoning', output),
+      part('audioOutput', output),
+      part('imageOutput', output),
+    ],
   }
 }
 
 interface Parts {
   /** Price of what belongs to no part. */
   readonly rest: number
-  /** Tokens and their price. */
-  readonly parts: readonly (readonly [tokens: number, price: number])[]
+  /** Tokens of each part. */
+  readonly tokens: readonly number[]
+  /** What one of them costs. */
+  readonly prices: readonly number[]
 }
 
-function inputParts(usage: Usage, tier: Required<TokenPrices>): Parts | null {
+function inputParts(usage: Usage, { input, inputParts: prices }: Tier): Parts | null {
   const write1h = usage.cacheWrite1hTokens ?? 0
   const write = usage.cacheWriteTokens ?? write1h
-  return partsOf(tier.input, [
-    [usage.cacheReadTokens ?? 0, tier.cacheRead],
-    [Math.max(0, write - write1h), tier.cacheWrite],
-    [write1h, tier.cacheWrite1h],
-    [usage.audioInputTokens ?? 0, tier.audioInput],
-    [usage.imageInputTokens ?? 0, tier.imageInput],
-  ])
+  const tokens = [
+    usage.cacheReadTokens ?? 0,
+    Math.max(0, write - write1h),
+    write1h,
+    usage.audioInputTokens ?? 0,
+    usage.imageInputTokens ?? 0,
+  ]
+  return tokens.every(isTokenCount) ? { rest: input, tokens, prices } : null
 }
 
-function outputParts(usage: Usage, tier: Required<TokenPrices>): Parts | null {
-  return partsOf(tier.output, [
-    [usage.reasoningTokens ?? 0, tier.reasoning],
-    [usage.audioOutputTokens ?? 0, tier.audioOutput],
-    [usage.imageOutputTokens ?? 0, tier.imageOutput],
-  ])
-}
-
-function partsOf(rest: number, parts: Parts['parts']): Parts | null {
-  return parts.every(([tokens]) => isTokenCount(tokens)) ? { rest, parts } : null
+function outputParts(usage: Usage, { output, outputParts: prices }: Tier): Parts | null {
+  const tokens = [
+    usage.reasoningTokens ?? 0,
+    usage.audioOutputTokens ?? 0,
+    usage.imageOutputTokens ?? 0,
+  ]
+  return tokens.every(isTokenCount) ? { rest: output, tokens, prices } : null
 }
 
 /** Sums of whole numbers are exact up to the safe integers, and a larger one never rounds to below them. */
-function sumOf({ rest, parts }: Parts, tokens: number): number {
-  let left = tokens
+function sumOf({ rest, tokens, prices }: Parts, whole: number): number {
+  let left = whole
   let sum = 0
-  for (const [count, price] of parts) {
-    sum += count * price
+  for (let part = 0; part < tokens.length; part += 1) {
+    const count = tokens[part] ?? 0
+    sum += count * (prices[part] ?? rest)
     left -= count
   }
   return left > 0 ? sum + left * rest : sum
 }
 
-function bigSumOf({ rest, parts }: Parts, tokens: number): bigint {
-  let left = BigInt(tokens)
+function bigSumOf({ rest, tokens, prices }: Parts, whole: number): bigint {
+  let left = BigInt(whole)
   let sum = 0n
-  for (const [count, price] of parts) {
-    sum += BigInt(count) * BigInt(price)
+  for (const [part, count] of tokens.entries()) {
+    sum += BigInt(count) * BigInt(prices[part] ?? rest)
     left -= BigInt(count)
   }
   return left > 0n ? sum + left * BigInt(rest) : sum

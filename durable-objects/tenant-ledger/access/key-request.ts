@@ -1,4 +1,6 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../described.ts'
+import { lazily } from '../../lazily.ts'
 import { isNanoUsd, type NanoUsd } from '../money.ts'
 import type { Asked } from './grant.ts'
 import { isTeamId, teamRule } from './names.ts'
@@ -6,53 +8,68 @@ import { type Problem, problemsOf } from './problems.ts'
 import { allIfStar, nameList, regionName, tagsSchema } from './tenant.ts'
 
 /** Money as contract and operators write it, exact to the nano-USD. */
-export const usdText = z
-  .string()
-  .regex(/^\d{1,6}(\.\d{1,9})?$/, 'USD as a decimal string, such as "12.50", at most nine decimals')
+export const usdText = lazily(() =>
+  z
+    .string()
+    .check(
+      z.regex(
+        /^\d{1,6}(\.\d{1,9})?$/,
+        'USD as a decimal string, such as "12.50", at most nine decimals',
+      ),
+    ),
+)
 
 /** Exact: digits are moved, nothing is multiplied. Null for what is no amount of at most six digits before the point. */
 export function nanoUsdOfText(text: string): NanoUsd | null {
-  if (!usdText.safeParse(text).success) return null
+  if (!usdText().safeParse(text).success) return null
   const [whole = '0', fraction = ''] = text.split('.')
   const value = Number(`${whole}${fraction.padEnd(9, '0')}`)
   return isNanoUsd(value) ? value : null
 }
 
-const budgetBody = z.strictObject({
-  period: z.enum(['hour', 'day', 'week', 'month', 'total']),
-  limitUsd: usdText,
-  mode: z.enum(['hard', 'soft']).default('hard'),
-})
+const budgetBody = lazily(() =>
+  z.strictObject({
+    period: z.enum(['hour', 'day', 'week', 'month', 'total']),
+    limitUsd: usdText(),
+    mode: z._default(z.enum(['hard', 'soft']), 'hard'),
+  }),
+)
 
 /** Body of `POST /admin/v1/tenants/{id}/keys`. What is left out is what the maker has. */
-export const keyBody = z.strictObject({
-  name: z.string().min(1).max(64),
-  routes: nameList.optional(),
-  models: nameList.optional().describe('Model ids, or `model@provider`.'),
-  operations: nameList.optional(),
-  regions: z.array(regionName).min(1).max(32).optional(),
-  environments: nameList.optional(),
-  tags: tagsSchema.optional().describe("On every request of the key; they win over the caller's."),
-  team: z.string().refine(isTeamId, teamRule).optional(),
-  expiresAt: z.iso
-    .datetime({ offset: true, message: 'a time of ISO 8601 with its zone' })
-    .optional(),
-  budgets: z
-    .array(budgetBody)
-    .max(5)
-    .refine(
-      (all) => new Set(all.map(({ period }) => period)).size === all.length,
-      'one budget for each period',
-    )
-    .optional(),
-})
+export const keyBody = lazily(() =>
+  z.strictObject({
+    name: z.string().check(z.minLength(1), z.maxLength(64)),
+    routes: z.optional(nameList()),
+    models: described(z.optional(nameList()), 'Model ids, or `model@provider`.'),
+    operations: z.optional(nameList()),
+    regions: z.optional(z.array(regionName()).check(z.minLength(1), z.maxLength(32))),
+    environments: z.optional(nameList()),
+    tags: described(
+      z.optional(tagsSchema()),
+      "On every request of the key; they win over the caller's.",
+    ),
+    team: z.optional(z.string().check(z.refine(isTeamId, teamRule))),
+    expiresAt: z.optional(
+      z.iso.datetime({ offset: true, message: 'a time of ISO 8601 with its zone' }),
+    ),
+    budgets: z.optional(
+      z.array(budgetBody()).check(
+        z.maxLength(5),
+        z.refine(
+          (all) => new Set(all.map(({ period }) => period)).size === all.length,
+          'one budget for each period',
+        ),
+      ),
+    ),
+  }),
+)
 
 export type KeyRequestRead =
   | { readonly kind: 'read'; readonly name: string; readonly asked: Asked }
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
 
 export function readKeyRequest(body: unknown, nowMs: number): KeyRequestRead {
-  const parsed = keyBody.safeParse(body)
+  const parsed = keyBody().safeParse(body)
   if (!parsed.success) return { kind: 'invalid', problems: problemsOf(parsed.error.issues) }
   const { name, expiresAt, budgets, tags, team, ...lists } = parsed.data
   const expiresAtMs = expiresAt === undefined ? undefined : Date.parse(expiresAt)

@@ -1,4 +1,5 @@
-import type { z } from 'zod'
+import type * as z from 'zod/mini'
+import '../../zod-english.ts'
 
 /** What is wrong with a body: which field, and the rule that it breaks. Values are not repeated: they may be secrets. */
 export interface Problem {

@@ -1,4 +1,6 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../described.ts'
+import { lazily } from '../../lazily.ts'
 import type { ScopeId } from '../protocol.ts'
 import { everything, type Grant } from './grant.ts'
 import {
@@ -13,40 +15,57 @@ import {
 import { type Problem, problemsOf } from './problems.ts'
 import type { Done, Refused, TenantRow } from './rows.ts'
 
-export const nameList = z
-  .array(z.string().min(1).max(256))
-  .min(1, 'names at least one; leave it out for all')
-  .max(256)
+export const nameList = lazily(() =>
+  z
+    .array(z.string().check(z.minLength(1), z.maxLength(256)))
+    .check(z.minLength(1, 'names at least one; leave it out for all'), z.maxLength(256)),
+)
 
-export const tagsSchema = z
-  .record(z.string().refine(isTagName, tagNameRule), z.string().refine(isTagValue, tagValueRule))
-  .refine((tags) => Object.keys(tags).length <= maxTags, `at most ${maxTags} tags`)
+export const tagsSchema = lazily(() =>
+  z
+    .record(
+      z.string().check(z.refine(isTagName, tagNameRule)),
+      z.string().check(z.refine(isTagValue, tagValueRule)),
+    )
+    .check(z.refine((tags) => Object.keys(tags).length <= maxTags, `at most ${maxTags} tags`)),
+)
 
-export const regionName = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'a region in lower case, such as "eu"')
+export const regionName = lazily(() =>
+  z.string().check(z.regex(/^[a-z][a-z0-9-]{0,31}$/, 'a region in lower case, such as "eu"')),
+)
 
 /** Body of `PUT /admin/v1/tenants/{id}`: it replaces, so what is left out is at its default. */
-export const tenantBody = z.strictObject({
-  residency: regionName.optional().describe('Requests are processed there and nowhere else.'),
-  strict: z
-    .boolean()
-    .default(false)
-    .describe('Refuse what has no bound, and count bytes, also where all budgets are soft.'),
-  routes: nameList.optional().describe('Routes it may name; left out, or "*", is all.'),
-  tier: z
-    .string()
-    .regex(
-      /^[a-z0-9][a-z0-9._-]{0,31}$/,
-      'lower-case letters, digits, ".", "_" and "-", at most 32',
-    )
-    .optional(),
-  tags: tagsSchema.default({}).describe('On every request; no key and no caller changes them.'),
-  storesAnswers: z
-    .boolean()
-    .default(true)
-    .describe('Answers may be kept 24 h for retries with the same idempotency key.'),
-})
+export const tenantBody = lazily(() =>
+  z.strictObject({
+    residency: described(
+      z.optional(regionName()),
+      'Requests are processed there and nowhere else.',
+    ),
+    strict: described(
+      z._default(z.boolean(), false),
+      'Refuse what has no bound, and count bytes, also where all budgets are soft.',
+    ),
+    routes: described(z.optional(nameList()), 'Routes it may name; left out, or "*", is all.'),
+    tier: z.optional(
+      z
+        .string()
+        .check(
+          z.regex(
+            /^[a-z0-9][a-z0-9._-]{0,31}$/,
+            'lower-case letters, digits, ".", "_" and "-", at most 32',
+          ),
+        ),
+    ),
+    tags: described(
+      z._default(tagsSchema(), {}),
+      'On every request; no key and no caller changes them.',
+    ),
+    storesAnswers: described(
+      z._default(z.boolean(), true),
+      'Answers may be kept 24 h for retries with the same idempotency key.',
+    ),
+  }),
+)
 
 export type TenantRead =
   | { readonly kind: 'read'; readonly tenant: TenantRow }
@@ -55,7 +74,7 @@ export type TenantRead =
 export function readTenant(tenantId: string, body: unknown, nowMs: number): TenantRead {
   if (!isTenantId(tenantId))
     return { kind: 'invalid', problems: [{ field: 'id', rule: tenantRule }] }
-  const parsed = tenantBody.safeParse(body)
+  const parsed = tenantBody().safeParse(body)
   if (!parsed.success) return { kind: 'invalid', problems: problemsOf(parsed.error.issues) }
   const { residency, strict, routes, tier, tags, storesAnswers } = parsed.data
   const tenant: TenantRow = {

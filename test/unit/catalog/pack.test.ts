@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest'
+import { packCatalog } from '../../../scripts/catalog/pack.ts'
+import { readPackedCatalog } from '../../../worker/catalog/catalog.ts'
+import { type PackedTraits, unpackSection } from '../../../worker/catalog/packed.ts'
+import type { CatalogEntry, CatalogSection } from '../../../worker/catalog/schema.ts'
+
+const sources = { list: { package: 'npm:list', version: '1', asOf: '2026-11-20' } }
+const plain: CatalogEntry = { from: 'list', prices: { input: 1_250_000, output: 10_000_001 } }
+
+const section: CatalogSection = {
+  models: {
+    plain,
+    'a/b:c@1': {
+      from: 'list',
+      context: 1_000_000,
+      maxOutput: 8192,
+      in: ['text', 'image'],
+      can: 'tools vision',
+      cannot: 'prefill',
+      retires: '2027-01-31',
+      prices: {
+        input: 100,
+        output: 200,
+        imageOutput: 3000,
+        webSearchNanoUsd: 10_000_000,
+        longContext: [
+          { aboveInputTokens: 200_000, input: 200, output: 400, cacheRead: 7 },
+          { aboveInputTokens: 500_000, input: 300, output: 600 },
+        ],
+      },
+    },
+    tiered: {
+      from: 'list',
+      prices: { ...plain.prices, longContext: [{ aboveInputTokens: 1, input: 2, output: 3 }] },
+    },
+    free: { from: 'list', free: true, prices: { input: 0, output: 0 } },
+  },
+}
+
+const packed = (one: CatalogSection) =>
+  packCatalog({ version: '1', sources, providers: { p: one } })
+
+test.each([
+  ['models alone', section],
+  ['aliases', { ...section, aliases: { other: 'plain', 'x/y': 'free' } }],
+  ['retired ids', { ...section, retired: ['plain-2025-01-01', 'plain-2025-02-01'] }],
+  ['both', { ...section, aliases: { other: 'plain' }, retired: ['plain-2025-01-01'] }],
+])('packCatalog() keeps everything of a section: %s', (_what, one) => {
+  const { sections, traits } = packed(one)
+  expect(unpackSection(sections['p'] ?? '', JSON.parse(traits) as PackedTraits[])).toEqual(one)
+})
+
+const full = {
+  ...section,
+  aliases: { other: 'plain', 'x/y': 'free', another: 'plain' },
+  retired: ['plain-2025-01-01'],
+}
+
+describe('readPackedCatalog()', () => {
+  const reader = readPackedCatalog(packed(full))
+  const found = reader.section('p')
+
+  test.each(Object.entries(full.models))('finds the entry of %s', (model, entry) => {
+    expect(found?.model(model)).toBe(model)
+    expect(found?.entry(model)).toEqual(entry)
+  })
+
+  test('finds aliases, and those of a model', () => {
+    expect(found?.model('x/y')).toBe('free')
+    expect(found?.aliasesOf('plain')).toEqual(['other', 'another'])
+    expect(found?.aliasesOf('a/b:c@1')).toEqual([])
+  })
+
+  test('knows what is retired', () => {
+    expect([found?.isRetired('plain-2025-01-01'), found?.isRetired('plain')]).toEqual([true, false])
+  })
+
+  // Aliases are followed by their model, and ids of models by numbers: neither makes an id.
+  test.each([
+    '',
+    'plai',
+    'lain',
+    'plain ',
+    'plain 0',
+    'c@1',
+    'other plain',
+    'plain-2025-01-01',
+    'toString',
+  ])('finds nothing by %j', (id) => {
+    expect([found?.model(id), found?.entry(id)]).toEqual([null, undefined])
+  })
+
+  test('knows no provider but those it has', () => {
+    expect(reader.section('constructor')).toBeNull()
+  })
+})
+
+test.each([
+  ['an id with a space', { models: { 'two words': plain } }],
+  ['an id with a semicolon', { models: { 'a;b': plain } }],
+  ['an alias with a line of its own', { ...section, aliases: { 'a\nb': 'plain' } }],
+  [
+    'a field that it does not know',
+    { models: { plain: { ...plain, prices: { ...plain.prices, perMile: 3 } } } },
+  ],
+])('packCatalog() refuses %s', (_what, one) => {
+  expect(() => packed(one)).toThrow('the section of p cannot be packed')
+})
