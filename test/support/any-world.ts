@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import type { AnswerPort, KeptAnswer, Question } from '../../worker/engine/answer-port.ts'
+import { timeoutsSchema } from '../../worker/edge/config-schema.ts'
 import { unmetered } from '../../worker/engine/money-port.ts'
 import type { ShadowPort } from '../../worker/engine/shadow-port.ts'
 import { behaviours } from './any-answer.ts'
@@ -102,6 +103,20 @@ const route = fc.record({
   ),
 })
 
+/** A second route, which requests name first, behind another name, or not at all. */
+const other = fc.record({
+  tiers: fc.array(fc.uniqueArray(target, { minLength: 1, maxLength: 2 }), {
+    minLength: 1,
+    maxLength: 2,
+  }),
+  options: fc.record(
+    { constraints: constraint, dataClass: fc.constantFrom(...classes) },
+    { requiredKeys: [] },
+  ),
+  /** Of a rule for this route alone. */
+  rule: fc.option(constraint, { freq: 2 }),
+})
+
 const timeouts = {
   firstTokenTimeoutMs: 5000,
   answerTimeoutMs: 8000,
@@ -109,8 +124,11 @@ const timeouts = {
   deadlineMs: 30_000,
 }
 
-/** No request of such a world may last longer, with all that is done behind it, ms. */
-export const longestMs = timeouts.deadlineMs + timeouts.idleTimeoutMs + 2000
+/** No request of such a world may last longer, with all that is done behind it, ms: its first name says how it is carried out. */
+export function longestMs({ names: [first = 'chat'] }: AnyRequest): number {
+  const { deadlineMs, idleTimeoutMs } = first.includes('@') ? timeoutsSchema.parse({}) : timeouts
+  return deadlineMs + idleTimeoutMs + 2000
+}
 
 const faults = fc.tuple(
   ...providerNames.map(() =>
@@ -151,7 +169,21 @@ const anyRequest = fc.record({
     const entries = Object.entries(all)
     return Object.fromEntries(entries.slice(pick, pick + 1))
   }),
-  models: fc.option(target, { freq: 2 }),
+  /** The names in `model` and `models`; those of targets are picked by the number. */
+  names: fc
+    .tuple(
+      fc.constantFrom(
+        ['chat'],
+        ['chat'],
+        ['chat', 'target'],
+        ['chat', 'other'],
+        ['other', 'chat'],
+        ['target', 'other'],
+        ['other'],
+      ),
+      target,
+    )
+    .map(([names, picked]) => names.map((name) => (name === 'target' ? picked : name))),
   /** Characters of the prompt: some do not fit into every context. */
   length: fc.constantFrom(5, 5, 5, 900_000),
   dataClass: fc.option(fc.constantFrom(...classes)),
@@ -164,6 +196,7 @@ export type AnyRequest = typeof anyRequest extends fc.Arbitrary<infer Value> ? V
 
 const worldParts = fc.record({
   route,
+  other,
   facts: fc.tuple(...providerNames.map(() => facts)),
   quality: fc.tuple(...targetNames.map(() => fc.option(fc.integer({ min: 1, max: 3 })))),
   tenant: fc.option(constraint, { freq: 2 }),
@@ -175,8 +208,12 @@ const worldParts = fc.record({
 
 export interface AnyWorld {
   readonly config: object
-  /** Of the route, of the tenant and of a rule: each is asked of every call. */
+  /** Of the tenant and of a rule: each is asked of every call. */
   readonly constraints: readonly object[]
+  /** Of each route and of the rules for it: asked of every call of a request that names it, wherever. */
+  readonly ofRoutes: Readonly<Record<string, readonly object[]>>
+  /** What requests that name the second route are at least. */
+  readonly otherDataClass: (typeof classes)[number] | null
   /** How each provider behaves, call by call, over and over. */
   readonly faults: readonly (readonly string[])[]
   readonly requests: readonly AnyRequest[]
@@ -204,7 +241,7 @@ export const anyWorld: fc.Arbitrary<AnyWorld> = worldParts.map((parts) => {
     ...options,
     ...(rungsOf.length === 0 ? {} : { degrade: rungsOf }),
   }
-  const { tenant, rule } = parts
+  const { tenant, rule, other: second } = parts
   const calls = 'bestOf' in several ? several.bestOf.n : 0
   return {
     config: {
@@ -222,15 +259,23 @@ export const anyWorld: fc.Arbitrary<AnyWorld> = worldParts.map((parts) => {
           return [name, isGiven(qualityTier) ? { qualityTier } : {}]
         }),
       ),
-      routes: { chat },
+      routes: { chat, other: { tiers: withoutTwice(second.tiers), timeouts, ...second.options } },
       rules: [
         // Facts are read where a rule asks for them.
         { name: 'read', when: { dataClass: 'regulated', channel: 'fax' }, ...no },
         ...(rule === null ? [] : [{ name: 'narrow', when: {}, ...thenOf(rule) }]),
+        ...(second.rule === null
+          ? []
+          : [{ name: 'other', when: { route: 'other' }, ...thenOf(second.rule) }]),
       ],
       tenants: { demo: tenant === null ? {} : { constraints: tenant } },
     },
-    constraints: [options.constraints, tenant, rule].filter(isGiven),
+    constraints: [tenant, rule].filter(isGiven),
+    ofRoutes: {
+      chat: [options.constraints].filter(isGiven),
+      other: [second.options.constraints, second.rule].filter(isGiven),
+    },
+    otherDataClass: second.options.dataClass ?? null,
     faults: parts.faults,
     requests: withRepeats(parts.requests),
     random: parts.random,

@@ -106,12 +106,14 @@ export function anyCaller(random: Random): Caller {
       ...everything,
       ...(random() < 0.3 ? { regions: [pick(random, ['eu', 'cn'])] } : {}),
       ...(random() < 0.1 ? { routes: ['plain'] } : {}),
+      ...(random() < 0.1 ? { operations: [pick(random, ['chat', 'embeddings'])] } : {}),
+      ...(random() < 0.05 ? { environments: ['production'] } : {}),
     },
     residency: random() < 0.2 ? 'eu' : null,
     isStrict: false,
     tier: pick(random, [null, 'premium']),
     storesAnswers: false,
-    requiredTags: [],
+    requiredTags: random() < 0.05 ? ['team', 'feature'] : [],
     validForMs: 1000,
   }
   return { tenant, keyId: 'k', profile }

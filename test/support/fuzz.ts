@@ -232,6 +232,10 @@ function pathsOf(value: unknown, here: readonly string[] = []): (readonly string
   return [here, ...Object.entries(value).flatMap(([key, one]) => pathsOf(one, [...here, key]))]
 }
 
+function zeros(count: number): string {
+  return `[${'0,'.repeat(count - 1)}0]`
+}
+
 /** Texts that are JSON in name, or JSON that nobody expects. */
 export const hostileTexts: readonly (readonly [string, string])[] = [
   ['deep arrays', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
@@ -269,6 +273,20 @@ export const hostileTexts: readonly (readonly [string, string])[] = [
     `{"model":"openai","messages":[${'{"role":"user","content":"x"},'.repeat(9000)}{"role":"user","content":"x"}]}`,
   ],
   ['white space', ' '.repeat(1_000_000)],
+  ['zeros for messages', `{"model":"openai","max_tokens":1,"messages":${zeros(150_000)}}`],
+  [
+    'zeros for parts',
+    `{"model":"openai","max_tokens":1,"messages":[{"role":"user","content":${zeros(150_000)}}]}`,
+  ],
+  [
+    'zeros for stops',
+    `{"model":"openai","max_tokens":1,"messages":[],"stop_sequences":${zeros(150_000)}}`,
+  ],
+  ['zeros up to the cap of bytes', `{"model":"openai","messages":${zeros(10_000_000)}}`],
+  [
+    'fields of nobody',
+    `{"model":"anthropic","max_tokens":1,"messages":[{"role":"user","content":"x"}],${Array.from({ length: 45_000 }, (_, index) => `"k${index}":1`).join(',')}}`,
+  ],
 ]
 
 /** Wounds of recorded bytes: flips, cuts, insertions, repetitions. */

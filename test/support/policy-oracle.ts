@@ -24,8 +24,8 @@ export function meets(one: Candidate, asked: Constraint, { promptTokens }: Reque
     asked.zeroDataRetention !== true || data?.zeroDataRetention === true,
     asked.noTraining !== true || data?.training === false,
     (asked.certifications ?? []).every((name) => data?.certifications.includes(name)),
-    isAtMost(one.inputUsdPerMillion, asked.maxInputUsdPerMillion),
-    isAtMost(one.outputUsdPerMillion, asked.maxOutputUsdPerMillion),
+    isAtMost(usdPerMillion(one, 'input', promptTokens), asked.maxInputUsdPerMillion),
+    isAtMost(usdPerMillion(one, 'output', promptTokens), asked.maxOutputUsdPerMillion),
     p95 === null || isAtMost(p95, asked.maxFirstTokenP95Ms),
     asked.requireMeasured !== true || p95 !== null,
     isAtLeast(qualityTier, asked.minQualityTier),
@@ -35,9 +35,25 @@ export function meets(one: Candidate, asked: Constraint, { promptTokens }: Reque
   ].every(Boolean)
 }
 
+/** What a prompt of so many tokens is billed at; the prices of long ones stand in ascending order. */
+function usdPerMillion(one: Candidate, part: 'input' | 'output', promptTokens: number) {
+  const tiers = one.prices?.longContext ?? []
+  const tier = tiers.findLast(({ aboveInputTokens }) => promptTokens > aboveInputTokens)
+  if (tier !== undefined) return tier[part] / 1e6
+  return part === 'input' ? one.inputUsdPerMillion : one.outputUsdPerMillion
+}
+
 /** As far as a wish of the caller leaves somebody out. */
-export function isWanted(one: Candidate, wishes: ProviderPreferences): boolean {
+export function isWanted(
+  one: Candidate,
+  wishes: ProviderPreferences,
+  { promptTokens }: Pick<RequestFacts, 'promptTokens'> = { promptTokens: 0 },
+): boolean {
   const { data } = one
+  const isAffordable = (part: 'input' | 'output', most: number | undefined) => {
+    const price = usdPerMillion(one, part, promptTokens)
+    return most === undefined || (price !== null && price <= most)
+  }
   const keepsNothing = data?.zeroDataRetention === true || data?.retentionDays === 0
   return [
     wishes.only === undefined || wishes.only.includes(one.provider),
@@ -47,8 +63,8 @@ export function isWanted(one: Candidate, wishes: ProviderPreferences): boolean {
       wishes.order.includes(one.provider),
     wishes.zdr !== true || data?.zeroDataRetention === true,
     wishes.dataCollection !== 'deny' || (keepsNothing && data?.training === false),
-    wishes.maxPrice?.prompt === undefined ||
-      (one.inputUsdPerMillion !== null && one.inputUsdPerMillion <= wishes.maxPrice.prompt),
+    isAffordable('input', wishes.maxPrice?.prompt),
+    isAffordable('output', wishes.maxPrice?.completion),
   ].every(Boolean)
 }
 

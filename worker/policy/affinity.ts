@@ -1,5 +1,5 @@
 import type { Candidate } from './candidate.ts'
-import { stableUnit } from './stable-hash.ts'
+import { stableUnitsBehind } from './stable-hash.ts'
 
 /** Which requests stay together. */
 export interface AffinityPolicy {
@@ -36,14 +36,27 @@ export function heldOrder(
   key: string,
   warmth: Warmth | null,
 ): Candidate[] | null {
-  const last =
-    warmth === null ? undefined : candidates.find(({ target }) => target === warmth.target)
-  const lifetimeMs = warmth === null || last === undefined ? null : lifetimeOf(last, warmth)
-  if (warmth === null || last === undefined || lifetimeMs === null)
+  const last = lastOf(candidates, warmth)
+  if (warmth === null || last === undefined || lifetimeOf(last, warmth) === null)
     return byRendezvous(candidates, key)
-  if (warmth.agoMs > lifetimeMs) return null
+  if (hasRunOut(last, warmth)) return null
   const others = candidates.filter((candidate) => candidate !== last)
   return [last, ...byRendezvous(others, key)]
+}
+
+/** The cache of the last call has run out, and nothing holds a key to these targets: `heldOrder()` is null. */
+export function isCold(candidates: readonly Candidate[], warmth: Warmth | null): boolean {
+  const last = lastOf(candidates, warmth)
+  return warmth !== null && last !== undefined && hasRunOut(last, warmth)
+}
+
+function hasRunOut(last: Candidate, warmth: Warmth): boolean {
+  const lifetimeMs = lifetimeOf(last, warmth)
+  return lifetimeMs !== null && warmth.agoMs > lifetimeMs
+}
+
+function lastOf(candidates: readonly Candidate[], warmth: Warmth | null): Candidate | undefined {
+  return warmth === null ? undefined : candidates.find(({ target }) => target === warmth.target)
 }
 
 /**
@@ -53,14 +66,15 @@ export function heldOrder(
  */
 export function byRendezvous(candidates: readonly Candidate[], key: string): Candidate[] {
   if (candidates.length < 2) return [...candidates]
+  const unitOf = stableUnitsBehind(`${key}\n`)
   return candidates
-    .map((candidate) => ({ candidate, score: scoreOf(candidate, key) }))
+    .map((candidate) => ({ candidate, score: scoreOf(candidate, unitOf) }))
     .sort((a, b) => b.score - a.score || (a.candidate.target < b.candidate.target ? -1 : 1))
     .map(({ candidate }) => candidate)
 }
 
-function scoreOf({ target, weight }: Candidate, key: string): number {
-  return -weight / Math.log(stableUnit(`${key}\n${target}`))
+function scoreOf({ target, weight }: Candidate, unitOf: (target: string) => number): number {
+  return -weight / Math.log(unitOf(target))
 }
 
 /** What is in the provider's cache of a prompt, when nothing has been measured: most of it, where a session goes on. */

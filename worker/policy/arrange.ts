@@ -66,7 +66,7 @@ export function arrange(candidates: readonly Candidate[], arrangement: Arrangeme
     scores: new Map(),
     random,
   }
-  const ordered = rank(allowed.kept, preferences, nowMs, random, order)
+  const ordered = rank(allowed.kept, preferences, nowMs, random, order, facts.promptTokens)
   const trial = trialOf(ordered[0], policy, side, ranking)
   const { affinityKey } = ranking
   const { route, floors } = policy

@@ -1,6 +1,6 @@
 import type { Feature } from '../canonical/features.ts'
 import type { CanonicalRequest, ToolChoice } from '../canonical/request.ts'
-import { Asked, contentNeeds } from './content-needs.ts'
+import { Asked, contentNeeds, usualNameLength } from './content-needs.ts'
 import { nameOf } from './field-names.ts'
 import {
   plainContext,
@@ -77,6 +77,7 @@ function toolNeeds(request: CanonicalRequest, asked: Asked): void {
     // Named by their own field, even where a message asked for them first.
     asked.needs.set('tools', nameOf(request, 'tools'))
     asked.characters += tool.name.length + (tool.description?.length ?? 0) + 200
+    if (tool.name.length > usualNameLength) asked.need('longToolNames', path)
     asked.wish('strictTools', tool.strict === true, path)
     asked.wish('cacheMarks', tool.cache !== undefined, path)
     for (const field of Object.keys((tool.extensions?.value as object | undefined) ?? {}))

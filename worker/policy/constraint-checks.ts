@@ -2,6 +2,7 @@ import type { Candidate } from './candidate.ts'
 import { askedOf, type RequestFacts } from './classify.ts'
 import type { Constraint, SourcedConstraint } from './constraint.ts'
 import { compileGlobs } from './glob.ts'
+import { inputPriceOf, outputPriceOf } from './price-at.ts'
 
 /** Says what speaks against a target, without who asks for it: `it trains on what it is sent`; null: nothing. */
 export type Check = (candidate: Candidate, facts: RequestFacts) => string | null
@@ -110,9 +111,13 @@ function priceChecks({
 }: Constraint): Check[] {
   const checks: Check[] = []
   if (input !== undefined)
-    checks.push(({ inputUsdPerMillion: price }) => dear(price, input, 'prompt'))
+    checks.push((candidate, { promptTokens }) =>
+      dear(inputPriceOf(candidate, promptTokens), input, 'prompt'),
+    )
   if (output !== undefined)
-    checks.push(({ outputUsdPerMillion: price }) => dear(price, output, 'completion'))
+    checks.push((candidate, { promptTokens }) =>
+      dear(outputPriceOf(candidate, promptTokens), output, 'completion'),
+    )
   return checks
 }
 

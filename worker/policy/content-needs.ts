@@ -16,6 +16,7 @@ export class Asked {
   readonly needs = new Map<Feature, string>()
   readonly wishes = new Map<Feature, string>()
   readonly wires: WireNeed[] = []
+  #isCut = false
   characters = 0
   readonly #request: CanonicalRequest
 
@@ -31,15 +32,28 @@ export class Asked {
     if (asked && !this.wishes.has(feature)) this.wishes.set(feature, this.#name(feature, place))
   }
 
-  /** Bound to one wire format, and lost on every other. */
+  /** Bound to one wire format, and lost on every other. Of many such, the first of each kind decides, and so many are told. */
   bind(wire: string, param: string, hard: boolean): void {
-    this.wires.push({ wire, param, hard })
+    const { wires } = this
+    const isNew = () => !wires.some((one) => one.wire === wire && one.hard === hard)
+    if (wires.length < mostTold || isNew()) {
+      const isLong = param.length > longestParam
+      wires.push({ wire, param: isLong ? `${param.slice(0, longestParam - 3)}...` : param, hard })
+    } else if (!this.#isCut) {
+      this.#isCut = true
+      wires.push({ wire, param: 'more', hard: false })
+    }
   }
 
   #name(feature: Feature, place: Place | undefined): string {
     return nameOf(this.#request, feature, typeof place === 'function' ? place() : place)
   }
 }
+
+/** A header and a record name these; nobody reads more. */
+const mostTold = 20
+/** Of a caller's own name for a field, characters. */
+const longestParam = 96
 
 /** Where something is asked for; a path is written out only when it is the first to ask. */
 type Place = string | (() => string)
@@ -48,22 +62,45 @@ type Place = string | (() => string)
 const mediaCharacters = 3000
 const fileCharacters = 6000
 
+/** Characters of a tool's name that every wire takes; Anthropic's takes twice as many. */
+export const usualNameLength = 64
+
 /** What the messages ask for. Paths are built for what asks only: most blocks are text. */
 export function contentNeeds({ messages }: CanonicalRequest, asked: Asked): void {
   let inOtherFields = 0
-  for (const [index, message] of messages.entries()) {
+  let index = 0
+  for (const message of messages) {
     if (message.field !== undefined) inOtherFields += 1
-    const path = () => message.field ?? `messages[${index - inOtherFields}]`
-    asked.wish('participantNames', message.name !== undefined, path)
-    const content = () => (message.field === undefined ? `${path()}.content` : path())
-    for (const [position, block] of message.content.entries())
-      blockNeeds(block, () => `${content()}[${position}]`, asked)
-    if (index === messages.length - 1 && isPrefill(message)) asked.need('prefill', path)
+    const position = index - inOtherFields
+    const path = () => message.field ?? `messages[${position}]`
+    const characters = plainTextLength(message)
+    if (characters === null) messageNeeds(message, path, asked)
+    else asked.characters += characters
+    index += 1
+    if (index === messages.length && isPrefill(message)) asked.need('prefill', path)
   }
 }
 
 function isPrefill({ role, content }: Message): boolean {
   return role === 'assistant' && content.length > 0
+}
+
+/** Most messages are text that asks for nothing, and need no names for their blocks. Null for all others. */
+function plainTextLength({ name, content }: Message): number | null {
+  if (name !== undefined) return null
+  let length = 0
+  for (const block of content) {
+    if (block.type !== 'text' || block.cache !== undefined) return null
+    length += block.text.length
+  }
+  return length
+}
+
+function messageNeeds({ name, field, content }: Message, path: () => string, asked: Asked): void {
+  asked.wish('participantNames', name !== undefined, path)
+  const place = () => (field === undefined ? `${path()}.content` : path())
+  for (const [position, block] of content.entries())
+    blockNeeds(block, () => `${place()}[${position}]`, asked)
 }
 
 function blockNeeds(block: Block, path: () => string, asked: Asked): void {
@@ -89,6 +126,7 @@ function blockNeeds(block: Block, path: () => string, asked: Asked): void {
     case 'toolCall':
       asked.characters += block.arguments.length
       asked.need(block.custom === true ? 'customTools' : 'tools', path)
+      if (block.name.length > usualNameLength) asked.need('longToolNames', path)
       asked.wish('thoughts', block.signature !== undefined, path)
       return
     case 'toolResult':

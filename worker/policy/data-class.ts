@@ -1,6 +1,6 @@
-import type { Block } from '../canonical/blocks.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
 import { DataScan, type Finding } from './data-scan.ts'
+import { readTexts } from './data-texts.ts'
 import { dataClasses, type DataClass } from './request-facts.ts'
 
 /** Which class of data each finding makes of a request; null: it makes none. */
@@ -14,6 +14,7 @@ export const defaultDetectorClasses: DetectorClasses = {
   phone: 'confidential',
   health: 'regulated',
   legal: 'confidential',
+  unread: 'regulated',
 }
 
 /** Of a request of which nobody says anything. */
@@ -39,33 +40,9 @@ export function raisedBy(
   )
 }
 
-/** What the detectors find in all texts of a request: messages, tool calls and their results. Media and files that are not text are not read. */
-export function findData({ messages }: CanonicalRequest): readonly Finding[] {
+/** What the detectors find in all texts of a request: see `data-texts.ts` for what these are. */
+export function findData(request: CanonicalRequest): readonly Finding[] {
   const scan = new DataScan()
-  for (const { content } of messages) for (const block of content) readBlock(block, scan)
+  readTexts(request, scan)
   return scan.found
-}
-
-function readBlock(block: Block, scan: DataScan): void {
-  switch (block.type) {
-    case 'text':
-    case 'refusal':
-    case 'reasoning':
-      return scan.read(block.text)
-    case 'toolCall':
-      return scan.read(block.arguments)
-    case 'toolResult':
-      for (const inner of block.content) readBlock(inner, scan)
-      return
-    case 'file':
-      if (block.source.kind === 'text') scan.read(block.source.text)
-      return
-    case 'media':
-      if (block.transcript !== undefined) scan.read(block.transcript)
-      return
-    case 'image':
-    case 'audio':
-    case 'video':
-    case 'opaque':
-  }
 }

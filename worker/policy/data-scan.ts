@@ -1,45 +1,44 @@
-import {
-  isCard,
-  isIban,
-  isInternationalPhone,
-  isNorthAmericanPhone,
-  type Digits,
-} from './data-numbers.ts'
-import { isEmail, isPrivateKey, isSecret } from './data-secrets.ts'
+import { isIban } from './data-accounts.ts'
+import * as characters from './data-characters.ts'
+import { isEmail } from './data-emails.ts'
+import { behindBackslashes, looksLikeJson, unescaped } from './data-escapes.ts'
+import { DigitGroups, isCard, shortestEnd } from './data-numbers.ts'
+import { isBracketedPhone, isInternationalPhone, isNorthAmericanPhone } from './data-phones.ts'
+import { isPrivateKey, isSecret } from './data-secrets.ts'
 import { hashOn, WordWatch } from './data-words.ts'
 import type { Characters } from './glob.ts'
 
-/** What the detectors know. */
-export const findings = ['apiKey', 'card', 'account', 'email', 'phone', 'health', 'legal'] as const
+/** What the detectors know; `unread`: a part of the request was too deep or too large to be looked through. */
+export const findings = [
+  'apiKey',
+  'card',
+  'account',
+  'email',
+  'phone',
+  'health',
+  'legal',
+  'unread',
+] as const
 export type Finding = (typeof findings)[number]
 
-const other = 0
-const digit = 1
-const letter = 2
-const underscore = 3
-const hyphen = 4
+// Of this module's own: an imported one is looked up anew for every character, a seventh of the whole time.
+const { kinds, holding, digit, letter, underscore, longestGap } = characters
 
-/** What an ASCII character counts as; everything above it is a letter. */
-const kinds = Uint8Array.from({ length: 128 }, (_, code) => {
-  if (code >= 48 && code <= 57) return digit
-  if ((code >= 65 && code <= 90) || (code >= 97 && code <= 122)) return letter
-  if (code === 95) return underscore
-  return code === 45 ? hyphen : other
-})
-
-/** Runs of digits that belong together: as many as a card has groups. */
-const mostGroups = 4
+const blank = 32
+const hyphen = 45
+const lineFeed = 10
+const carriageReturn = 13
 
 /**
  * Looks through the texts of one request for what must be handled with care. One
- * pass from left to right; around an `@`, a `+`, the end of a number or of a key
- * a bounded piece is read again. So the work grows with the length of the text
+ * pass from left to right; around an `@`, a `+`, a bracket, the end of a number or
+ * of a key a bounded piece is read again. So the work grows with the length of the text
  * and with nothing else, whatever the text is.
  */
 export class DataScan {
   readonly #found = new Set<Finding>()
   readonly #words = new WordWatch()
-  #groups: Digits[] = []
+  readonly #groups = new DigitGroups()
   /** Characters since the last word or number. */
   #gap = 0
 
@@ -48,79 +47,97 @@ export class DataScan {
     return findings.filter((finding) => this.#found.has(finding))
   }
 
+  /** Part of the request was not looked through. */
+  leftUnread(): void {
+    this.#found.add('unread')
+  }
+
+  /**
+   * One text, with the characters that its escapes stand for. Where it is not JSON a backslash may be one: what stands
+   * behind it is read as it is written, too.
+   */
+  readText(text: string): void {
+    const meant = unescaped(text)
+    this.read(meant)
+    if (meant !== text && !looksLikeJson(text)) this.read(behindBackslashes(text))
+  }
+
+  /** One text as it is written. */
   read(text: Characters): void {
-    let tokenStart = -1
+    const { length } = text
+    /** Where the run of letters, digits, `_` and `-` begins that may be a key; -1: none does. */
     let keyStart = -1
-    let [hash, letters, digits] = [0, 0, 0]
+    this.#gap = 0
     this.#separate()
-    for (let at = 0; at <= text.length; at++) {
-      // Behind the end stands a space, so that the last word ends as any other.
-      const code = at === text.length ? 32 : text.charCodeAt(at)
-      const kind = code < 128 ? (kinds[code] ?? other) : letter
-      if (kind === digit || kind === letter || kind === underscore) {
-        if (tokenStart === -1) {
-          tokenStart = at
-          hash = letters = digits = 0
-          if (keyStart === -1) keyStart = at
-        }
-        if (kind === letter) {
-          letters += 1
-          hash = hashOn(hash, code)
-        } else if (kind === digit) digits += 1
+    for (let at = 0; at < length; at++) {
+      const code = text.charCodeAt(at)
+      const kind = kinds[code]
+      if (kind !== undefined && kind > holding) {
+        if (keyStart === -1) keyStart = at
+        at = this.#token(text, at, length) - 1
         continue
       }
-      if (tokenStart !== -1) {
-        this.#token(text, tokenStart, at, hash, letters, digits)
-        tokenStart = -1
-      }
-      if (kind !== hyphen && keyStart !== -1) {
-        if (isSecret(text, keyStart, at)) this.#found.add('apiKey')
+      if (code !== hyphen && keyStart !== -1) {
+        this.#key(text, keyStart, at)
         keyStart = -1
       }
-      this.#mark(text, at, code)
+      // Nearly all marks are the one blank between two words.
+      if (code === blank && this.#gap === 0) this.#gap = 1
+      else this.#mark(text, at, code, kind)
     }
+    if (keyStart !== -1) this.#key(text, keyStart, length)
     if (this.#words.isAbout('health')) this.#found.add('health')
     if (this.#words.isAbout('legal')) this.#found.add('legal')
   }
 
-  /** A run of letters, digits and `_`. */
-  #token(
-    text: Characters,
-    start: number,
-    end: number,
-    hash: number,
-    letters: number,
-    digits: number,
-  ): void {
-    const length = end - start
+  /** A run of letters, digits and `_` that begins at `start`. Returns where it is over. */
+  #token(text: Characters, start: number, length: number): number {
+    let [hash, digits, underscores] = [0, 0, 0]
+    let end = start
+    for (; end < length; end++) {
+      const code = text.charCodeAt(end)
+      const kind = kinds[code]
+      if (kind === letter) hash = hashOn(hash, code)
+      else if (kind === digit) digits += 1
+      else if (kind === underscore) underscores += 1
+      else break
+    }
+    const letters = end - start - digits - underscores
     this.#gap = 0
-    if (digits === length) this.#number(text, start, length)
-    else this.#groups = []
-    if (letters === length) this.#words.word(text, start, end, hash)
+    if (digits === end - start) this.#number(text, start, digits)
+    else this.#groups.clear()
+    if (letters === end - start) this.#words.word(text, start, end, hash)
     else this.#words.cut()
-    if (length === 7 && isPrivateKey(text, start)) this.#found.add('apiKey')
+    if (end - start === 7 && isPrivateKey(text, start)) this.#found.add('apiKey')
     if (digits >= 2 && letters >= 2 && isIban(text, start)) this.#found.add('account')
+    return end
   }
 
   #number(text: Characters, start: number, length: number): void {
-    const before = this.#groups
-    this.#groups = [...(before.length === mostGroups ? before.slice(1) : before), { start, length }]
+    this.#groups.add(start, length)
+    if (length < shortestEnd) return
     if (isCard(text, this.#groups)) this.#found.add('card')
     if (isNorthAmericanPhone(text, this.#groups)) this.#found.add('phone')
   }
 
-  /** A character between words: one space, hyphen or line's end holds words and numbers together. */
-  #mark(text: Characters, at: number, code: number): void {
+  #key(text: Characters, start: number, end: number): void {
+    if (isSecret(text, start, end)) this.#found.add('apiKey')
+  }
+
+  /** A character between words: one or two that hold keep words and numbers together; not over an empty line. */
+  #mark(text: Characters, at: number, code: number, kind: number | undefined): void {
     this.#gap += 1
-    const holds = code === 32 || code === 45 || code === 10
-    if (!holds || this.#gap > 1) this.#separate()
+    if (kind !== holding || this.#gap > longestGap) this.#separate()
+    else if (this.#gap > 1 && code === lineFeed && text.charCodeAt(at - 1) !== carriageReturn)
+      this.#separate()
     if (code === 64 && isEmail(text, at)) this.#found.add('email')
     if (code === 43 && !isInsideWord(text, at) && isInternationalPhone(text, at))
       this.#found.add('phone')
+    if (code === 40 && isBracketedPhone(text, at)) this.#found.add('phone')
   }
 
   #separate(): void {
-    if (this.#groups.length > 0) this.#groups = []
+    this.#groups.clear()
     this.#words.cut()
   }
 }
@@ -129,5 +146,5 @@ export class DataScan {
 function isInsideWord(text: Characters, at: number): boolean {
   if (at === 0) return false
   const code = text.charCodeAt(at - 1)
-  return code >= 128 || kinds[code] !== other
+  return code === hyphen || (kinds[code] ?? 0) > holding
 }

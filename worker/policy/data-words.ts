@@ -1,3 +1,4 @@
+import { holding, kinds } from './data-characters.ts'
 import { healthTerms, legalTerms, type Terms } from './data-terms.ts'
 import type { Characters } from './glob.ts'
 
@@ -14,12 +15,26 @@ interface Term {
   readonly weight: number
 }
 
-/** Terms by the hash of their words; a hit is compared letter by letter, so that no other word counts as one. Made when the first text is read. */
-let byHash: ReadonlyMap<number, readonly Term[]> | null = null
+/** Made when the first text is read. */
+let known: KnownTerms | null = null
 
-function allTerms(): ReadonlyMap<number, readonly Term[]> {
-  byHash ??= tableOf([...listOf('health', healthTerms), ...listOf('legal', legalTerms)])
-  return byHash
+interface KnownTerms {
+  /** By the hash of their words; a hit is compared letter by letter, so that no other word counts as one. */
+  readonly byHash: ReadonlyMap<number, readonly Term[]>
+  /** 1 where the last bits of a hash are those of a word of a term: nearly all words of a text are none, and are done with. */
+  readonly words: Uint8Array
+}
+
+const lastBits = 0xfff
+
+function allTerms(): KnownTerms {
+  if (known !== null) return known
+  const terms = [...listOf('health', healthTerms), ...listOf('legal', legalTerms)]
+  const words = new Uint8Array(lastBits + 1)
+  for (const { text } of terms)
+    for (const word of text.split(' ')) words[hashOf(word) & lastBits] = 1
+  known = { byHash: tableOf(terms), words }
+  return known
 }
 
 function listOf(subject: Subject, { strong, weak }: Terms): Term[] {
@@ -67,8 +82,10 @@ export class WordWatch {
   readonly #seen = new Set<string>()
   readonly #terms = allTerms()
   /** Hashes of the phrases that end with the last word, by their number of words; and where they begin. */
-  #hashes: number[] = []
-  #starts: number[] = []
+  readonly #hashes: number[] = [0, 0, 0, 0]
+  readonly #starts: number[] = [0, 0, 0, 0]
+  /** So many of them go on: fewer than the longest phrase has words. */
+  #open = 0
 
   isAbout(subject: Subject): boolean {
     return this.#weights[subject] >= enough
@@ -76,24 +93,28 @@ export class WordWatch {
 
   /** No phrase goes on over what stood here. */
   cut(): void {
-    if (this.#hashes.length === 0) return
-    this.#hashes = []
-    this.#starts = []
+    this.#open = 0
   }
 
   /** The word in `text` from `start` to `end`, with its hash. */
   word(text: Characters, start: number, end: number, hash: number): void {
+    if (this.#terms.words[hash & lastBits] === 1) this.#known(text, start, end, hash)
+    else this.cut()
+  }
+
+  #known(text: Characters, start: number, end: number, hash: number): void {
     const hashes = this.#hashes
     const starts = this.#starts
-    const last = Math.min(hashes.length, longestPhrase - 1)
+    const last = this.#open
     for (let words = last; words > 0; words--) {
       hashes[words] = joined(hashes[words - 1] ?? 0, hash)
       starts[words] = starts[words - 1] ?? start
     }
     hashes[0] = hash
     starts[0] = start
+    this.#open = Math.min(last + 1, longestPhrase - 1)
     for (let words = 0; words <= last; words++) {
-      const found = this.#terms.get(hashes[words] ?? 0)
+      const found = this.#terms.byHash.get(hashes[words] ?? 0)
       if (found !== undefined) this.#take(found, text, starts[words] ?? start, end)
     }
   }
@@ -107,12 +128,17 @@ export class WordWatch {
   }
 }
 
-/** Between the words of a phrase any one character may stand: a space, a hyphen, a line's end. */
+/** Between the words of a phrase stand one or two characters that hold it together. */
 function isWritten(term: string, text: Characters, start: number, end: number): boolean {
-  if (end - start !== term.length) return false
+  let at = start
   for (let index = 0; index < term.length; index++) {
     const code = term.charCodeAt(index)
-    if (code !== 32 && code !== lower(text.charCodeAt(start + index))) return false
+    if (code === 32) {
+      while (at < end && (kinds[text.charCodeAt(at)] ?? 0) <= holding) at += 1
+      continue
+    }
+    if (code !== lower(text.charCodeAt(at))) return false
+    at += 1
   }
-  return true
+  return at === end
 }

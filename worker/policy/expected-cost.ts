@@ -54,13 +54,25 @@ export function expectedCostNanoUsd(prices: CallPrices, call: ForeseenCall): num
   const failureRate = Math.min(Math.max(0, call.failureRate), highestFailureRate)
   const abortRate = Math.min(Math.max(0, call.abortRate), failureRate)
   const pico = whole + (abortRate / (1 - failureRate)) * billed
-  // A sum of floats that is a whole number but for its last digits is that number.
-  return Math.min(Math.ceil(Number((pico / picoPerNano).toPrecision(14))), Number.MAX_SAFE_INTEGER)
+  return Math.min(wholeAbove(pico / picoPerNano), Number.MAX_SAFE_INTEGER)
 }
 
-function ratesFor(prices: CallPrices, promptTokens: number): Required<TokenRates> {
+/**
+ * The next whole number. A sum of floats that is a whole number but for its last digits (14 are believed) is that
+ * number: only a value so near to one has to be written out, which costs more than all the rest of an expectation.
+ */
+function wholeAbove(value: number): number {
+  const distance = Math.abs(value - Math.round(value))
+  if (distance > value * 1e-13 || (distance === 0 && value < 1e14)) return Math.ceil(value)
+  return Math.ceil(Number(value.toPrecision(14)))
+}
+
+/** What each token of a call with so long a prompt is billed at. */
+export function ratesFor(prices: CallPrices, promptTokens: number): Required<TokenRates> {
   let tier: TokenRates = prices
-  for (const step of prices.longContext ?? []) if (promptTokens > step.aboveInputTokens) tier = step
+  const { longContext } = prices
+  if (longContext !== undefined)
+    for (const step of longContext) if (promptTokens > step.aboveInputTokens) tier = step
   const { input, output } = tier
   // A tier that is silent about a part must not make it cheaper than it was below the tier.
   const silent = tier === prices ? input : Math.max(input, prices.cacheRead ?? 0)

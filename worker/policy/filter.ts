@@ -4,6 +4,7 @@ import type { Candidate, Exclusion } from './candidate.ts'
 import type { Need, RequestFacts } from './classify.ts'
 import type { SourcedConstraint } from './constraint.ts'
 import { judgeOf, tooCareful } from './constraints.ts'
+import { inputPriceOf, outputPriceOf } from './price-at.ts'
 import { isNamed } from './provider-names.ts'
 import { canSort } from './rank.ts'
 
@@ -23,7 +24,10 @@ export function filter(
   constraints: readonly SourcedConstraint[] = none,
 ): Filtered {
   const { kept, exclusions } = eligible(candidates, facts, preferences, constraints)
-  const able = narrow(kept, exclusions, (candidate) => lacking(candidate, facts))
+  const able =
+    facts.preferred.length === 0
+      ? kept
+      : narrow(kept, exclusions, (candidate) => lacking(candidate, facts))
   const large = narrow(able, exclusions, (candidate) => tooSmall(candidate, facts))
   return { kept: narrow(large, exclusions, (candidate) => tooShort(candidate, facts)), exclusions }
 }
@@ -59,7 +63,7 @@ function exclusionOf(
   const { target, unavailable } = candidate
   if (unavailable !== null) return { target, reason: unavailable, unavailable: true }
   const reason =
-    unwanted(candidate, preferences) ??
+    unwanted(candidate, preferences, facts) ??
     incapable(candidate, facts, preferences.requireParameters === true) ??
     tooCareful(candidate, facts)
   return reason === null ? null : { target, reason }
@@ -71,6 +75,7 @@ function narrow(
   exclusions: Exclusion[],
   reasonAgainst: (candidate: Candidate) => string | null,
 ): readonly Candidate[] {
+  if (candidates.every((candidate) => reasonAgainst(candidate) === null)) return candidates
   const good = candidates.filter((candidate) => reasonAgainst(candidate) === null)
   if (good.length === 0) return candidates
   for (const candidate of candidates) {
@@ -98,7 +103,11 @@ function tooShort({ maxOutputTokens: most }: Candidate, facts: RequestFacts): st
   return `its answers have at most ${most} tokens, and ${asked} are asked for`
 }
 
-function unwanted(candidate: Candidate, preferences: ProviderPreferences): string | null {
+function unwanted(
+  candidate: Candidate,
+  preferences: ProviderPreferences,
+  { promptTokens }: RequestFacts,
+): string | null {
   const { only, ignore, order, allowFallbacks, maxPrice, zdr, dataCollection } = preferences
   // A wish for privacy fails closed: what is not declared is not there.
   if (zdr === true && candidate.data?.zeroDataRetention !== true)
@@ -112,9 +121,10 @@ function unwanted(candidate: Candidate, preferences: ProviderPreferences): strin
   if (allowFallbacks === false && order !== undefined && !isNamed(candidate.provider, order)) {
     return 'the caller forbade fallbacks outside provider.order'
   }
+  if (maxPrice === undefined) return null
   return (
-    tooDear(candidate.inputUsdPerMillion, maxPrice?.prompt, 'prompt') ??
-    tooDear(candidate.outputUsdPerMillion, maxPrice?.completion, 'completion')
+    tooDear(inputPriceOf(candidate, promptTokens), maxPrice.prompt, 'prompt') ??
+    tooDear(outputPriceOf(candidate, promptTokens), maxPrice.completion, 'completion')
   )
 }
 
@@ -178,13 +188,19 @@ export function unappliedPreferences(
 
 /** What a chosen target will not honour: one entry a field, for `x-switchyard-warning`. */
 export function unhonoured(candidate: Candidate, facts: RequestFacts): string[] {
-  const params = [
-    ...[...facts.preferred, ...facts.wishes]
-      .filter(({ feature }) => !candidate.features.has(feature))
-      .map(({ param }) => param),
-    ...facts.wires
-      .filter(({ wire, hard }) => !hard && wire !== candidate.wire)
-      .map(({ param }) => param),
-  ]
-  return [...new Set(params)]
+  const params: string[] = []
+  addLacking(params, candidate, facts.preferred)
+  addLacking(params, candidate, facts.wishes)
+  if (facts.wires.length > 0)
+    for (const { wire, param, hard } of facts.wires)
+      if (!hard && wire !== candidate.wire) params.push(param)
+  return params.length < 2 ? params : [...new Set(params)]
+}
+
+/** By index: it is asked of every step of a plan. */
+function addLacking(params: string[], { features }: Candidate, needs: readonly Need[]): void {
+  for (let index = 0; index < needs.length; index++) {
+    const need = needs[index]
+    if (need !== undefined && !features.has(need.feature)) params.push(need.param)
+  }
 }

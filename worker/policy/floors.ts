@@ -1,5 +1,5 @@
 import type { Feature } from '../canonical/features.ts'
-import type { Candidate } from './candidate.ts'
+import type { Candidate, Measured } from './candidate.ts'
 
 /** What answers of a route must be worth; a target that falls below is asked only when all others have failed. */
 export interface Floors {
@@ -24,17 +24,37 @@ export function belowFloor(
   floors: Floors,
   asksFor: (feature: Feature) => boolean,
 ): string | null {
+  const broken = brokenFloor(measured, floors, asksFor)
+  if (broken === null) return null
+  const { share, what, floor } = broken
+  return `${percent(share)} of its answers ${what}, below the floor of ${percent(floor)}`
+}
+
+/** The same without the sentence, for those who go through many targets. */
+export function isBelowFloor(
+  { measured }: Candidate,
+  floors: Floors,
+  asksFor: (feature: Feature) => boolean,
+): boolean {
+  return brokenFloor(measured, floors, asksFor) !== null
+}
+
+function brokenFloor(
+  measured: Measured | undefined,
+  floors: Floors,
+  asksFor: (feature: Feature) => boolean,
+): { readonly share: number; readonly what: string; readonly floor: number } | null {
   if (measured === undefined) return null
   const { schemaValidity, toolCallSuccess, minSamples } = floors
   if (schemaValidity !== undefined && (asksFor('jsonSchema') || asksFor('jsonMode'))) {
     const { schemaValidity: share, schemaSamples: samples = 0 } = measured
     if (isBelow(share, samples, schemaValidity, minSamples))
-      return `${percent(share)} of its answers hold to their schema, below the floor of ${percent(schemaValidity)}`
+      return { share, what: 'hold to their schema', floor: schemaValidity }
   }
   if (toolCallSuccess !== undefined && asksFor('tools')) {
     const { toolCallValidity: share, toolCallSamples: samples = 0 } = measured
     if (isBelow(share, samples, toolCallSuccess, minSamples))
-      return `${percent(share)} of its answers have sound tool calls, below the floor of ${percent(toolCallSuccess)}`
+      return { share, what: 'have sound tool calls', floor: toolCallSuccess }
   }
   return null
 }

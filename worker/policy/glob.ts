@@ -40,7 +40,10 @@ export function compileGlobs(patterns: readonly string[]): Matcher {
   const matchers = patterns.map(compileGlob)
   const [only] = matchers
   if (only !== undefined && matchers.length === 1) return only
-  return (text) => matchers.some((matches) => matches(text))
+  return (text) => {
+    for (const matches of matchers) if (matches(text)) return true
+    return false
+  }
 }
 
 function standsAt(piece: string, text: Characters, at: number): boolean {
@@ -69,9 +72,11 @@ function compilePiece(text: string): Piece {
 
 /** Where the first occurrence between `from` and `end` is over; -1 when there is none. */
 function endOf({ text: piece, borders }: Piece, text: Characters, from: number, end: number) {
+  const first = piece.charCodeAt(0)
   let matched = 0
   for (let at = from; at < end; at++) {
     const code = text.charCodeAt(at)
+    if (matched === 0 && code !== first) continue
     while (matched > 0 && code !== piece.charCodeAt(matched)) matched = borders[matched - 1] ?? 0
     if (code === piece.charCodeAt(matched)) matched += 1
     if (matched === piece.length) return at + 1

@@ -96,36 +96,69 @@ function balanced(
   weights: BalancedWeights,
   foreseen: Foreseen,
 ): readonly Scored[] {
-  const measures: readonly (readonly [number, (candidate: Candidate) => number | null])[] = [
-    [weights.cost, (candidate) => costOf(candidate, foreseen)],
-    [weights.firstToken, firstTokenOf],
-    [weights.throughput, ({ measured }) => negated(measured?.tokensPerSecond)],
-    [weights.quality, ({ qualityTier }) => negated(qualityTier)],
-    [weights.failures, ({ measured }) => measured?.failureRate ?? null],
-  ]
-  const used = measures.filter(([weight]) => weight > 0)
-  const total = used.reduce((sum, [weight]) => sum + weight, 0)
-  const columns = used.map(([weight, of]) => ({ weight, values: normalised(candidates.map(of)) }))
-  return candidates.map((candidate, index) => ({
-    candidate,
-    score:
-      columns.reduce((sum, { weight, values }) => sum + weight * (values[index] ?? 0), 0) / total,
-  }))
+  const costs = weights.cost > 0 ? candidates.map((one) => costOf(one, foreseen) ?? NaN) : []
+  const sums = candidates.map(() => 0)
+  let total = 0
+  for (const name of measures) {
+    const weight = weights[name]
+    if (!(weight > 0)) continue
+    total += weight
+    addMeasure(sums, weight, name, candidates, costs)
+  }
+  return candidates.map((candidate, index) => ({ candidate, score: (sums[index] ?? 0) / total }))
 }
 
-function negated(value: number | null | undefined): number | null {
-  return value === null || value === undefined ? null : -value
+/** In the order in which they are added up: sums of floats depend on it. */
+const measures = ['cost', 'firstToken', 'throughput', 'quality', 'failures'] as const
+
+type Measure = (typeof measures)[number]
+
+/**
+ * Adds (weight x normalised measure) to the sums: 0 for the least, 1 for the most, 0.5 for what is unknown, 0 for all
+ * where all that is known is the same. By index, and each measure read twice: iterators and lists of numbers would be
+ * most of what a plan allocates, and the collector's pauses most of its 99th percentile.
+ */
+function addMeasure(
+  sums: number[],
+  weight: number,
+  name: Measure,
+  candidates: readonly Candidate[],
+  costs: readonly number[],
+): void {
+  let [least, most] = [Infinity, -Infinity]
+  for (let index = 0; index < candidates.length; index++) {
+    const value = measureOf(name, candidates[index], costs[index])
+    if (value < least) least = value
+    if (value > most) most = value
+  }
+  const spread = most - least
+  for (let index = 0; index < candidates.length; index++) {
+    const value = measureOf(name, candidates[index], costs[index])
+    sums[index] = (sums[index] ?? 0) + weight * normalised(value, least, spread)
+  }
 }
 
-/** From 0 (the least) to 1 (the most); 0.5 for null, 0 where all that is known is the same. */
-export function normalised(values: readonly (number | null)[]): readonly number[] {
-  const known = values.filter((value) => value !== null)
-  const least = Math.min(...known)
-  const spread = Math.max(...known) - least
-  return values.map((value) => {
-    if (value === null) return 0.5
-    return spread > 0 ? (value - least) / spread : 0
-  })
+function normalised(value: number, least: number, spread: number): number {
+  if (Number.isNaN(value)) return 0.5
+  return spread > 0 ? (value - least) / spread : 0
+}
+
+/** The lower the better. NaN: unknown; a null among numbers would put each of them into an object of its own. */
+function measureOf(name: Measure, candidate: Candidate | undefined, costNanoUsd = NaN): number {
+  if (candidate === undefined) return NaN
+  const { measured, qualityTier } = candidate
+  switch (name) {
+    case 'cost':
+      return costNanoUsd
+    case 'firstToken':
+      return firstTokenOf(candidate) ?? NaN
+    case 'throughput':
+      return -(measured?.tokensPerSecond ?? NaN)
+    case 'quality':
+      return -(qualityTier ?? NaN)
+    case 'failures':
+      return measured?.failureRate ?? NaN
+  }
 }
 
 /** A candidate that nobody has measured, where the objective goes by measurements. */

@@ -1,4 +1,4 @@
-import { heldOrder } from './affinity.ts'
+import { isCold } from './affinity.ts'
 import type { Candidate } from './candidate.ts'
 import type { TierOrder } from './order-tier.ts'
 
@@ -42,7 +42,7 @@ export class OrderNotes {
     const { affinityKey, warmth } = this.#order.facts
     if (affinityKey === null) return false
     const own = this.#candidates.filter((candidate) => candidate.tier === tier)
-    return heldOrder(own, affinityKey, warmth) !== null
+    return !isCold(own, warmth)
   }
 
   #byObjective(candidate: Candidate, index: number): string | null {

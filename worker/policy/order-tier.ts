@@ -1,5 +1,5 @@
 import type { Feature } from '../canonical/features.ts'
-import { heldOrder } from './affinity.ts'
+import { heldOrder, isCold } from './affinity.ts'
 import type { Candidate } from './candidate.ts'
 import { isUnmeasured, scoresOf, type Foreseen, type Objective, type Scored } from './objective.ts'
 import type { RankingFacts, RankingPolicy } from './ranking.ts'
@@ -30,12 +30,11 @@ export function orderTier(
   tierIndex: number,
   order: TierOrder,
   draw: (tier: readonly Candidate[]) => Candidate[],
-): Candidate[] {
+): readonly Candidate[] {
   const { policy, facts } = order
   const objective = policy.objectives?.[tierIndex] ?? null
   const asked = policy.affinity === undefined ? null : facts.affinityKey
-  const isCold = asked !== null && heldOrder(tier, asked, facts.warmth) === null
-  const key = isCold ? null : asked
+  const key = asked === null || isCold(tier, facts.warmth) ? null : asked
   const chosen = steadyFirst(ordered(tier, objective, key, order, draw), objective, key, order)
   // Weight 0: only when the others of the tier have failed.
   const weighed = behind(chosen, ({ weight }) => weight === 0)
@@ -51,8 +50,8 @@ function ordered(
   key: string | null,
   order: TierOrder,
   draw: (tier: readonly Candidate[]) => Candidate[],
-): Candidate[] {
-  if (objective?.by === 'priority') return [...tier]
+): readonly Candidate[] {
+  if (objective?.by === 'priority') return tier
   const scores = objective === null ? null : scoresOf(tier, objective, order.foreseen)
   if (objective === null || scores === null)
     return key === null ? draw(tier) : held(tier, key, order)
@@ -89,14 +88,21 @@ function togetherFirst(sorted: readonly Scored[], key: string, order: TierOrder)
   const tolerance = order.policy.affinity?.tolerance ?? 0
   const best = sorted[0]?.score ?? null
   const most = best === null ? Infinity : best + Math.abs(best) * tolerance
-  const isClose = ({ score }: Scored) => best === null || (score !== null && score <= most)
-  const close = sorted.filter(isClose).map(({ candidate }) => candidate)
-  const others = sorted.filter((one) => !isClose(one)).map(({ candidate }) => candidate)
+  const close: Candidate[] = []
+  const others: Candidate[] = []
+  for (const { candidate, score } of sorted) {
+    const isClose = best === null || (score !== null && score <= most)
+    ;(isClose ? close : others).push(candidate)
+  }
   return [...held(close, key, order), ...others]
 }
 
-function held(candidates: readonly Candidate[], key: string, { facts }: TierOrder): Candidate[] {
-  return heldOrder(candidates, key, facts.warmth) ?? [...candidates]
+function held(
+  candidates: readonly Candidate[],
+  key: string,
+  { facts }: TierOrder,
+): readonly Candidate[] {
+  return heldOrder(candidates, key, facts.warmth) ?? candidates
 }
 
 /** Now and then the first that nobody has measured goes in front: what is never asked is never known. */
@@ -104,13 +110,13 @@ function explored(
   sorted: readonly Candidate[],
   objective: Objective,
   random: () => number,
-): Candidate[] {
+): readonly Candidate[] {
   const unknown = sorted.findIndex((candidate) => isUnmeasured(candidate, objective))
   if (unknown === -1 || sorted.every((candidate) => isUnmeasured(candidate, objective)))
-    return [...sorted]
+    return sorted
   const others = [...sorted]
   const [tried] = others.splice(unknown, 1)
-  if (tried === undefined || random() >= exploreShare) return [...sorted]
+  if (tried === undefined || random() >= exploreShare) return sorted
   return [tried, ...others]
 }
 
@@ -123,10 +129,9 @@ function steadyFirst(
   objective: Objective | null,
   key: string | null,
   { random }: TierOrder,
-): Candidate[] {
+): readonly Candidate[] {
   const isDrawn = key === null && (objective === null || objective.by === 'weighted')
-  if (isDrawn || candidates.every(({ health }) => (health?.weight ?? 1) >= 1))
-    return [...candidates]
+  if (isDrawn || candidates.every(({ health }) => (health?.weight ?? 1) >= 1)) return candidates
   const steady = candidates.map(({ health }) => {
     const weight = health?.weight ?? 1
     return weight >= 1 || random() < weight
@@ -138,16 +143,20 @@ function steadyFirst(
 }
 
 /** Reserved capacity that has room first, then what is paid by use; what is spent spills over to the others. */
-function reservedFirst(candidates: readonly Candidate[]): Candidate[] {
-  const rank = ({ reserved }: Candidate) => (reserved === 'room' ? 0 : reserved === 'spent' ? 2 : 1)
-  return candidates.toSorted((a, b) => rank(a) - rank(b))
+function reservedFirst(candidates: readonly Candidate[]): readonly Candidate[] {
+  const places: readonly Candidate[][] = [[], [], []]
+  for (const candidate of candidates) {
+    const { reserved } = candidate
+    places[reserved === 'room' ? 0 : reserved === 'spent' ? 2 : 1]?.push(candidate)
+  }
+  return places.flat()
 }
 
 /** Those that are so behind the others, each as they were. */
 function behind(
   candidates: readonly Candidate[],
   is: (candidate: Candidate) => boolean,
-): Candidate[] {
-  const back = candidates.filter(is)
-  return back.length === 0 ? [...candidates] : [...candidates.filter((one) => !is(one)), ...back]
+): readonly Candidate[] {
+  if (!candidates.some(is)) return candidates
+  return [...candidates.filter((one) => !is(one)), ...candidates.filter(is)]
 }

@@ -70,7 +70,9 @@ export function plan(input: PlanInput): Plan {
           nowMs,
           random,
         })
-  const [first, ...rest] = arranged?.ordered ?? rank(kept, preferences, nowMs, random)
+  const ordered =
+    arranged?.ordered ?? rank(kept, preferences, nowMs, random, undefined, facts.promptTokens)
+  const [first] = ordered
   const left = arranged === null ? exclusions : [...exclusions, ...arranged.exclusions]
   if (first === undefined) return { kind: 'none', exclusions: left, facts }
   const wish = isThrifty ? 'a threshold of its budget' : wishOf(preferences, kept)
@@ -78,12 +80,9 @@ export function plan(input: PlanInput): Plan {
   const notes = new TierNotes(among, policy.intents)
   const step = (candidate: Candidate, index: number) =>
     toStep(candidate, index, among, notes, facts, wish, arranged, nowMs)
-  return {
-    kind: 'steps',
-    steps: [step(first, 0), ...rest.map((one, index) => step(one, index + 1))],
-    exclusions: left,
-    facts,
-  }
+  const steps: [PlannedStep, ...PlannedStep[]] = [step(first, 0)]
+  for (const candidate of ordered.slice(1)) steps.push(step(candidate, steps.length))
+  return { kind: 'steps', steps, exclusions: left, facts }
 }
 
 /** The caller's own wish that the order goes by, in the caller's words. */
@@ -106,23 +105,45 @@ function toStep(
   arranged: Arranged | null,
   nowMs: number,
 ): PlannedStep {
-  const { target, provider, model, tier, contextTokens, notBeforeMs } = candidate
+  const { target, provider, model, tier, contextTokens, notBeforeMs, health } = candidate
+  const barred = health?.state === 'barred'
+  const probe = health?.state === 'probe'
+  const reason = reasonOf(candidate, index, kept, notes, wish, arranged, nowMs)
+  const warnings = unhonoured(candidate, facts)
   const intent = notes.intentOf(candidate)
+  if (intent !== null) {
+    const own = { target, provider, model, tier, intent }
+    const call = { contextTokens, notBeforeMs, barred, probe, reason, warnings }
+    if (arranged === null) return { ...own, ...call }
+    return { ...own, ...call, mark: arranged.markOf(index), score: arranged.scoreOf(candidate) }
+  }
+  // Written out: a spread costs as much as the rest of a step, and a plan may have a hundred of them.
+  if (arranged === null)
+    return {
+      target,
+      provider,
+      model,
+      tier,
+      contextTokens,
+      notBeforeMs,
+      barred,
+      probe,
+      reason,
+      warnings,
+    }
   return {
     target,
     provider,
     model,
     tier,
-    ...(intent === null ? {} : { intent }),
     contextTokens,
     notBeforeMs,
-    barred: candidate.health?.state === 'barred',
-    probe: candidate.health?.state === 'probe',
-    reason: reasonOf(candidate, index, kept, notes, wish, arranged, nowMs),
-    warnings: unhonoured(candidate, facts),
-    ...(arranged === null
-      ? {}
-      : { mark: arranged.markOf(index), score: arranged.scoreOf(candidate) }),
+    barred,
+    probe,
+    reason,
+    warnings,
+    mark: arranged.markOf(index),
+    score: arranged.scoreOf(candidate),
   }
 }
 
@@ -138,13 +159,15 @@ function reasonOf(
   const note = wish === null && arranged !== null ? arranged.noteOf(candidate, index) : null
   const own = ownReason(candidate, index, kept, notes, wish, note, nowMs)
   if (index > 0) return own
-  const others = kept.flatMap((other) => {
-    if (other === candidate || other.tier > candidate.tier) return []
+  const parts = [own]
+  for (const other of kept) {
+    if (other === candidate || other.tier > candidate.tier) continue
     const why = isReady(other, nowMs) ? arranged?.passedOver(other) : whyNot(other)
-    return why === null || why === undefined ? [] : [`${other.target} passed over: ${why}`]
-  })
+    if (why !== null && why !== undefined) parts.push(`${other.target} passed over: ${why}`)
+  }
   const aside = arranged?.aside ?? null
-  return [own, ...others, ...(aside === null ? [] : [aside])].join('; ')
+  if (aside !== null) parts.push(aside)
+  return parts.join('; ')
 }
 
 function ownReason(

@@ -147,6 +147,13 @@ export function between(order: readonly string[], { from, to }: Range<string>): 
 }
 
 function numberPart(name: (typeof numberFacts)[number], test: NumberTest): Predicate {
+  if (typeof test === 'object' && 'range' in test) {
+    const { from = -Infinity, to = Infinity } = test.range
+    return ({ facts }) => {
+      const value = facts[name]
+      return value !== null && value >= from && value <= to
+    }
+  }
   const matches = numberMatcher(test)
   return ({ facts }) => {
     const value = facts[name]
@@ -154,12 +161,10 @@ function numberPart(name: (typeof numberFacts)[number], test: NumberTest): Predi
   }
 }
 
-function numberMatcher(test: NumberTest): (value: number) => boolean {
+function numberMatcher(
+  test: Exclude<NumberTest, { readonly range: Range<number> }>,
+): (value: number) => boolean {
   if (typeof test === 'number') return (value) => value === test
-  if ('in' in test) {
-    const set = new Set(test.in)
-    return (value) => set.has(value)
-  }
-  const { from = -Infinity, to = Infinity } = test.range
-  return (value) => value >= from && value <= to
+  const set = new Set(test.in)
+  return (value) => set.has(value)
 }

@@ -1,8 +1,9 @@
 import type { ProviderPreferences } from '../canonical/request.ts'
 import type { Candidate, TargetHealth } from './candidate.ts'
-import { belowFloor } from './floors.ts'
+import { isBelowFloor } from './floors.ts'
 import { firstTokenOf } from './objective.ts'
 import { orderTier, type TierOrder } from './order-tier.ts'
+import { pricesOf } from './price-at.ts'
 import { placeOf } from './provider-names.ts'
 
 /**
@@ -19,7 +20,8 @@ import { placeOf } from './provider-names.ts'
  *
  * `random` returns a number in [0, 1) and is the only source of chance. A route
  * with options of its own orders each tier by them (`order`); what falls below a
- * floor of it goes behind all that does not.
+ * floor of it goes behind all that does not. A caller's `sort` by price goes by
+ * what a prompt of `promptTokens` costs.
  */
 export function rank(
   candidates: readonly Candidate[],
@@ -27,28 +29,31 @@ export function rank(
   nowMs: number,
   random: () => number,
   order?: TierOrder,
+  promptTokens = 0,
 ): readonly Candidate[] {
   if (order === undefined && inOrder(candidates, preferences, nowMs)) return candidates
-  const tiers = [...new Set(candidates.map(({ tier }) => tier))].sort((a, b) => a - b)
-  const drawn = tiers.flatMap((tier) =>
-    drawTier(
-      candidates.filter((candidate) => candidate.tier === tier),
-      tier,
-      random,
-      order,
-    ),
-  )
-  const ordered = byCallerOrder(bySort(drawn, preferences.sort), preferences.order)
-  const ready = ordered.filter((candidate) => isReady(candidate, nowMs))
-  const waiting = ordered
-    .filter((candidate) => !isReady(candidate, nowMs))
-    .sort((a, b) => lastResort(a) - lastResort(b) || a.notBeforeMs - b.notBeforeMs)
-  const free = ready.filter(({ health }) => health?.full !== true)
-  return [
-    ...soundFirst(free, order),
-    ...ready.filter(({ health }) => health?.full === true),
-    ...waiting,
-  ]
+  const drawn = tiersOf(candidates).flatMap(([tier, own]) => drawTier(own, tier, random, order))
+  const ordered = byCallerOrder(bySort(drawn, preferences.sort, promptTokens), preferences.order)
+  const free: Candidate[] = []
+  const full: Candidate[] = []
+  const waiting: Candidate[] = []
+  for (const candidate of ordered) {
+    const ready = candidate.health?.full === true ? full : free
+    ;(isReady(candidate, nowMs) ? ready : waiting).push(candidate)
+  }
+  waiting.sort((a, b) => lastResort(a) - lastResort(b) || a.notBeforeMs - b.notBeforeMs)
+  return [...soundFirst(free, order), ...full, ...waiting]
+}
+
+/** The tiers in their order, each with its candidates in theirs. */
+function tiersOf(candidates: readonly Candidate[]): (readonly [number, readonly Candidate[]])[] {
+  const tiers = new Map<number, Candidate[]>()
+  for (const candidate of candidates) {
+    const own = tiers.get(candidate.tier)
+    if (own === undefined) tiers.set(candidate.tier, [candidate])
+    else own.push(candidate)
+  }
+  return [...tiers].sort(([a], [b]) => a - b)
 }
 
 /** What is below a floor of the route behind what is not. */
@@ -58,10 +63,10 @@ function soundFirst(
 ): readonly Candidate[] {
   const { floors } = order?.policy ?? {}
   if (order === undefined || floors === undefined) return candidates
-  const below = candidates.filter((one) => belowFloor(one, floors, order.asksFor) !== null)
-  return below.length === 0
-    ? candidates
-    : [...candidates.filter((one) => !below.includes(one)), ...below]
+  const sound: Candidate[] = []
+  const below: Candidate[] = []
+  for (const one of candidates) (isBelowFloor(one, floors, order.asksFor) ? below : sound).push(one)
+  return below.length === 0 ? candidates : [...sound, ...below]
 }
 
 /** It may be asked now, whatever else may be. */
@@ -95,24 +100,35 @@ function drawTier(
   tierIndex: number,
   random: () => number,
   order: TierOrder | undefined,
-): Candidate[] {
+): readonly Candidate[] {
   const probing = tier.filter(({ health }) => health?.state === 'probe')
-  const left = tier.filter(({ health }) => health?.state !== 'probe')
+  const left = probing.length === 0 ? tier : tier.filter(({ health }) => health?.state !== 'probe')
   const drawn =
     order === undefined
       ? draw(left, random)
       : orderTier(left, tierIndex, order, (some) => draw(some, random))
-  return [...probing, ...drawn]
+  return probing.length === 0 ? drawn : [...probing, ...drawn]
 }
 
 /** By declared weights where they differ, else the better of two until none is left. */
 function draw(tier: readonly Candidate[], random: () => number): Candidate[] {
   const left = [...tier]
   const equal = left.every(({ weight }) => weight === left[0]?.weight)
+  const weights = equal ? null : left.map(weightOf)
   const order: Candidate[] = []
-  while (left.length > 0)
-    order.push(...left.splice(equal ? twoChoices(left, random) : byWeight(left, random), 1))
+  while (left.length > 0) {
+    const at = weights === null ? twoChoices(left, random) : byWeight(weights, random)
+    const taken = left[at]
+    if (taken !== undefined) order.push(taken)
+    left.splice(at, 1)
+    weights?.splice(at, 1)
+  }
   return order
+}
+
+/** Share of the traffic of its tier, before it is divided by the sum of them. */
+function weightOf({ weight, health }: Candidate): number {
+  return weight * (health?.weight ?? 1)
 }
 
 /** The better of two that chance picks; between equals the cheaper, then chance itself. */
@@ -140,18 +156,17 @@ export function loadOf({ loadMs, weight }: TargetHealth): number | null {
 /** A weight of nothing would make a score of infinity, and infinities do not compare. */
 const leastWeight = 0.001
 
-function byWeight(candidates: readonly Candidate[], random: () => number): number {
-  const weightOf = ({ weight, health }: Candidate) => weight * (health?.weight ?? 1)
-  const total = candidates.reduce((sum, candidate) => sum + weightOf(candidate), 0)
-  if (total === 0 || candidates.length === 1) return 0
+/** Numbers and by index: a large tier walks through here once for each of its targets. */
+function byWeight(weights: readonly number[], random: () => number): number {
+  let total = 0
+  for (let index = 0; index < weights.length; index++) total += weights[index] ?? 0
+  if (total === 0 || weights.length === 1) return 0
   let point = random() * total
-  // By index: a large tier walks through here once for each of its targets.
-  for (let index = 0; index < candidates.length; index++) {
-    const candidate = candidates[index]
-    point -= candidate === undefined ? 0 : weightOf(candidate)
+  for (let index = 0; index < weights.length; index++) {
+    point -= weights[index] ?? 0
     if (point < 0) return index
   }
-  return candidates.length - 1
+  return weights.length - 1
 }
 
 function priceOf({ inputUsdPerMillion, outputUsdPerMillion }: Candidate): number {
@@ -161,18 +176,25 @@ function priceOf({ inputUsdPerMillion, outputUsdPerMillion }: Candidate): number
 }
 
 /** OpenRouter's `sort`: `price`, `latency` (time to the first token), `throughput`. What is unknown goes behind. */
-function bySort(candidates: readonly Candidate[], sort: string | undefined): Candidate[] {
-  const scoreOfSort = sortScore(sort)
-  if (scoreOfSort === null) return [...candidates]
+function bySort(
+  candidates: readonly Candidate[],
+  sort: string | undefined,
+  promptTokens: number,
+): readonly Candidate[] {
+  const scoreOfSort = sortScore(sort, promptTokens)
+  if (scoreOfSort === null) return candidates
   // Two unknown ones differ by Infinity - Infinity, which is no number: they stay as they were.
   return candidates.toSorted((a, b) => scoreOfSort(a) - scoreOfSort(b) || 0)
 }
 
 /** What a caller's `sort` goes by, the lowest first; null for none and for one that is not known here. */
-function sortScore(sort: string | undefined): ((candidate: Candidate) => number) | null {
+function sortScore(
+  sort: string | undefined,
+  promptTokens = 0,
+): ((candidate: Candidate) => number) | null {
   switch (sort) {
     case 'price':
-      return priceOf
+      return (candidate) => pricesOf(candidate, promptTokens) ?? Infinity
     case 'latency':
       return (candidate) => firstTokenOf(candidate) ?? Infinity
     case 'throughput':
@@ -191,8 +213,8 @@ export function canSort(candidates: readonly Candidate[], sort: string): boolean
 function byCallerOrder(
   candidates: readonly Candidate[],
   order: readonly string[] | undefined,
-): Candidate[] {
-  if (order === undefined) return [...candidates]
+): readonly Candidate[] {
+  if (order === undefined) return candidates
   const place = ({ provider }: Candidate) => {
     const index = placeOf(provider, order)
     return index === -1 ? order.length : index

@@ -16,11 +16,26 @@ export interface WeightedTarget {
   readonly weight: number
 }
 
+/** One of several names of a request, as it is alone. `route` null: a target or a model. */
+export interface NamedTiers {
+  readonly route: string | null
+  readonly tiers: readonly (readonly WeightedTarget[])[]
+}
+
+/** Where a tier of several names comes from. */
+export interface TierOrigin {
+  readonly route: string | null
+  /** Its place among the tiers of its name, from 0. */
+  readonly tier: number
+}
+
 export type Resolved =
   | {
       readonly kind: 'tiers'
       readonly route: string | null
       readonly tiers: readonly (readonly WeightedTarget[])[]
+      /** Of several names, what each is alone, in the caller's order; absent for one: most. */
+      readonly names?: readonly NamedTiers[]
     }
   | { readonly kind: 'unknown'; readonly name: string }
   | { readonly kind: 'forbidden'; readonly name: string }
@@ -34,18 +49,37 @@ export type Resolved =
 export function resolve(names: readonly [string, ...string[]], space: NameSpace): Resolved {
   const [only, ...others] = names
   if (others.length === 0) return resolveOne(only, space)
-  const tiers: (readonly WeightedTarget[])[] = []
-  const seen = new Set<string>()
+  const named: NamedTiers[] = []
   for (const name of names) {
     const found = resolveOne(name, space)
     if (found.kind !== 'tiers') return found
-    for (const tier of found.tiers) {
-      const fresh = tier.filter(({ target }) => !seen.has(target))
+    named.push(found)
+  }
+  const { tiers } = inOrder(named)
+  return { kind: 'tiers', route: space.routes.has(names[0]) ? names[0] : null, tiers, names: named }
+}
+
+/** The tiers of several names one behind the other, each target once, where it stands first. */
+export function inOrder(
+  names: readonly NamedTiers[],
+  isLeftOut: (target: string, index: number) => boolean = () => false,
+): {
+  readonly tiers: readonly (readonly WeightedTarget[])[]
+  readonly origins: readonly TierOrigin[]
+} {
+  const tiers: (readonly WeightedTarget[])[] = []
+  const origins: TierOrigin[] = []
+  const seen = new Set<string>()
+  for (const [index, { route, tiers: own }] of names.entries()) {
+    for (const [tier, targets] of own.entries()) {
+      const fresh = targets.filter(({ target }) => !seen.has(target) && !isLeftOut(target, index))
       for (const { target } of fresh) seen.add(target)
-      if (fresh.length > 0) tiers.push(fresh)
+      if (fresh.length === 0) continue
+      tiers.push(fresh)
+      origins.push({ route, tier })
     }
   }
-  return { kind: 'tiers', route: space.routes.has(names[0]) ? names[0] : null, tiers }
+  return { tiers, origins }
 }
 
 function resolveOne(name: string, space: NameSpace): Resolved {

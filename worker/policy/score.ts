@@ -1,6 +1,7 @@
 import type { Candidate } from './candidate.ts'
 import { firstTokenOf, type Foreseen, type Objective, scoresOf } from './objective.ts'
 import type { PlanInput } from './plan-input.ts'
+import { pricesOf } from './price-at.ts'
 import { placeOf } from './provider-names.ts'
 import { canSort, loadOf } from './rank.ts'
 
@@ -48,7 +49,7 @@ export function scoringOf(
 
 /** By the caller's own wish, or that of a budget, which win over the tier's; null where there is none that can be followed. */
 function askedScoring(
-  { preferences, isThrifty }: PlanInput,
+  { facts, preferences, isThrifty }: PlanInput,
   kept: readonly Candidate[],
 ): Scoring | null {
   const { order } = preferences
@@ -62,7 +63,7 @@ function askedScoring(
   const by = isThrifty ? 'threshold' : 'provider.sort'
   switch (sort) {
     case 'price':
-      return (one) => ({ by, unit: 'usd_per_million', value: pricesOf(one) })
+      return (one) => ({ by, unit: 'usd_per_million', value: pricesOf(one, facts.promptTokens) })
     case 'latency':
       return (one) => ({ by, unit: 'ms', value: firstTokenOf(one) })
     default:
@@ -71,12 +72,6 @@ function askedScoring(
         return { by, unit: 'tokens_per_second', value }
       }
   }
-}
-
-function pricesOf({ inputUsdPerMillion, outputUsdPerMillion }: Candidate): number | null {
-  return inputUsdPerMillion === null || outputUsdPerMillion === null
-    ? null
-    : inputUsdPerMillion + outputUsdPerMillion
 }
 
 function scoreUnder(

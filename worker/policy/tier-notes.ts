@@ -10,15 +10,17 @@ const intentWords: Readonly<Record<TierIntent, string>> = {
 
 /** How one tier was decided. */
 interface TierNote {
-  readonly targets: number
-  readonly hasWeights: boolean
-  readonly isLoaded: boolean
+  targets: number
+  hasWeights: boolean
+  isLoaded: boolean
+  readonly firstWeight: number
 }
 
 /** How the tiers of one plan were decided, in words; looked at once, however many targets a tier has. */
 export class TierNotes {
   readonly #candidates: readonly Candidate[]
   readonly #intents: readonly (TierIntent | null)[] | undefined
+  readonly #names: string[] = []
   #notes: Map<number, TierNote> | null = null
 
   constructor(candidates: readonly Candidate[], intents?: readonly (TierIntent | null)[]) {
@@ -33,6 +35,10 @@ export class TierNotes {
 
   /** The tier by its number, and why it is there: `tier 2 (cheaper)`. */
   nameOf(candidate: Candidate): string {
+    return (this.#names[candidate.tier] ??= this.#named(candidate))
+  }
+
+  #named(candidate: Candidate): string {
     const intent = this.intentOf(candidate)
     const name = `tier ${candidate.tier + 1}`
     return intent === null ? name : `${name} (${intentWords[intent]})`
@@ -50,16 +56,15 @@ export class TierNotes {
 
 function notesOf(candidates: readonly Candidate[]): Map<number, TierNote> {
   const notes = new Map<number, TierNote>()
-  const weights = new Map<number, number>()
   for (const { tier, weight, health } of candidates) {
-    const before = notes.get(tier)
-    const first = weights.get(tier) ?? weight
-    weights.set(tier, first)
-    notes.set(tier, {
-      targets: (before?.targets ?? 0) + 1,
-      hasWeights: before?.hasWeights === true || weight !== first,
-      isLoaded: before?.isLoaded === true || (health?.loadMs ?? null) !== null,
-    })
+    let note = notes.get(tier)
+    if (note === undefined) {
+      note = { targets: 0, hasWeights: false, isLoaded: false, firstWeight: weight }
+      notes.set(tier, note)
+    }
+    note.targets += 1
+    if (weight !== note.firstWeight) note.hasWeights = true
+    if ((health?.loadMs ?? null) !== null) note.isLoaded = true
   }
   return notes
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { prefixKeyOf, sessionKeyOf, tenantKeyOf } from '../../../worker/policy/affinity-key.ts'
 import { byRendezvous, likelyCachedTokens } from '../../../worker/policy/affinity.ts'
+import { stableUnit, stableUnitsBehind } from '../../../worker/policy/stable-hash.ts'
 import { unmeasured } from '../../../worker/policy/measured.ts'
 import { candidateOf } from '../../support/policy-world.ts'
 
@@ -42,6 +43,15 @@ describe('byRendezvous()', () => {
       const now = home(key, after)
       if (now !== home(key, before)) expect(now).toBe('m@p4')
     }
+  })
+
+  it('hashes key and target as one text, so that a key stays where it was in every version', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (head, rest) => {
+        expect(stableUnitsBehind(head)(rest)).toBe(stableUnit(`${head}${rest}`))
+      }),
+      { seed: 62, verbose: 1 },
+    )
   })
 
   it('shares keys out by weight, and gives none to weight 0', () => {

@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 60_000 })
 
 function found(...texts: readonly string[]): readonly Finding[] {
   const scan = new DataScan()
-  for (const text of texts) scan.read(text)
+  for (const text of texts) scan.readText(text)
   return scan.found
 }
 
@@ -45,6 +45,30 @@ describe('the detectors find', () => {
     ['phone', 'call +49 30 901820'],
     ['phone', 'tel:+14155552671'],
     ['phone', 'ring 415-555-2671 today'],
+    ['phone', 'ring (415) 555-2671 today'],
+    ['phone', '(415)555-2671'],
+    ['phone', 'tel +49\u00a030\u202f901820'],
+    ['card', 'Diners 30569309025904'],
+    ['card', 'Diners 3852 000002 3237'],
+    ['card', '6445644564456445'],
+    ['card', '卡号4111111111111111。'],
+    ['account', 'iban de89 3704 0044 0532 0130 00'],
+    ['account', 'gb29nwbk60161331926819'],
+    ['email', 'jo@münchen.de'],
+    ['email', 'jürgen@firma.de'],
+    ['email', 'иван@почта.рф'],
+    ['email', '“anna@firma.de”'],
+    ['apiKey', secret('r8', '_', random)],
+    ['apiKey', secret('pplx', '-', random)],
+    ['apiKey', secret('SG', '.', random.slice(0, 22), '.', random, 'xyz')],
+    ['apiKey', secret('hf', '_', 'abcdefghIJKLMNOPqrstuvwxyzABCDEFGH')],
+    ['apiKey', secret('nvapi', '-', random)],
+    ['apiKey', secret('tgp', '_v1_', random)],
+    ['apiKey', secret('csk', '-', random)],
+    ['apiKey', secret('fw', '_', random.slice(0, 24))],
+    ['apiKey', secret('ABSK', 'QmVkcm9ja0FQSUtleS1', random)],
+    ['health', 'her “chemotherapy”'],
+    ['legal', 'the attorney–client privilege'],
     ['health', 'The chemotherapy begins on Monday.'],
     ['health', 'The patient has symptoms of asthma; which medication?'],
     ['health', 'Her medical\nrecord says so'],
@@ -59,6 +83,11 @@ describe('the detectors find', () => {
 
   it('what is spread over several texts of one request', () => {
     expect(found('The patient', 'has symptoms', 'of asthma')).toEqual(['health'])
+  })
+
+  it('nothing in the end of one text and the start of another', () => {
+    expect(found('1234 5678 9012', '4002')).toEqual([])
+    expect(found('medical', 'record')).toEqual([])
   })
 
   it('in every kind of text of a request, and nowhere else', () => {
@@ -91,6 +120,17 @@ describe('the detectors take for harmless', () => {
     ['a UUID', 'id 123e4567-e89b-12d3-a456-426614174000'],
     ['a number whose check digit is wrong', 'order 4111111111111112'],
     ['a time in milliseconds and microseconds', 'at 1764140247000 or 1764140247000123'],
+    [
+      'parts of a card number with words between',
+      'rows 4111 1111 and 1111 1111 of 5555 5555, 5555 4444',
+    ],
+    ['a card number over an empty line', '4111 1111\n\n1111 1111'],
+    ['a card number with three blanks inside', '4111 1111   1111 1111'],
+    ['fourteen digits of no scheme', '30669309025902 and 37520000023238'],
+    ['a phrase over two paragraphs', 'the work\n\nProduct of the year'],
+    ['the arguments of a call', 'f(200) 300-4000x, g(415) 155-2671, h(415) 555-26711'],
+    ['an identifier in hexadecimal', 'trace be0319fa3cbb7d0e and deadbeefdeadbeefdeadbe'],
+    ['a mention', 'thanks @jürgen.müller, see a@b'],
     ['a number of no scheme', 'tracking 9400110200881234567893'],
     ['a snowflake', 'https://x.com/status/1727034958234710017'],
     ['a long product number', 'ISBN 978-3-16-148410-0, EAN 4006381333931'],
@@ -155,6 +195,14 @@ describe('the detectors', () => {
       ' ',
       'attorney client ',
       'privileged and ',
+      '(415) 555-2671',
+      '(415',
+      'medical  ',
+      'münchen@',
+      'de89 3704  ',
+      '\u00a0',
+      '中',
+      'SG.aB3dE5gH7jK9mN1pQ2rS4tU.',
     ]
     for (const unit of hard) {
       const readsOf = (length: number) => {

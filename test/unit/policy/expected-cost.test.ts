@@ -99,6 +99,28 @@ describe('expectedCostNanoUsd()', () => {
     )
   })
 
+  it('is the sum to 14 digits, rounded up: no last digit of a float costs a nano-USD more', () => {
+    const anyPrice = fc.oneof(fc.nat(20_000_000), fc.double({ min: 0, max: 1e8, noNaN: true }))
+    const anyRate = fc.oneof(
+      fc.constantFrom(0, 0.2, 0.55, 0.8, 0.9),
+      fc.double({ min: 0, max: 0.9 }),
+    )
+    let nearly = 0
+    fc.assert(
+      fc.property(anyPrice, fc.nat(100_000), anyRate, (input, promptTokens, rate) => {
+        const nano = (promptTokens * input + (rate / (1 - rate)) * promptTokens * input) / 1000
+        if (nano !== Math.round(nano) && Math.abs(nano - Math.round(nano)) < nano * 1e-14)
+          nearly += 1
+        const own = { ...call, promptTokens, outputTokens: 0, failureRate: rate, abortRate: rate }
+        expect(expectedCostNanoUsd({ input, output: 0 }, own)).toBe(
+          Math.ceil(Number(nano.toPrecision(14))),
+        )
+      }),
+      { seed: 5, verbose: 1, numRuns: 5000 },
+    )
+    expect(nearly).toBeGreaterThan(10)
+  })
+
   it('is a whole number that never falls when more fails', () => {
     const rate = fc.double({ min: 0, max: 1, noNaN: true })
     fc.assert(

@@ -4,7 +4,7 @@ import { canSort, rank } from '../../../worker/policy/rank.ts'
 import type { Candidate, TargetHealth } from '../../../worker/policy/candidate.ts'
 import { unappliedPreferences } from '../../../worker/policy/filter.ts'
 import { unmeasured, type Measured } from '../../../worker/policy/measured.ts'
-import { normalised, type Objective } from '../../../worker/policy/objective.ts'
+import { scoresOf, type Objective } from '../../../worker/policy/objective.ts'
 import type { PlanInput } from '../../../worker/policy/plan-input.ts'
 import { plainRankingFacts, type RankingPolicy } from '../../../worker/policy/ranking.ts'
 import { chatRequest } from '../../support/fake-host.ts'
@@ -187,9 +187,19 @@ describe('objective "balanced"', () => {
   })
 
   it('normalises inside the tier: 0 for the best, 1 for the worst, 0.5 for the unknown, 0 where all are the same', () => {
-    expect(normalised([100, 300, null, 200])).toEqual([0, 1, 0.5, 0.5])
-    expect(normalised([7, 7])).toEqual([0, 0])
-    expect(normalised([null, null])).toEqual([0.5, 0.5])
+    const weights = { cost: 0, firstToken: 2, throughput: 0, quality: 0, failures: 0 }
+    const foreseen = { promptTokens: 1, maxOutputTokens: null, outputTokens: null, warmth: null }
+    const normalised = (...firstTokens: readonly (number | null)[]) =>
+      scoresOf(
+        firstTokens.map((firstTokenP50Ms, index) =>
+          candidateOf(`m@p${index}`, { measured: { ...unmeasured, firstTokenP50Ms } }),
+        ),
+        { by: 'balanced', weights },
+        foreseen,
+      )?.map(({ score }) => score)
+    expect(normalised(100, 300, null, 200)).toEqual([0, 1, 0.5, 0.5])
+    expect(normalised(7, 7)).toEqual([0, 0])
+    expect(normalised(null, null)).toEqual([0.5, 0.5])
   })
 })
 

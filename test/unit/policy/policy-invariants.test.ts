@@ -30,7 +30,7 @@ describe('every plan', () => {
           if (one === undefined) throw new Error(`${target} is in no tier`)
           asked += 1
           expect(one.unavailable).toBeNull()
-          expect(isWanted(one, preferences)).toBe(true)
+          expect(isWanted(one, preferences, facts)).toBe(true)
           expect(isCareful(one, facts)).toBe(true)
           expect(facts.needs.every(({ feature }) => one.features.has(feature))).toBe(true)
           for (const { constraint } of policy.constraints ?? [])
@@ -51,7 +51,7 @@ describe('every plan', () => {
         const expected = candidates.filter(
           (one) =>
             one.unavailable === null &&
-            isWanted(one, asked) &&
+            isWanted(one, asked, facts) &&
             isCareful(one, facts) &&
             facts.needs.every(({ feature }) => one.features.has(feature)) &&
             (policy.constraints ?? []).every(({ constraint }) => meets(one, constraint, facts)),

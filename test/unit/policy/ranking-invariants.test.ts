@@ -48,7 +48,7 @@ describe('every plan of a route with options', () => {
           if (one === undefined) throw new Error(`${target} is in no tier`)
           asked += 1
           expect(one.unavailable).toBeNull()
-          expect(isWanted(one, preferences)).toBe(true)
+          expect(isWanted(one, preferences, facts)).toBe(true)
           expect(isCareful(one, facts)).toBe(true)
           expect(facts.needs.every(({ feature }) => one.features.has(feature))).toBe(true)
           for (const { constraint } of policy.constraints ?? [])
