@@ -90,7 +90,7 @@ export function wholeNumber(
   return wrong(path, `must be a whole number of at least ${least}`)
 }
 
-const faultFields: Readonly<Record<string, readonly string[]>> = {
+const faultFields: Readonly<Record<Fault['kind'], readonly string[]>> = {
   status: ['status', 'headers', 'body'],
   latency: ['firstByteMs', 'perChunkMs'],
   hang: [],
@@ -103,18 +103,19 @@ const faultFields: Readonly<Record<string, readonly string[]>> = {
   split: ['bytes'],
 }
 
+/** Every kind there is. */
+export const faultKinds = Object.keys(faultFields) as readonly Fault['kind'][]
+
 function parseFault(value: Json | undefined): Fault | FieldError {
   if (!isObject(value)) return wrong('fault', 'must be an object with a kind')
-  const { kind } = value
-  const fields = typeof kind === 'string' ? faultFields[kind] : undefined
-  if (fields === undefined) {
-    return wrong('fault.kind', `must be one of ${Object.keys(faultFields).join(', ')}`)
-  }
+  const kind = faultKinds.find((one) => one === value['kind'])
+  if (kind === undefined) return wrong('fault.kind', `must be one of ${faultKinds.join(', ')}`)
+  const fields = faultFields[kind]
   const stranger = Object.keys(value).find((key) => key !== 'kind' && !fields.includes(key))
   if (stranger !== undefined) {
-    return wrong(`fault.${stranger}`, `is not a field of a ${String(kind)} fault`)
+    return wrong(`fault.${stranger}`, `is not a field of a ${kind} fault`)
   }
-  return kind === 'status' ? parseStatus(value) : parseNumbered(value, String(kind))
+  return kind === 'status' ? parseStatus(value) : parseNumbered(value, kind)
 }
 
 function parseStatus(value: JsonObject): Fault | FieldError {

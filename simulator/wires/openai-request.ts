@@ -14,6 +14,7 @@ import {
   toolOrderProblem,
   trailingToolResults,
 } from './chat-messages.ts'
+import { longStringProblem } from './openai-limits.ts'
 
 /** Fields of `CreateChatCompletionRequest` in OpenAI's OpenAPI document (read 2026-11-20). */
 const knownFields = new Set(
@@ -54,7 +55,11 @@ function askOf(body: JsonObject, model: string, vendor: Vendor): Ask {
     stop: typeof body['stop'] === 'string' ? [body['stop']] : listOr(body['stop']).map(String),
     maxTokens: numberOr(body['max_completion_tokens'] ?? body['max_tokens'], null),
     choices: numberOr(body['n'], 1),
-    toolCallId: (sequence, index) => idOf('call_', sequence, index, 24),
+    // DeepSeek's have 43 characters (corpus deepseek/chat), more than OpenAI takes back.
+    toolCallId: (sequence, index) =>
+      vendor.id === 'deepseek'
+        ? idOf('call_00_', sequence, index, 35)
+        : idOf('call_', sequence, index, 24),
   }
 }
 
@@ -82,6 +87,7 @@ function requestProblem(body: JsonObject, model: string, vendor: Vendor): Proble
   return (
     unknownField(body, vendor) ??
     messagesProblem(body['messages']) ??
+    (vendor.strict === true ? longStringProblem(body) : null) ??
     toolsProblem(body) ??
     numbersProblem(body, model, vendor) ??
     toolOrderProblem(objectsOf(body['messages']))

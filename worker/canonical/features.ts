@@ -10,6 +10,8 @@ export type Feature =
   | 'parallelTools'
   | 'customTools'
   | 'strictTools'
+  /** Names of tools of more than 64 characters. */
+  | 'longToolNames'
   | 'imageUrl'
   | 'imageBase64'
   | 'audioInput'

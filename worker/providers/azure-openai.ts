@@ -2,7 +2,7 @@ import type { AdapterTarget, ProviderAdapter, UpstreamCall } from './adapter.ts'
 import { encodeRequest } from './openai/encode-request.ts'
 import type { OpenAiQuirks } from './openai/quirks.ts'
 import { createOpenAiAdapter } from './openai-compatible.ts'
-import { features, featureSets } from './rows/feature-sets.ts'
+import { features, featureSets, openAiLimits } from './rows/feature-sets.ts'
 
 /**
  * OpenAI's models on Azure (learn.microsoft.com/azure/foundry/openai/reference
@@ -16,7 +16,8 @@ export const azureOpenAiQuirks: OpenAiQuirks = {
   verified: 'recorded',
   // No relay: its streams begin with an event of empty `id`, `object` and `model`, and filtered answers
   // have messages without content (corpus azure-openai/chat/stream-simple-streaming-b471a8, json-refusal-chat-content-filtering-9dc262).
-  features: features([featureSets.openAi], [], ['fileId']),
+  features: features([featureSets.openAi], [], ['fileId', 'longToolNames']),
+  ...openAiLimits,
   maxTokensField: 'max_completion_tokens',
   developerRole: true,
   allowedTools: true,
@@ -77,6 +78,8 @@ const azureFoundryQuirks: OpenAiQuirks = {
   readOn: '2026-11-20',
   verified: 'recorded',
   features: features([featureSets.common, featureSets.sampling], ['audioInput']),
+  // Its models are of many makers, OpenAI among them.
+  maxToolCallIdLength: openAiLimits.maxToolCallIdLength,
   reasoning: 'effort',
 }
 

@@ -7,31 +7,33 @@ export type Leave = (feature: Feature) => void
 
 /** What a call leaves out or changes of what the caller asked for, so that they can be told. */
 export class Departures {
-  readonly #left = new Set<Feature>()
-  readonly #kept = new Set<Feature>()
-  readonly #changed = new Map<Field, string>()
+  // Made when something departs: most calls leave nothing out.
+  #left: Set<Feature> | null = null
+  #kept: Set<Feature> | null = null
+  #changed: Map<Field, string> | null = null
 
-  readonly leave: Leave = (feature) => void this.#left.add(feature)
+  readonly leave: Leave = (feature) => void (this.#left ??= new Set()).add(feature)
 
   /** One of several that ask for the same: where some are sent, what is left of them is not all. */
   sent(feature: Feature, isSent: boolean): void {
-    if (isSent) this.#kept.add(feature)
-    else this.#left.add(feature)
+    if (isSent) (this.#kept ??= new Set()).add(feature)
+    else this.leave(feature)
   }
 
   /** `sentAs` goes on from "sent as": `1`, `64000, the most this model gives`. */
   change(field: Field, sentAs: string): void {
+    this.#changed ??= new Map()
     this.#changed.set(field, sentAs)
   }
 
   /** As a call carries them: nothing where there is nothing. */
   listed(): Pick<UpstreamCall, 'unhonoured' | 'changed'> {
-    if (this.#left.size === 0 && this.#changed.size === 0) return {}
+    if (this.#left === null && this.#changed === null) return nothing
     const changed = new Map(this.#changed)
     const unhonoured: Feature[] = []
-    for (const feature of this.#left) {
+    for (const feature of this.#left ?? []) {
       if (changed.has(feature)) continue
-      if (this.#kept.has(feature)) changed.set(feature, partOfItsLike)
+      if (this.#kept?.has(feature) === true) changed.set(feature, partOfItsLike)
       else unhonoured.push(feature)
     }
     return {
@@ -42,6 +44,8 @@ export class Departures {
     }
   }
 }
+
+const nothing = {}
 
 const partOfItsLike = 'part of its like, the rest of which this model does not take'
 

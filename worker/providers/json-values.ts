@@ -41,7 +41,14 @@ export function numberOf(value: unknown): number | undefined {
 
 /** `fields` without the absent ones, so that a body carries only what was asked for. */
 export function present(fields: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+  const kept: Record<string, unknown> = {}
+  for (const name of Object.keys(fields)) {
+    // Assigned, this name would set what the object inherits from.
+    if (name === '__proto__') continue
+    const value = fields[name]
+    if (value !== undefined) kept[name] = value
+  }
+  return kept as JsonObject
 }
 
 /** `object` without the fields of these names. */

@@ -23,9 +23,26 @@ const maxIdCharacters = 64
  * a changed one carries a hash, so that two ids never become one.
  */
 export function portableToolCallId(id: string): string {
-  const safe = id.replace(/[^a-zA-Z0-9_-]/g, '_')
+  const safe = withSafeCharacters(id)
   if (safe === id && id !== '' && id.length <= maxIdCharacters) return id
-  return `${safe.slice(0, maxIdCharacters - 9)}_${hash(id)}`
+  return hashedId(id, safe, maxIdCharacters)
+}
+
+/**
+ * The same for vendors that take any character and only so many of them
+ * (`OpenAiQuirks.maxToolCallIdLength`): DeepSeek's ids have 43, OpenAI's own
+ * Responses API writes 53.
+ */
+export function shortToolCallId(id: string, most: number | undefined): string {
+  return most === undefined || id.length <= most ? id : hashedId(id, withSafeCharacters(id), most)
+}
+
+function withSafeCharacters(id: string): string {
+  return id.replace(/[^a-zA-Z0-9_-]/g, '_')
+}
+
+function hashedId(id: string, safe: string, most: number): string {
+  return `${safe.slice(0, most - 9)}_${hash(id)}`
 }
 
 /** FNV-1a, 8 hexadecimal digits. */

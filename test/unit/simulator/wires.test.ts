@@ -140,6 +140,28 @@ describe.each([...adapters.keys()])('%s', (provider) => {
     expect(joined(second, 'text')).toContain('sunny')
   })
 
+  it('takes what another vendor, or another dialect, allows to be longer', () => {
+    // DeepSeek's ids, the user of Claude Code, and ids with characters of their own.
+    for (const id of [`call_00_${'x'.repeat(35)}`, `functions.weather:0/${'y'.repeat(80)}`]) {
+      const call = { type: 'toolCall', id, name: 'weather', arguments: '{"city":"x"}' } as const
+      const content = [{ type: 'text', text: 'sunny' }] as const
+      const second = eventsOf(provider, {
+        ...chat,
+        userId: `user_${'u'.repeat(140)}`,
+        tools,
+        messages: [
+          ...chat.messages,
+          { role: 'assistant', content: [call] },
+          {
+            role: 'user',
+            content: [{ type: 'toolResult', toolCallId: id, name: 'weather', content }],
+          },
+        ],
+      })
+      expect(joined(second, 'text')).toContain('sunny')
+    }
+  })
+
   it.each<[string, Fault]>([
     ['in-band error', { kind: 'errorEvent', afterEvents: 2 }],
     ['in-band error at once', { kind: 'errorEvent', afterEvents: 0 }],

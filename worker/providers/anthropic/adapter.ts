@@ -17,6 +17,8 @@ export const anthropicAdapter: ProviderAdapter = {
   // JSON without a schema is not a feature of this wire: only `output_config.format` binds the model.
   features: new Set([
     'tools',
+    // 128 characters, as in the dialect.
+    'longToolNames',
     'toolChoiceNone',
     'toolChoiceRequired',
     'toolChoiceNamed',

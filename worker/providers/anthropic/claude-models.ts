@@ -72,7 +72,16 @@ export function isClaude(modelId: string): boolean {
   return /claude|(?:^|[./])anthropic\./.test(modelId)
 }
 
+/** Thirteen patterns for each request are 2 us; the models of a configuration are few. */
+const remembered = new Map<string, ClaudeModel>()
+const mostRemembered = 256
+
 /** How `modelId` wants to be asked. Models of other makers behind an Anthropic-like API get the oldest rules. */
 export function claudeModel(modelId: string): ClaudeModel {
-  return rules.find(([pattern]) => pattern.test(modelId))?.[1] ?? early
+  const known = remembered.get(modelId)
+  if (known !== undefined) return known
+  const found = rules.find(([pattern]) => pattern.test(modelId))?.[1] ?? early
+  if (remembered.size === mostRemembered) remembered.clear()
+  remembered.set(modelId, found)
+  return found
 }

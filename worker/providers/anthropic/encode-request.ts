@@ -170,7 +170,8 @@ export function samplingOf(
   }
   const free = model.sampling && !thinks
   const temperature = keep(sampling.temperature, sampling.temperature === 1 || free, 'temperature')
-  const alone = temperature === undefined || temperature === 1 || model.temperatureWithTopP
+  const both = model.temperatureWithTopP
+  const alone = temperature === undefined || temperature === 1 || both
   const topP = keep(
     sampling.topP,
     sampling.topP === 1 || (alone && (free || (model.sampling && (sampling.topP ?? 0) >= 0.95))),
@@ -179,9 +180,13 @@ export function samplingOf(
   const warm = temperature !== undefined && temperature > 1
   if (warm) departures.change('temperature', '1')
   return {
-    // 1 is the default: said only where both words are free.
-    temperature: warm ? 1 : temperature === 1 && !free ? undefined : temperature,
-    top_p: topP === 1 && !(free && model.temperatureWithTopP) ? undefined : topP,
+    // 1 is the default: said only where both words are free, or the other is not said.
+    temperature: warm
+      ? 1
+      : temperature === 1 && !(free && (both || topP === undefined))
+        ? undefined
+        : temperature,
+    top_p: topP === 1 && !(free && both) ? undefined : topP,
     top_k: keep(sampling.topK, free, 'topK'),
   }
 }
@@ -211,8 +216,10 @@ function serviceTierOf({ serviceTier }: CanonicalRequest, leave: Leave): string 
 /** Lays `body` over the caller's own Anthropic fields; objects that both have are joined (`output_config.task_budget` beside our `effort`). */
 function withExtensions(request: CanonicalRequest, body: JsonObject): JsonObject {
   const own = present(body)
+  const extensions = request.extensions?.['anthropic-messages']
+  if (extensions === undefined) return own
   const result: Record<string, unknown> = { ...own }
-  for (const [key, value] of Object.entries(request.extensions?.['anthropic-messages'] ?? {})) {
+  for (const [key, value] of Object.entries(extensions)) {
     if (reserved.has(key)) continue
     const [theirs, ours] = [objectOf(value), objectOf(own[key])]
     if (own[key] === undefined) result[key] = value
@@ -221,8 +228,11 @@ function withExtensions(request: CanonicalRequest, body: JsonObject): JsonObject
   return result
 }
 
+const versionHeader = { 'anthropic-version': '2023-06-01' }
+
 function headersOf(request: CanonicalRequest): Readonly<Record<string, string>> {
-  const extensions = request.extensions?.['anthropic-messages'] ?? {}
+  const extensions = request.extensions?.['anthropic-messages']
+  if (extensions === undefined) return versionHeader
   const betas = [extensions['anthropic_beta'], extensions['betas']].flatMap((value) =>
     typeof value === 'string'
       ? value.split(',')
@@ -230,7 +240,7 @@ function headersOf(request: CanonicalRequest): Readonly<Record<string, string>> 
   )
   const named = [...new Set(betas.map((beta) => beta.trim()))].filter((beta) => beta !== '')
   return {
-    'anthropic-version': '2023-06-01',
+    ...versionHeader,
     ...(named.length === 0 ? {} : { 'anthropic-beta': named.join(',') }),
   }
 }

@@ -14,6 +14,7 @@ import { encodeRequest } from './request.ts'
  */
 const features: ReadonlySet<Feature> = new Set([
   'tools',
+  'longToolNames',
   'toolChoiceNone',
   'toolChoiceRequired',
   'toolChoiceNamed',

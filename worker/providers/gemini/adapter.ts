@@ -15,6 +15,8 @@ import { decodeCountTokens, encodeCountTokens, encodeRequest } from './request.t
  */
 const features: ReadonlySet<Feature> = new Set([
   'tools',
+  // 128 characters (FunctionDeclaration of the Vertex AI reference, read 2026-11-26).
+  'longToolNames',
   'toolChoiceNone',
   'toolChoiceRequired',
   'toolChoiceNamed',

@@ -12,6 +12,7 @@ import { encodeRequest } from './request.ts'
  */
 const features: ReadonlySet<Feature> = new Set([
   'tools',
+  'longToolNames',
   'toolChoiceNone',
   'imageBase64',
   'toolResultImages',

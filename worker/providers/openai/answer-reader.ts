@@ -51,10 +51,15 @@ export class AnswerReader {
     return true
   }
 
-  /** Ends the answer: `finish`, or a `failure` when there never was a choice. */
+  /** Ends the answer: `finish`, or a `failure` when there never was a choice, or one of a whole answer says nothing. */
   finish(out: CanonicalEvent[]): void {
     if (this.#choices.size === 0) {
       out.push({ type: 'failure', failure: failure('malformed', 'the answer has no choices') })
+      return
+    }
+    if (this.#content === 'message' && [...this.#choices.values()].some((one) => one.isHollow)) {
+      const message = 'a choice of the answer has no message'
+      out.push({ type: 'failure', failure: failure('malformed', message) })
       return
     }
     const choices = [...this.#choices]

@@ -14,6 +14,7 @@ export class ChoiceState {
   readonly #toolCallsOverStop: boolean
   readonly #calls: ToolCallAssembler
   #finishWord: string | undefined
+  #hasPart = false
   #reasoningBlock = 0
   /** The last thought has no proof yet. */
   #isThinking = false
@@ -26,6 +27,11 @@ export class ChoiceState {
     this.#calls = new ToolCallAssembler(choice)
   }
 
+  /** Says nothing and is no answer: only a filter ends one so. */
+  get isHollow(): boolean {
+    return !this.#hasPart && this.#finishWord !== 'content_filter'
+  }
+
   get hasFinish(): boolean {
     return this.#finishWord !== undefined
   }
@@ -35,7 +41,10 @@ export class ChoiceState {
     const part =
       objectOf<WireMessagePart>(wire[this.#content]) ??
       objectOf<WireMessagePart>(wire.delta ?? wire.message)
-    if (part !== null) this.#part(part, wire.logprobs, responseId, out)
+    if (part !== null) {
+      this.#hasPart = true
+      this.#part(part, wire.logprobs, responseId, out)
+    }
     const word = textOf(wire.finish_reason)
     if (word === undefined) return
     this.#finishWord = word

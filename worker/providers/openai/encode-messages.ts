@@ -6,6 +6,7 @@ import type {
 } from '../../canonical/blocks.ts'
 import type { JsonObject, Message } from '../../canonical/request.ts'
 import { noteProofs } from '../foreign-proof.ts'
+import { shortToolCallId } from '../tool-calls.ts'
 import { contentOf, type PartOptions } from './encode-parts.ts'
 import type { OpenAiQuirks } from './quirks.ts'
 import { encodeReasoningDetails } from './reasoning-details.ts'
@@ -32,14 +33,14 @@ export function encodeMessages(
  * wants the `tool` messages directly after the calls they answer.
  */
 function encodeOther(message: Message, context: MessageContext): JsonObject[] {
-  const results = message.content.filter((block) => block.type === 'toolResult')
-  const rest = message.content.filter((block) => block.type !== 'toolResult')
   const role =
     message.role === 'developer' && context.quirks.developerRole !== true ? 'system' : message.role
   const name = nameField(message, context)
+  const results = message.content.filter((block) => block.type === 'toolResult')
+  if (results.length === 0) return [{ role, content: contentOf(message.content, context), ...name }]
+  const rest = message.content.filter((block) => block.type !== 'toolResult')
   const encoded = encodeResults(results, context)
-  if (rest.length > 0 || results.length === 0)
-    encoded.push({ role, content: contentOf(rest, context), ...name })
+  if (rest.length > 0) encoded.push({ role, content: contentOf(rest, context), ...name })
   return encoded
 }
 
@@ -54,16 +55,14 @@ function encodeResults(results: readonly ToolResultBlock[], context: MessageCont
   for (const result of results) {
     const media = result.content.filter((block) => isMedia(block))
     const inline = media.length === 0 ? result.content : result.content.filter((b) => !isMedia(b))
+    const id = shortToolCallId(result.toolCallId, context.quirks.maxToolCallIdLength)
     messages.push({
       role: 'tool',
-      tool_call_id: result.toolCallId,
+      tool_call_id: id,
       content: contentOf(markLast(inline, result, context), context),
     })
     if (media.length > 0)
-      attachments.push(
-        { type: 'text', text: `Result of tool call ${result.toolCallId}:` },
-        ...media,
-      )
+      attachments.push({ type: 'text', text: `Result of tool call ${id}:` }, ...media)
   }
   if (attachments.length > 0)
     messages.push({ role: 'user', content: contentOf(attachments, context) })
@@ -138,8 +137,9 @@ function messageFields(blocks: readonly Block[]): JsonObject {
 }
 
 /** Arguments are JSON text on this wire; a call without any still needs an object. */
-function encodeCall(call: ToolCallBlock, { departures }: MessageContext): JsonObject {
-  const { id, name } = call
+function encodeCall(call: ToolCallBlock, { departures, quirks }: MessageContext): JsonObject {
+  const { name } = call
+  const id = shortToolCallId(call.id, quirks.maxToolCallIdLength)
   // Marks belong on content, and the proof of a thought behind a call is Gemini's.
   if (call.cache !== undefined) departures.leave('cacheMarks')
   if (call.signature !== undefined) departures.leave('thoughts')

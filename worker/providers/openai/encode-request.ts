@@ -41,23 +41,31 @@ export function encodeRequest(
 ): UpstreamCall {
   const departures = new Departures()
   const options = partOptions(quirks, target, departures)
-  const written: JsonObject = {
+  // Assigned, not spread: after a spread V8 defines each property of a literal by a call into its runtime.
+  const body: Body = {
     model: target.upstreamModel,
     messages: encodeMessages(request.messages, { quirks, ...options }),
-    ...streamFields(quirks, request),
-    ...limitField(quirks, outputLimitOf(request, target, departures)),
-    ...sampling(quirks, request, target, departures),
-    ...encodeTools(request, quirks, options),
-    ...responseFormat(quirks, request.responseFormat),
-    ...encodeReasoning(request, target, quirks, departures),
-    ...modalities(quirks, request),
-    ...accounting(quirks, request),
-    ...(quirks.usageInclude === true && request.includeCost ? { usage: { include: true } } : {}),
+    stream: request.stream,
   }
-  const body = { ...extensionsOf(request, written), ...written }
+  writeStreamOptions(body, quirks, request)
+  const limit = outputLimitOf(request, target, departures)
+  if (limit !== undefined) body[quirks.maxTokensField ?? 'max_tokens'] = limit
+  writeSampling(body, quirks, request, target, departures)
+  if (request.tools !== undefined) Object.assign(body, encodeTools(request, quirks, options))
+  if (request.responseFormat !== undefined)
+    Object.assign(body, responseFormat(quirks, request.responseFormat))
+  if (request.reasoning !== undefined)
+    Object.assign(body, encodeReasoning(request, target, quirks, departures))
+  writeModalities(body, quirks, request)
+  writeAccounting(body, quirks, request, departures)
+  if (quirks.usageInclude === true && request.includeCost) body['usage'] = { include: true }
   const path = quirks.path ?? '/chat/completions'
-  return { method: 'POST', path, headers: {}, body, ...departures.listed() }
+  const written = withExtensions(request, body as JsonObject)
+  return { method: 'POST', path, headers: {}, body: written, ...departures.listed() }
 }
+
+/** A body that is being written. */
+type Body = Record<string, unknown>
 
 function partOptions(
   quirks: OpenAiQuirks,
@@ -81,25 +89,22 @@ export function lacksOf(quirks: OpenAiQuirks, { upstreamModel }: AdapterTarget):
 }
 
 /** Usage is always asked for: without it an answer cannot be billed. */
-function streamFields(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObject {
-  if (!request.stream) return { stream: false }
-  if (quirks.streamOptions === false) return { stream: true }
+function writeStreamOptions(body: Body, quirks: OpenAiQuirks, request: CanonicalRequest): void {
+  if (!request.stream || quirks.streamOptions === false) return
   // The caller's other options hold (`include_obfuscation`); usage is not theirs to turn off.
   const asked = objectOf<JsonObject>(request.extensions?.['openai-chat']?.stream_options)
-  return { stream: true, stream_options: { ...asked, include_usage: true } }
+  body['stream_options'] = { ...asked, include_usage: true }
 }
 
-function limitField(quirks: OpenAiQuirks, limit: number | undefined): JsonObject {
-  return limit === undefined ? {} : { [quirks.maxTokensField ?? 'max_tokens']: limit }
-}
-
-function sampling(
+function writeSampling(
+  body: Body,
   quirks: OpenAiQuirks,
   request: CanonicalRequest,
   target: AdapterTarget,
   departures: Departures,
-): JsonObject {
-  const { sampling } = request
+): void {
+  const { sampling, stop } = request
+  if (stop === undefined && isNothing(sampling)) return
   const lacks = lacksOf(quirks, target)
   const isFree = quirks.servesGpt !== true || gptSamples(target.upstreamModel, request)
   // 1 is the default of both, and the one value that every model takes: leaving it out changes nothing.
@@ -108,25 +113,29 @@ function sampling(
     if (value !== undefined && value !== 1) departures.leave(feature)
     return undefined
   }
-  return known(
-    quirks,
-    [
-      ['temperature', 'temperature', whereFree('temperature', sampling.temperature)],
-      ['topP', 'top_p', whereFree('topP', sampling.topP)],
-      ['topK', 'top_k', sampling.topK],
-      ['minP', 'min_p', sampling.minP],
-      ['frequencyPenalty', 'frequency_penalty', sampling.frequencyPenalty],
-      ['presencePenalty', 'presence_penalty', sampling.presencePenalty],
-      ['repetitionPenalty', 'repetition_penalty', sampling.repetitionPenalty],
-      ['seed', 'seed', sampling.seed],
-      ['logitBias', 'logit_bias', sampling.logitBias],
-      ['logprobs', 'logprobs', sampling.logprobs],
-      ['logprobs', 'top_logprobs', sampling.topLogprobs],
-      ['n', 'n', sampling.n],
-      ['stop', 'stop', request.stop],
-    ],
-    lacks,
-  )
+  const write = (feature: Feature, name: string, value: unknown) => {
+    if (value !== undefined && quirks.features.has(feature) && !lacks.includes(feature))
+      body[name] = value
+  }
+  write('temperature', 'temperature', whereFree('temperature', sampling.temperature))
+  write('topP', 'top_p', whereFree('topP', sampling.topP))
+  write('topK', 'top_k', sampling.topK)
+  write('minP', 'min_p', sampling.minP)
+  write('frequencyPenalty', 'frequency_penalty', sampling.frequencyPenalty)
+  write('presencePenalty', 'presence_penalty', sampling.presencePenalty)
+  write('repetitionPenalty', 'repetition_penalty', sampling.repetitionPenalty)
+  write('seed', 'seed', sampling.seed)
+  write('logitBias', 'logit_bias', sampling.logitBias)
+  write('logprobs', 'logprobs', sampling.logprobs)
+  write('logprobs', 'top_logprobs', sampling.topLogprobs)
+  write('n', 'n', sampling.n)
+  write('stop', 'stop', stop)
+}
+
+/** Most requests ask for no sampling at all. */
+function isNothing(sampling: object): boolean {
+  for (const _name in sampling) return false
+  return true
 }
 
 function responseFormat(quirks: OpenAiQuirks, format: ResponseFormat | undefined): JsonObject {
@@ -155,48 +164,40 @@ function responseFormat(quirks: OpenAiQuirks, format: ResponseFormat | undefined
   }
 }
 
-function modalities(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObject {
-  const wanted = request.outputModalities
+function writeModalities(body: Body, quirks: OpenAiQuirks, request: CanonicalRequest): void {
+  const { outputModalities: wanted, audioOutput } = request
+  if (wanted === undefined && audioOutput === undefined) return
   const canSpeak = quirks.features.has('audioOutput')
-  if (!canSpeak && !quirks.features.has('imageOutput')) return {}
-  return {
-    ...(wanted === undefined ? {} : { modalities: wanted }),
-    ...(request.audioOutput === undefined || !canSpeak ? {} : { audio: request.audioOutput }),
+  if (!canSpeak && !quirks.features.has('imageOutput')) return
+  if (wanted !== undefined) body['modalities'] = wanted
+  if (audioOutput !== undefined && canSpeak) body['audio'] = audioOutput
+}
+
+function writeAccounting(
+  body: Body,
+  { features, standardTier, maxUserIdLength }: OpenAiQuirks,
+  request: CanonicalRequest,
+  departures: Departures,
+): void {
+  const { userId, metadata, serviceTier, promptCacheKey, verbosity } = request
+  const tier = serviceTier === 'standard_only' ? (standardTier ?? 'default') : serviceTier
+  if (userId !== undefined && features.has('userId')) {
+    if (userId.length > (maxUserIdLength ?? Infinity)) departures.leave('userId')
+    else body['user'] = userId
   }
+  if (metadata !== undefined && features.has('metadata')) body['metadata'] = metadata
+  if (tier !== undefined && features.has('serviceTier')) body['service_tier'] = tier
+  if (promptCacheKey !== undefined && features.has('promptCacheKey'))
+    body['prompt_cache_key'] = promptCacheKey
+  if (verbosity !== undefined && features.has('verbosity')) body['verbosity'] = verbosity
 }
 
-function accounting(quirks: OpenAiQuirks, request: CanonicalRequest): JsonObject {
-  const { serviceTier } = request
-  const tier = serviceTier === 'standard_only' ? (quirks.standardTier ?? 'default') : serviceTier
-  return known(quirks, [
-    ['userId', 'user', request.userId],
-    ['metadata', 'metadata', request.metadata],
-    ['serviceTier', 'service_tier', tier],
-    ['promptCacheKey', 'prompt_cache_key', request.promptCacheKey],
-    ['verbosity', 'verbosity', request.verbosity],
-  ])
-}
-
-/** The fields that are given and that the vendor, and the model, knows. */
-function known(
-  quirks: OpenAiQuirks,
-  fields: readonly (readonly [feature: Feature, name: string, value: unknown])[],
-  lacks: readonly Feature[] = [],
-): JsonObject {
-  const written: Record<string, unknown> = {}
-  for (const [feature, name, value] of fields) {
-    if (value === undefined || !quirks.features.has(feature) || lacks.includes(feature)) continue
-    written[name] = value
-  }
-  return written as JsonObject
-}
-
-function extensionsOf(request: CanonicalRequest, written: JsonObject): JsonObject {
+/** The caller's own fields, before and under what is `written`. */
+function withExtensions(request: CanonicalRequest, written: JsonObject): JsonObject {
   const extensions = request.extensions?.['openai-chat']
-  if (extensions === undefined) return {}
-  return Object.fromEntries(
-    Object.entries(extensions).filter(
-      ([name]) => !reserved.has(name) && !Object.hasOwn(written, name),
-    ),
+  if (extensions === undefined) return written
+  const own = Object.entries(extensions).filter(
+    ([name]) => !reserved.has(name) && !Object.hasOwn(written, name),
   )
+  return { ...Object.fromEntries(own), ...written }
 }

@@ -61,7 +61,6 @@ const byCode: Readonly<Record<string, ErrorVerdict>> = {
   exceed_context_size_error: { class: 'context_length' }, // llama.cpp
   tokens_limit_reached: { class: 'context_length' }, // GitHub Models, status 413
   model_max_prompt_tokens_exceeded: { class: 'context_length' },
-  string_above_max_length: { class: 'context_length' },
 
   content_filter: { class: 'content_policy' }, // Azure
   content_policy_violation: { class: 'content_policy' },
@@ -109,11 +108,24 @@ export function verdictOfCodes(
       if (ownClass !== undefined) return { class: ownClass }
     }
     const key = word.toLowerCase()
+    if (key === 'string_above_max_length') return verdictOfLongString(error)
     if (Object.hasOwn(byCode, key)) return byCode[key]
   }
   if (error.type !== undefined && limitTypes.has(error.type)) return { class: 'rate_limited' }
   return undefined
 }
+
+/**
+ * Every string of a request has a limit: only where the content is too long does
+ * a larger window help. A tool's name, an id or `user` is the caller's own.
+ */
+function verdictOfLongString({ param, message }: ProviderError): ErrorVerdict {
+  const field = param ?? /^Invalid '([^']+)'/.exec(message)?.[1]
+  const isContent = field === undefined || contentFields.test(field)
+  return { class: isContent ? 'context_length' : 'bad_request' }
+}
+
+const contentFields = /^(?:(?:messages|input)(?:\.?\[\d+\](?:\.content\b.*)?)?|prompt)$/
 
 const contentPhrases =
   /content (?:management )?policy|usage (?:policy|policies|guidelines)|content.{0,20}(?:filter|moderation|safety)|flagged|inappropriate content|sensitive (?:content|information)/i

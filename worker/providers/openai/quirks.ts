@@ -45,6 +45,10 @@ export interface OpenAiQuirks {
   readonly modelLacks?: readonly { readonly models: RegExp; readonly lacks: readonly Feature[] }[]
   /** How many stop sequences the vendor's page allows. */
   readonly maxStopSequences?: number
+  /** Characters of a tool call's id that the vendor takes; longer ones are shortened. */
+  readonly maxToolCallIdLength?: number
+  /** Characters of `user` that the vendor takes; a longer one is left out, with a warning. */
+  readonly maxUserIdLength?: number
   /** The vendor's word for Anthropic's `standard_only`; `default` is OpenAI's. */
   readonly standardTier?: string
   /** What the vendor says a call cost is the price (`Usage.providerCostUsd`). */

@@ -9,6 +9,7 @@ const common: readonly Feature[] = [
   'toolChoiceNamed',
   // Not a word of the wire: the encoder offers fewer tools instead.
   'toolChoiceAllowed',
+  'longToolNames',
   'imageUrl',
   'imageBase64',
   'imageDetail',
@@ -55,6 +56,13 @@ const openAi: readonly Feature[] = [
   'cacheMarks',
   'verbosity',
 ]
+
+/**
+ * What OpenAI counts (its 400 "string too long", `string_above_max_length`, with the numbers named: agno issue 5382,
+ * vercel/ai 5171 and litellm 17343 for ids, which it did not enforce in July 2026, vercel/ai 17233; bifrost 1000 for
+ * `user`; read 2026-11-26). Tool names over 64 are not `longToolNames` (FunctionObject in its OpenAPI document).
+ */
+export const openAiLimits = { maxToolCallIdLength: 40, maxUserIdLength: 64 } as const
 
 export const featureSets = { common, sampling, engineSampling, openAi } as const
 

@@ -1,5 +1,5 @@
 import type { OpenAiQuirks } from '../openai/quirks.ts'
-import { features, featureSets } from './feature-sets.ts'
+import { features, featureSets, openAiLimits } from './feature-sets.ts'
 
 const { common, sampling, engineSampling } = featureSets
 const readOn = '2026-11-20'
@@ -33,6 +33,10 @@ export const gateways: readonly OpenAiQuirks[] = [
     ),
     developerRole: true,
     servesGpt: true,
+    // OpenAI's limit comes through (openclaw pull request 875, read 2026-11-26); an id is nobody's but the conversation's.
+    maxToolCallIdLength: openAiLimits.maxToolCallIdLength,
+    // Its own: ujisati/claude-code-provider-proxy pull request 11 (read 2026-11-26).
+    maxUserIdLength: 128,
     reasoning: 'object',
     reasoningEcho: 'reasoning_details',
     cacheMarks: { style: 'cache_control', models: /^~?anthropic\// },

@@ -1,5 +1,5 @@
 import type { OpenAiQuirks } from '../openai/quirks.ts'
-import { features, featureSets } from './feature-sets.ts'
+import { features, featureSets, openAiLimits } from './feature-sets.ts'
 
 const { common, sampling, engineSampling, openAi } = featureSets
 const readOn = '2026-11-20'
@@ -13,7 +13,8 @@ export const modelMakers: readonly OpenAiQuirks[] = [
     verified: 'recorded',
     baseUrl: 'https://api.openai.com/v1',
     relay: true,
-    features: features([openAi]),
+    features: features([openAi], [], ['longToolNames']),
+    ...openAiLimits,
     maxTokensField: 'max_completion_tokens',
     developerRole: true,
     allowedTools: true,
@@ -30,11 +31,12 @@ export const modelMakers: readonly OpenAiQuirks[] = [
     readOn,
     verified: 'recorded',
     baseUrl: 'https://api.deepseek.com',
-    // Text parts only (corpus deepseek/chat/err400-blocking-pdf-*), JSON mode without a schema.
+    // Text parts only (corpus deepseek/chat/err400-blocking-pdf-*), JSON mode without a schema;
+    // "a maximum length of 64" for the name of a function (read 2026-11-26).
     features: features(
       [common],
       ['logprobs', 'frequencyPenalty', 'presencePenalty'],
-      ['imageUrl', 'imageBase64', 'toolResultImages', 'jsonSchema'],
+      ['imageUrl', 'imageBase64', 'toolResultImages', 'jsonSchema', 'longToolNames'],
     ),
     // "Up to 16 sequences" (`stop` on the page, read 2026-11-26).
     maxStopSequences: 16,
@@ -177,7 +179,8 @@ export const modelMakers: readonly OpenAiQuirks[] = [
     features: features(
       [common, engineSampling],
       ['seed', 'presencePenalty', 'n', 'logprobs', 'singleToolCall', 'videoInput', 'audioInput'],
-      ['toolChoiceRequired', 'minP', 'repetitionPenalty', 'logitBias'],
+      // "The length of the tool name cannot exceed 64", its 400 (QwenLM/Qwen3-VL issue 2069).
+      ['toolChoiceRequired', 'minP', 'repetitionPenalty', 'logitBias', 'longToolNames'],
     ),
     reasoning: 'enable-thinking',
     reasoningEcho: 'reasoning_content',

@@ -412,6 +412,16 @@ describe('encodeRequest()', () => {
     expect(newer.unhonoured).toEqual(['topP'])
     const newest = call({ sampling }, 'claude-opus-4-7')
     expect(newest.unhonoured).toEqual(['temperature', 'topP', 'topK'])
+    // Either of both at its default is not said beside the other, and nothing is lost.
+    for (const model of ['claude-sonnet-4-5', 'claude-sonnet-4-6']) {
+      const warm = call({ sampling: { temperature: 1, topP: 0.9 } }, model)
+      expect([warm.body['temperature'], warm.body['top_p']]).toEqual([undefined, 0.9])
+      expect(warm.unhonoured).toBeUndefined()
+      const cool = call({ sampling: { temperature: 0.2, topP: 1 } }, model)
+      expect([cool.body['temperature'], cool.body['top_p']]).toEqual([0.2, undefined])
+      expect(cool.unhonoured).toBeUndefined()
+    }
+    expect(body({ sampling: { temperature: 1 } }, 'claude-sonnet-4-5')['temperature']).toBe(1)
     const thinking = call({ sampling, reasoning: { budgetTokens: 2000 } })
     expect(thinking.unhonoured).toEqual(['temperature', 'topP', 'topK'])
     expect(

@@ -313,6 +313,13 @@ describe('encodeRequest()', () => {
     ).toEqual(['reasoning'])
   })
 
+  test('says one of temperature and top_p to a Claude that takes one', () => {
+    const claude = 'us.anthropic.claude-sonnet-4-5-20250929-v1:0'
+    const encoded = call({ sampling: { temperature: 1, topP: 0.9 } }, claude)
+    expect(encoded.body['inferenceConfig']).toEqual({ topP: 0.9 })
+    expect(encoded.unhonoured).toBeUndefined()
+  })
+
   test('writes limit, sampling, stop sequences, tier and metadata', () => {
     const encoded = call(
       {
