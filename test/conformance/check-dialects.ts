@@ -6,6 +6,7 @@ import type { ProviderAdapter } from '../../worker/providers/adapter.ts'
 import { differences, type Answer, type AnswerChoice, type ComparisonOptions } from './answer.ts'
 import { errorBodyFaults } from './check-failure.ts'
 import { comparisonFor, dialectLimits } from './dialect-limits.ts'
+import { schemaFaults } from './check-schema.ts'
 import { readAnthropicJson, readAnthropicStream } from './readers/anthropic-messages.ts'
 import { readOpenAiJson, readOpenAiStream, type ReadAnswer } from './readers/openai-chat.ts'
 
@@ -47,12 +48,15 @@ export function checkDialect(
     options,
     'stream',
   )
+  const schema = schemaFaults[dialect.id]
+  found.push(...schema.stream(stream))
   const collected = collect(events)
   if (collected.ok) {
     const body: unknown = JSON.parse(
       JSON.stringify(dialect.renderResponse(collected.response, context)),
     )
     found.push(...compareRead(hear(reader.json(body)), expected(oracle, 'json'), options, 'json'))
+    found.push(...schema.json(body))
   } else {
     found.push(...errorBodyFaults(dialect, collected.failure))
     if (/\[DONE\]|message_stop/.test(stream.slice(-400)))

@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { CanonicalEvent } from '../../worker/canonical/events.ts'
 import type { Dialect } from '../../worker/dialects/dialect.ts'
+import type { JsonObject } from '../../worker/canonical/request.ts'
+import { anthropicMessages } from '../../worker/dialects/anthropic-messages/index.ts'
 import { openAiChat } from '../../worker/dialects/openai-chat/index.ts'
 import type { ProviderAdapter } from '../../worker/providers/adapter.ts'
 import { adapters } from '../../worker/providers/index.ts'
@@ -13,6 +15,7 @@ import { checkSplits, decodeStream, endingFaults } from './check-decoding.ts'
 import { checkDialect } from './check-dialects.ts'
 import { checkFailure } from './check-failure.ts'
 import { checkRequest } from './check-request.ts'
+import { schemaFaults } from './check-schema.ts'
 import { listFixtures, responseBytes, type RecordedCase } from './corpus.ts'
 import { dialects } from './dialects.ts'
 import { compare, refusalOf } from './differential.ts'
@@ -164,6 +167,62 @@ describe('the dialect check', () => {
       },
     }
     expect(faultsOf(forgetful).join()).toContain('tool calls')
+  })
+
+  /** `dialect` with its text, streamed and whole, changed. */
+  const rewritten = (dialect: Dialect, from: RegExp, to: string): Dialect => ({
+    ...dialect,
+    createStreamRenderer: (context) => {
+      const real = dialect.createStreamRenderer(context)
+      return { render: (event) => real.render(event).replaceAll(from, to) }
+    },
+    renderResponse: (response, context) =>
+      JSON.parse(
+        JSON.stringify(dialect.renderResponse(response, context)).replaceAll(from, to),
+      ) as JsonObject,
+  })
+  const schemaFaultsOf = (dialect: Dialect) =>
+    faultsOf(dialect).filter((fault) => fault.startsWith('schema: '))
+
+  test.each([
+    ['no time', /"created":\d+,/g, '', "must have required property 'created'"],
+    [
+      'an object by another name',
+      /"object":"chat\.completion(?:\.chunk)?"/g,
+      '"object":"x"',
+      'object',
+    ],
+    ['no model', /"model":"[^"]*",/g, '', "must have required property 'model'"],
+  ])('catches what OpenAI’s document refuses: %s', (_name, from, to, told) => {
+    const found = schemaFaultsOf(rewritten(openAiChat, from, to))
+    for (const form of ['CreateChatCompletionStreamResponse', 'CreateChatCompletionResponse'])
+      expect(found.filter((fault) => fault.includes(form)).join()).toContain(told)
+  })
+
+  test('catches a count that is required, streamed and whole', () => {
+    const { stream, json } = schemaFaults['openai-chat']
+    const whole = {
+      id: 'c',
+      object: 'chat.completion',
+      created: 1,
+      model: 'm',
+      choices: [],
+      usage: { prompt_tokens: 14, total_tokens: 14 },
+    }
+    const chunk = { ...whole, object: 'chat.completion.chunk' }
+    const told = "/usage must have required property 'completion_tokens'"
+    expect(json(whole).join()).toContain(told)
+    expect(stream(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`).join()).toContain(told)
+  })
+
+  test.each([
+    ['a field left out', /"stop_sequence":null,?/g, ''],
+    ['a field that nobody knows', /"type":"tool_use"/g, '"type":"tool_use","extra":1'],
+    ['a reason that is none', /"stop_reason":"tool_use"/g, '"stop_reason":"tools"'],
+    ['a delta of another block', /"type":"input_json_delta"/g, '"type":"text_delta"'],
+    ['a block that never ends', /event: content_block_stop\ndata: .*\n\n/g, ''],
+  ])('catches what Anthropic’s types refuse: %s', (_name, from, to) => {
+    expect(schemaFaultsOf(rewritten(anthropicMessages, from, to))).not.toEqual([])
   })
 })
 

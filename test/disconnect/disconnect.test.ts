@@ -228,6 +228,19 @@ describe('a client that resets', patience, () => {
     expect(await noticedAfter(leftMs)).toBeLessThan(noticedMs)
     await expectOneRecord(undefined)
   })
+
+  it.each(ways)(
+    'an unstreamed request that nobody has answered: within 100 ms: $name',
+    async (way) => {
+      upstream.on(way.wire, (reply) => reply.gone)
+      const client = connect(way, false)
+      await calls()
+      const leftMs = performance.now()
+      client.reset()
+      expect(await noticedAfter(leftMs)).toBeLessThan(noticedMs)
+      await expectOneRecord(undefined)
+    },
+  )
 })
 
 describe('a client that closes politely', patience, () => {

@@ -11,7 +11,7 @@ import {
   spoiled,
 } from '../support/fuzz.ts'
 import type { LogLine } from '../support/gateway-logs.ts'
-import { residentMiB } from '../support/process-memory.ts'
+import { peakGrowthMiB, residentMiB } from '../support/process-memory.ts'
 import { recordedStreams } from '../support/recorded-streams.ts'
 import { report } from '../support/report.ts'
 import { healthy, kits, openAiHead } from '../support/scripted-answers.ts'
@@ -134,6 +134,26 @@ describe('inbound bodies', () => {
     expectSane(dialect, await post(pathOf(dialect), text))
     expect(performance.now() - startedMs).toBeLessThan(5000)
   })
+
+  it.each(dialectIds)(
+    'bodies of nothing but faults cost little, however long they are: %s',
+    async (dialect) => {
+      const startedMs = performance.now()
+      const growth = await peakGrowthMiB(gateway.pid, async () => {
+        for (const count of [150_000, 1_000_000, 3_500_000, 9_900_000]) {
+          const zeros = `[${'0,'.repeat(count - 1)}0]`
+          const text = `{"model":"${dialect}","max_tokens":1,"messages":${zeros}}`
+          const answer = await post(pathOf(dialect), text)
+          expect(answer.status).toBe(400)
+          expectSane(dialect, answer)
+        }
+      })
+      report(`fuzz: faults on ${pathOf(dialect)}: workerd grew by ${growth.toFixed(0)} MiB`)
+      // Four texts of 27 MB together; of old, 7 MB of zeros were 730 MB.
+      expect(growth).toBeLessThan(200)
+      expect(performance.now() - startedMs).toBeLessThan(10_000)
+    },
+  )
 
   it.each(dialectIds)('bytes that are no text: %s', async (dialect) => {
     const { seed, numRuns } = seeded(`bytes on ${pathOf(dialect)}`, 150)

@@ -234,8 +234,9 @@ describe('a stream that breaks after its first token ends in the error event, ne
     const { text, end, done } = kits[way.wire]
     const script = begun(way.wire, async (reply) => {
       await reply.write('data: {"choices":[{"index":0,"delta":{"content":"thr\n\n')
-      await reply.write(text('four') + end)
-      reply.end(done)
+      // A relay looks at what has passed, the more seldom the longer a stream lasts.
+      await reply.wait(way.plumbing === 'relay' ? 500 : 0)
+      if (await reply.write(text('four') + end)) reply.end(done)
     })
     const seen = await run(way, script)
     const record = await gateway.logs.waitFor(seen.headers.get('x-switchyard-request-id') ?? '')
@@ -243,11 +244,55 @@ describe('a stream that breaks after its first token ends in the error event, ne
       'switchyard.ending': 'failed',
       'switchyard.attempts': [{ outcome: 'malformed' }],
     })
-    // A relay has moved the bytes when it looks at them: the client meets the broken event itself,
-    // and the provider's own end mark behind it is the one ending.
-    if (way.plumbing === 'relay')
+    expectInterrupted(seen)
+    // It has moved the bytes by then: the client meets the broken event itself, and our error behind it.
+    expect(seen.broken).toBe(way.plumbing === 'relay' ? 1 : 0)
+  })
+
+  it.each(ways.filter(({ plumbing }) => plumbing === 'relay'))(
+    'malformed JSON SSE event and the end mark in one packet: $name',
+    async (way) => {
+      const { end, done } = kits[way.wire]
+      const script = begun(way.wire, async (reply) => {
+        await reply.wait(100)
+        reply.end(`data: {"choices":[{"index":0,"delta":{"content":"thr\n\n${end}${done}`)
+      })
+      const seen = await run(way, script)
+      const record = await gateway.logs.waitFor(seen.headers.get('x-switchyard-request-id') ?? '')
+      expect(record).toMatchObject({ 'switchyard.attempts': [{ outcome: 'malformed' }] })
+      // Nobody can call it back: the client meets the broken event, and one ending behind it.
       expect(seen).toMatchObject({ broken: 1, ended: true, error: null, afterEnd: 0 })
-    else expectInterrupted(seen)
+    },
+  )
+
+  it.each(ways.filter(({ plumbing }) => plumbing === 'relay'))(
+    'error event, and much later the end mark: $name',
+    async (way) => {
+      const { done } = kits[way.wire]
+      const error = { type: 'server_error', message: 'boom' }
+      const script = begun(way.wire, async (reply) => {
+        const type = way.wire === 'anthropic' ? { type: 'error' } : {}
+        await reply.write(`event: error\ndata: ${JSON.stringify({ ...type, error })}\n\n`)
+        await reply.wait(3000)
+        reply.end(done)
+      })
+      const seen = await run(way, script)
+      expect(seen).toMatchObject({ text: 'one two', ended: false, afterError: 0 })
+      expect(seen.error?.message).toBe('boom')
+      expect(seen.durationMs).toBeLessThan(2900)
+    },
+  )
+
+  it.each(ways)('end mark, and the connection stays open: $name', async (way) => {
+    const { end, done } = kits[way.wire]
+    const script = begun(way.wire, async (reply) => {
+      await reply.write(end + done)
+      await reply.gone
+    })
+    const seen = await run(way, script)
+    expect(seen).toMatchObject({ text: 'one two', ended: true, error: null, afterEnd: 0 })
+    expect(seen.durationMs).toBeLessThan(4000)
+    await expectAborted()
   })
 
   it.each(ways.filter(({ plumbing }) => plumbing === 'relay'))(
@@ -258,6 +303,7 @@ describe('a stream that breaks after its first token ends in the error event, ne
       const script = begun(way.wire, async (reply) => {
         await reply.write(more)
         await reply.write(`data: {"choices":[{"index":0,"delta":{"content":"thr\n\n${more}`)
+        await reply.wait(500)
         reply.end(end + done)
       })
       const seen = await run(way, script)
@@ -266,7 +312,8 @@ describe('a stream that breaks after its first token ends in the error event, ne
         'switchyard.ending': 'failed',
         'switchyard.attempts': [{ outcome: 'malformed' }],
       })
-      expect(seen).toMatchObject({ broken: 1, ended: true, error: null, afterEnd: 0 })
+      expect(seen).toMatchObject({ broken: 1, ended: false, afterError: 0 })
+      expect(seen.error?.code).toBe('upstream_interrupted')
       expect(seen.raw).not.toContain('cost-usd')
     },
   )

@@ -6,10 +6,20 @@ const failover = ['test/e2e/failover.test.ts'] as const
 /** What only a real runtime shows: clients that leave, and work behind the response. */
 export const workerdMutants: readonly Mutant[] = [
   {
+    id: 'workerd-whole-answer-goes-on',
+    invariant: 'S10 liveness',
+    file: 'worker/edge/edge-ports.ts',
+    find: 'return AbortSignal.any([this.#request.signal, AbortSignal.timeout(limitMs)])',
+    replace: 'return AbortSignal.timeout(limitMs)',
+    killedBy: disconnect,
+    why: 'A client that leaves an unstreamed request keeps the provider generating.',
+    slow: true,
+  },
+  {
     id: 'workerd-client-not-heard',
     invariant: 'S10 liveness',
     file: 'worker/edge/edge-ports.ts',
-    find: "else signal.addEventListener('abort', () => gone.happened())",
+    find: "else signal.addEventListener('abort', onGone)",
     replace: '',
     killedBy: disconnect,
     why: 'A client that leaves before the first token keeps the provider generating.',

@@ -73,7 +73,7 @@ function steadyHeaders(
   if (target !== undefined) {
     headers['x-switchyard-provider'] = target.provider.id
     headers['x-switchyard-model'] = target.model
-    headers['x-switchyard-region'] = target.provider.regions.join(', ') || 'unspecified'
+    headers['x-switchyard-region'] = target.standing.regions?.join(', ') || 'unspecified'
   }
   if (reason !== null) headers['x-switchyard-reason'] = headerText(reason)
   if (attempts !== null) headers['x-switchyard-attempts'] = String(attempts)

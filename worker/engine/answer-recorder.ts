@@ -1,5 +1,5 @@
 import { type CanonicalEvent, isMeaningful } from '../canonical/events.ts'
-import type { OpenStream } from './attempt.ts'
+import type { OpenStream } from './open-stream.ts'
 import { generatedBytes } from './call-seen.ts'
 
 /**

@@ -1,17 +1,18 @@
-import { isMeaningful, type CanonicalEvent } from '../canonical/events.ts'
+import type { CanonicalEvent } from '../canonical/events.ts'
 import { failure, type Failure } from '../canonical/failure.ts'
 import type { CanonicalRequest, JsonObject } from '../canonical/request.ts'
 import type { Usage } from '../canonical/usage.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { Changed, Feature, ProviderAdapter, UpstreamCall } from '../providers/adapter.ts'
-import type { EventDecoder } from '../streams/event-decoder.ts'
 import { StreamDecoder } from '../streams/stream-decoder.ts'
 import { AttemptControl } from './attempt-control.ts'
 import { BodyReader } from './body-reader.ts'
 import { usageOf } from './call-seen.ts'
 import type { Unfit } from './judge.ts'
+import { emptyStream, openStream, type OpenStream } from './open-stream.ts'
 import { peekJson } from './peek.ts'
 import type { Ports } from './ports.ts'
+import { loggableCode } from './provider-code.ts'
 import { headerMap, readText, send } from './upstream.ts'
 
 export interface AttemptLimits {
@@ -20,29 +21,6 @@ export interface AttemptLimits {
   /** For a whole answer: from sending to its end, ms. */
   readonly answerTimeoutMs: number
 }
-
-/** A stream that has given its first meaningful token, and waits to be carried to the client. */
-export interface OpenStream {
-  readonly control: AttemptControl
-  /** Everything decoded so far, the first meaningful event among them. */
-  readonly events: readonly CanonicalEvent[]
-  readonly eventDecoder: EventDecoder
-  readonly decoder: Pick<StreamDecoder, 'push' | 'end'>
-  readonly source: StreamSource
-}
-
-export type StreamSource =
-  | { readonly kind: 'translate'; readonly reader: BodyReader }
-  /**
-   * `client` holds every byte from the beginning; `meter` the same bytes less
-   * those already read, of which `lastRead` are the last.
-   */
-  | {
-      readonly kind: 'relay'
-      readonly client: ReadableStream<Uint8Array>
-      readonly meter: ReadableStreamBYOBReader
-      readonly lastRead: Uint8Array
-    }
 
 type TriedAttempt =
   | {
@@ -72,6 +50,9 @@ interface Departed {
 export type AttemptResult =
   | Extract<TriedAttempt, { kind: 'failed' }>
   | (Exclude<TriedAttempt, { kind: 'failed' }> & Departed)
+
+/** No reset of a quota is further away; what is comes from a broken clock, or is meant to keep callers away. */
+const longestWaitMs = 86_400_000
 
 /** Error bodies are read up to here, bytes. */
 const maxErrorBytes = 65_536
@@ -104,15 +85,21 @@ export async function attempt(
   return { ...result, failure: withoutSecret(result.failure, target) }
 }
 
-/** A provider that quotes the credential it was sent must not tell it to the caller, nor to the log. */
+/**
+ * What may be told of a failure. A provider that quotes the credential it was sent must not tell it to the caller, nor
+ * to the log; its code, which is logged, must not quote the prompt; and nobody is told to wait for longer than a day.
+ */
 export function withoutSecret(failure: Failure, { provider }: Target): Failure {
   const { credential } = provider
-  if (credential === null) return failure
-  const { message, providerCode } = failure
+  const { message, providerCode: written, retryAfterMs, ...rest } = failure
+  const providerCode = loggableCode(
+    written === undefined || credential === null ? written : credential.hide(written),
+  )
   return {
-    ...failure,
-    message: credential.hide(message),
-    ...(providerCode === undefined ? {} : { providerCode: credential.hide(providerCode) }),
+    ...rest,
+    message: credential === null ? message : credential.hide(message),
+    ...(providerCode === undefined ? {} : { providerCode }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.min(retryAfterMs, longestWaitMs) }),
   }
 }
 
@@ -165,10 +152,12 @@ async function refusal(
   adapter: ProviderAdapter,
   nowMs: number,
 ): Promise<Failure> {
-  if (response.status >= 300 && response.status < 400)
+  if (response.status >= 300 && response.status < 400) {
+    await response.body?.cancel()
     return failure('server_error', 'the provider answered with a redirect', {
       status: response.status,
     })
+  }
   const body = await readText(response, maxErrorBytes)
   const headers = headerMap(response.headers)
   const read = adapter.decodeFailure(response.status, headers, body.ok ? body.text : '')
@@ -226,71 +215,5 @@ function parseObject(text: string): object | null {
     return typeof value === 'object' ? value : null
   } catch {
     return null
-  }
-}
-
-function emptyStream(): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({ start: (controller) => controller.close() })
-}
-
-/** Reads until the first meaningful token; that is the moment of commit. */
-async function openStream(
-  response: Response,
-  adapter: ProviderAdapter,
-  relay: boolean,
-  control: AttemptControl,
-): Promise<TriedAttempt> {
-  const { body, status } = response
-  if (body === null)
-    return {
-      kind: 'failed',
-      failure: failure('truncated', 'the provider sent an empty answer'),
-      status,
-    }
-  const eventDecoder = adapter.createDecoder()
-  const decoder = new StreamDecoder(adapter.framing, eventDecoder)
-  const { sourceAfter, read } = relay ? relaySource(body) : translateSource(body)
-  const events: CanonicalEvent[] = []
-  for (;;) {
-    const bytes = await read()
-    const fresh = bytes === null ? decoder.end() : decoder.push(bytes)
-    events.push(...fresh)
-    const last = fresh.at(-1)
-    const meaningful = fresh.some(isMeaningful)
-    if (last?.type === 'failure' && !meaningful && !events.some(isMeaningful)) {
-      const usage = usageOf(events)
-      return { kind: 'failed', failure: control.failure(last.failure), status, usage }
-    }
-    if (meaningful || last?.type === 'finish' || last?.type === 'failure') {
-      control.disarm()
-      const source = sourceAfter(bytes ?? new Uint8Array())
-      return { kind: 'stream', stream: { control, events, decoder, eventDecoder, source } }
-    }
-  }
-}
-
-interface Opening {
-  read(): Promise<Uint8Array | null>
-  /** The stream behind `lastRead`, the bytes that were read last. */
-  sourceAfter(lastRead: Uint8Array): StreamSource
-}
-
-function translateSource(body: ReadableStream<Uint8Array>): Opening {
-  const reader = new BodyReader(body)
-  return { read: () => reader.read(), sourceAfter: () => ({ kind: 'translate', reader }) }
-}
-
-/** Bytes read at once from the metering branch. */
-export const meterBufferBytes = 16_384
-
-function relaySource(body: ReadableStream<Uint8Array>): Opening {
-  const [client, branch] = body.tee()
-  const meter = branch.getReader({ mode: 'byob' })
-  return {
-    async read() {
-      const { done, value } = await meter.read(new Uint8Array(meterBufferBytes))
-      return done || value === undefined ? null : value
-    },
-    sourceAfter: (lastRead) => ({ kind: 'relay', client, meter, lastRead }),
   }
 }

@@ -1,6 +1,14 @@
 import type { FailureClass } from '../canonical/failure.ts'
-import { meterBufferBytes, type OpenStream } from './attempt.ts'
-import { costComment, encode, interruption, type CarryContext, type CarryEnding } from './carry.ts'
+import type { AttemptControl } from './attempt-control.ts'
+import {
+  type CarryContext,
+  type CarryEnding,
+  costComment,
+  encode,
+  interruption,
+  lastWordsMs,
+} from './carry.ts'
+import { meterBufferBytes, type OpenStream } from './open-stream.ts'
 import type { Ports } from './ports.ts'
 import { RelayAccount } from './relay-account.ts'
 import { SilenceWatch } from './watch.ts'
@@ -13,6 +21,11 @@ const leastIntervalMs = 5
 const manyBytes = 262_144
 /** How long the metering branch is drained after a broken pipe, ms. */
 const drainLimitMs = 20
+/**
+ * A stream that is over by what was read of it goes on for so long where its provider does not hang up, ms: until a
+ * client that reads has it all. Behind a broken event nothing more is wanted.
+ */
+const lingerMs = meterIntervalMs
 
 /**
  * Carries a stream without touching it: the runtime moves the bytes, and a
@@ -30,13 +43,22 @@ export async function carryRelayed(
 ): Promise<CarryEnding> {
   const { control } = stream
   const { ports } = context
-  const account = new RelayAccount(stream)
+  const account = new RelayAccount(stream, context.dialect)
   const idle = new SilenceWatch(ports, context.idleTimeoutMs + meterIntervalMs, () =>
     control.stop('idle'),
   )
   control.arm(context.deadlineAtMs - ports.nowMs(), 'deadline')
-  const pipe = pipeWhole(client, writable, control.signal)
-  const metering = watchMeter(meter, account, idle, pipe, context)
+  const halt = new AbortController()
+  const abort = () => halt.abort()
+  if (control.stopped) abort()
+  else control.signal.addEventListener('abort', abort)
+  const isDelivered = () => halt.signal.aborted && !control.stopped && account.over === 'ended'
+  const pipe = pipeWhole(client, writable, halt.signal, isDelivered)
+  const stop = () => {
+    abort()
+    meter.cancel().catch(() => undefined)
+  }
+  const metering = watchMeter(meter, account, idle, pipe, stop, context)
   const intact = await pipe
   await finishMeter(metering, intact, context)
   idle.stop()
@@ -47,6 +69,7 @@ export async function carryRelayed(
     control.release()
     control.stop('client-gone')
     meter.cancel().catch(() => undefined)
+    client.cancel().catch(() => undefined)
   }
 }
 
@@ -64,15 +87,21 @@ async function end(
   context: CarryContext,
 ): Promise<CarryEnding> {
   const { control } = stream
-  const { dialect, render } = context
+  const { dialect, render, ports } = context
   const writer = writable.getWriter()
+  let isOverdue = false
+  const leftMs = Math.max(0, context.deadlineAtMs - ports.nowMs())
+  const cutOff = ports.after(leftMs + lastWordsMs, () => {
+    isOverdue = true
+    writer.abort().catch(() => undefined)
+  })
   const told =
     ending.failure !== undefined &&
-    (!silentFailures.has(ending.failure.class) || account.hasEndMark(dialect))
+    (!silentFailures.has(ending.failure.class) || account.hasEndMark)
   const failure =
     ending.failure === undefined || told ? ending.failure : control.failure(ending.failure)
-  // An event that was cut in two is closed, so that what follows is an event of its own.
-  const { boundary } = account
+  // An event that was cut in two is closed, so that what follows is an event of its own. A pipe that was stopped may have cut one.
+  const boundary = intact ? account.boundary : '\n\n'
   try {
     if (ending.kind === 'finished') {
       const comment = costComment(ending.usage === undefined ? null : render.costUsd(ending.usage))
@@ -83,38 +112,55 @@ async function end(
     }
     await writer.close()
   } catch {
-    return ending.kind === 'finished' ? ending : { ...ending, kind: 'client_gone' }
+    if (ending.kind === 'finished') return ending
+    // What stopped the call is what happened, whether the client could still be told or not.
+    return failure !== undefined && (isOverdue || isLimit(control))
+      ? { ...ending, failure }
+      : { ...ending, kind: 'client_gone' }
+  } finally {
+    cutOff()
   }
   if (control.clientGone && ending.kind !== 'finished') return { ...ending, kind: 'client_gone' }
   return failure === undefined ? ending : { ...ending, failure }
 }
 
+/** One of our own limits has stopped the call, and not the client. */
+function isLimit({ stopped, clientGone }: AttemptControl): boolean {
+  return stopped && !clientGone
+}
+
 /** Failures of which the client has not been told by an error event of the provider's own. */
 const silentFailures: ReadonlySet<FailureClass> = new Set(['truncated', 'malformed'])
 
-/** Lets the runtime move the bytes; true when it moved them all. */
+/** Lets the runtime move the bytes; true when it moved all that count. */
 async function pipeWhole(
   client: ReadableStream<Uint8Array>,
   writable: WritableStream<Uint8Array>,
   signal: AbortSignal,
+  isDelivered: () => boolean,
 ): Promise<boolean> {
   try {
-    await client.pipeTo(writable, { preventClose: true, preventAbort: true, signal })
+    // One branch of a tee is not given up before the other: that would be waited for, and the meter is still read.
+    const keep = { preventClose: true, preventAbort: true, preventCancel: true }
+    await client.pipeTo(writable, { ...keep, signal })
     return true
   } catch {
-    return false
+    return isDelivered()
   }
 }
 
 /**
  * Reads what has queued on the metering branch, at the slowest once a second,
- * until the pipe has ended and the branch is empty.
+ * until the branch ends, or until what was read ends the stream: then `stop`
+ * ends the pipe, and what the provider sends behind it does not pass, as far as
+ * it has not passed already.
  */
 async function watchMeter(
   meter: ReadableStreamBYOBReader,
   account: RelayAccount,
   idle: SilenceWatch,
   pipe: Promise<boolean>,
+  stop: () => void,
   { ports }: CarryContext,
 ): Promise<void> {
   let piping = true
@@ -126,26 +172,52 @@ async function watchMeter(
   let buffer = new ArrayBuffer(meterBufferBytes)
   let intervalMs = firstIntervalMs
   let found = 0
+  let lingering: number | null = null
+  let cancelStop = () => {}
   for (;;) {
-    let read: ReadableStreamReadResult<Uint8Array>
-    try {
-      read = await meter.read(new Uint8Array(buffer))
-    } catch {
-      return
+    const linger = lingerOf(account)
+    if (linger !== null && linger !== lingering) {
+      cancelStop()
+      cancelStop = ports.after(linger, stop)
+      lingering = linger
     }
-    if (read.done || read.value === undefined) return
+    const read = await readMeter(meter, buffer)
+    if (read === null) {
+      // All of it has come. A client that reads slowly is no provider that is silent.
+      idle.stop()
+      return cancelStop()
+    }
     idle.touch()
-    account.saw(read.value)
-    const full = read.value.byteLength === meterBufferBytes
-    buffer = read.value.buffer as ArrayBuffer
-    found += read.value.byteLength
-    if (full || !piping) continue
+    account.saw(read)
+    const full = read.byteLength === meterBufferBytes
+    buffer = read.buffer as ArrayBuffer
+    found += read.byteLength
+    if (full || !piping || lingerOf(account) !== null) continue
     intervalMs =
       found > manyBytes
         ? Math.max(leastIntervalMs, intervalMs / 4)
         : Math.min(meterIntervalMs, intervalMs * 2)
     found = 0
     await pause(ended, intervalMs, ports)
+  }
+}
+
+/** How long the pipe may still go on, ms; null while nothing speaks against it. What has queued by now is read first. */
+function lingerOf({ over, hasEndMark }: RelayAccount): number | null {
+  if (over === null) return null
+  return over === 'broken' && !hasEndMark ? 0 : lingerMs
+}
+
+/** What has queued; null when there is no more, or the connection broke. */
+async function readMeter(
+  meter: ReadableStreamBYOBReader,
+  buffer: ArrayBuffer,
+): Promise<Uint8Array<ArrayBufferLike> | null> {
+  try {
+    const { done, value } = await meter.read(new Uint8Array(buffer))
+    return done || value === undefined ? null : value
+  } catch {
+    return null
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Failure } from '../canonical/failure.ts'
-import type { OpenStream } from './attempt.ts'
+import type { OpenStream } from './open-stream.ts'
 import type { AttemptControl } from './attempt-control.ts'
 import type { BodyReader } from './body-reader.ts'
-import { encode, type CarryContext, type CarryEnding, type NextPart } from './carry.ts'
+import { encode, lastWordsMs, type CarryContext, type CarryEnding, type NextPart } from './carry.ts'
 import { EventMeter } from './event-meter.ts'
 import { SilenceWatch } from './watch.ts'
 
@@ -38,7 +38,11 @@ export async function carryTranslated(
       if (continuation !== null) ports.clientLeft()
     })
   })
-  control.arm(context.deadlineAtMs - ports.nowMs(), 'deadline')
+  const leftMs = context.deadlineAtMs - ports.nowMs()
+  control.arm(leftMs, 'deadline')
+  // Made once, and not a race at each write: giving the writer up fails the write that waits.
+  const abandon = () => void writer.abort().catch(() => undefined)
+  const cutOff = ports.after(leftMs + lastWordsMs, abandon)
   try {
     let text = meter.take(events)
     for (;;) {
@@ -65,20 +69,34 @@ export async function carryTranslated(
       if (next === null) break
     }
     if (from.control.clientGone) return meter.ending('client_gone')
-    text += meter.error()
-    if (text !== '') await writer.write(encode(text))
-    await writer.close()
-    return meter.ending('finished')
+    return await finish(text + meter.error(), writer, meter)
   } catch {
-    // Only writes are awaited here without a guard: the client has left.
-    from.control.stop('client-gone')
-    return meter.ending('client_gone')
+    return untaken(from, meter)
   } finally {
+    cutOff()
     idle.stop()
     beat.stop()
     giveUp(from)
-    writer.abort().catch(() => undefined)
+    abandon()
   }
+}
+
+async function finish(
+  text: string,
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+  meter: EventMeter,
+): Promise<CarryEnding> {
+  if (text !== '') await writer.write(encode(text))
+  await writer.close()
+  return meter.ending('finished')
+}
+
+/** Only writes are awaited without a guard: the client has left, unless the deadline or another limit was first. */
+function untaken({ control }: Connection, meter: EventMeter): CarryEnding {
+  control.stop('client-gone')
+  if (control.clientGone) return meter.ending('client_gone')
+  meter.take([{ type: 'failure', failure: control.failure(brokenConnection) }])
+  return meter.ending('finished')
 }
 
 /** A fault of ours before the first write breaks the response: nobody else could, while it is being written. */

@@ -3,7 +3,7 @@ import { gatewayError, type GatewayError } from '../canonical/errors.ts'
 import type { Failure } from '../canonical/failure.ts'
 import type { Usage } from '../canonical/usage.ts'
 import type { Dialect, RenderContext } from '../dialects/dialect.ts'
-import type { OpenStream } from './attempt.ts'
+import type { OpenStream } from './open-stream.ts'
 import type { BodyReader } from './body-reader.ts'
 import type { OutputCheck } from './output-check.ts'
 import type { Ports } from './ports.ts'
@@ -53,6 +53,9 @@ export interface NextPart {
   /** Tells the client where it comes from: a comment in the stream. */
   readonly marker: string
 }
+
+/** A client that does not read holds up the last write: so long after the deadline its response is cut off, ms. */
+export const lastWordsMs = 250
 
 const encoder = new TextEncoder()
 

@@ -2,9 +2,11 @@ import { invalidRequest, type GatewayError } from '../canonical/errors.ts'
 import type { CanonicalEvent } from '../canonical/events.ts'
 import { failureTable, type Failure } from '../canonical/failure.ts'
 import type { CanonicalRequest, Message } from '../canonical/request.ts'
+import type { RouteLadder } from '../edge/ladder.ts'
 import type { Runtime } from '../edge/runtime.ts'
 import type { PlannedStep } from '../policy/plan.ts'
 import { hasServerTools } from './hedge.ts'
+import type { Continued } from './record.ts'
 
 const header = 'x-switchyard-resume'
 
@@ -29,6 +31,16 @@ export function whyNotContinued(request: CanonicalRequest): string | null {
   if (hasServerTools(request)) return 'it has tools that the provider runs'
   if (messages.at(-1)?.role === 'assistant') return 'its last turn is one of the assistant'
   return null
+}
+
+/** The same of what its route holds answers against: JSON of a schema of its own. */
+export function whyNotByRoute(ladder: RouteLadder | undefined): string | null {
+  if (ladder === undefined) return null
+  const { validation, checks = [] } = ladder
+  const rules = [validation, ...new Map(checks).values()]
+  return rules.some((one) => typeof one?.schema === 'object')
+    ? 'its route takes structured output only'
+    : null
 }
 
 /** What an answer has told its client so far, as far as it decides whether it can go on elsewhere. */
@@ -71,7 +83,7 @@ export function mayContinueAfter(failure: Failure): boolean {
 }
 
 /** How a target is told what there is already. */
-export type ContinuationMode = 'prefill' | 'user_turn'
+export type ContinuationMode = Continued['mode']
 
 export interface ContinuationStep {
   readonly step: PlannedStep

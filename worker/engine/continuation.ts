@@ -5,7 +5,7 @@ import { mergeUsage, type Usage } from '../canonical/usage.ts'
 import type { RenderContext } from '../dialects/dialect.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { PlannedStep } from '../policy/plan.ts'
-import { type OpenStream, withoutSecret } from './attempt.ts'
+import { withoutSecret } from './attempt.ts'
 import { generatedBytes } from './call-seen.ts'
 import type { CarryEnding, Continuation, NextPart } from './carry.ts'
 import {
@@ -14,8 +14,10 @@ import {
   continuedRequest,
   mayContinueAfter,
   ToldAnswer,
+  whyNotByRoute,
   whyNotContinued,
 } from './continuation-rules.ts'
+import { markerOf, reasonOf } from './continuation-notes.ts'
 import type { Called, Exchange } from './exchange.ts'
 import { recordOfFailed, tooLate } from './failed-leg.ts'
 import type { Attendance } from './health-port.ts'
@@ -24,8 +26,9 @@ import type { AttemptAccount, CallSeen } from './money-port.ts'
 import type { OutputCheck } from './output-check.ts'
 import { OverlapFilter } from './overlap.ts'
 import type { PlannedRequest } from './plan-request.ts'
+import type { OpenStream } from './open-stream.ts'
 import type { Ports } from './ports.ts'
-import type { AttemptRecord } from './record.ts'
+import type { AttemptRecord, Continued } from './record.ts'
 import { budgetOf } from './retry-rules.ts'
 import type { RunResult } from './run-result.ts'
 import { attend, outcomeOf, seenOfStream } from './stream-ending.ts'
@@ -38,10 +41,10 @@ export type Resume = (result: Answered, stream: OpenStream) => ResumableAnswer
 
 /** Lets the answer of this request go on elsewhere when its stream breaks, or tells the caller why it may not. */
 export function letResume(planned: PlannedRequest, limits: RunLimits, exchange: Exchange): void {
-  const { request, settings } = planned
+  const { request, settings, ladder } = planned
   // What comes whole is not interrupted.
   if (!request.stream || settings.bestOf !== undefined) return
-  const why = whyNotContinued(request)
+  const why = whyNotContinued(request) ?? whyNotByRoute(ladder)
   if (why !== null) return exchange.warn(`x-switchyard-resume does not apply: ${why}`)
   exchange.resume = (result, stream) =>
     new ResumableAnswer(planned, limits, exchange, result, stream)
@@ -66,6 +69,7 @@ interface Beginning {
   readonly failure: Failure
   /** As its provider said; estimated where it did not. */
   readonly usage: Usage
+  readonly isEstimated: boolean
 }
 
 /**
@@ -84,6 +88,8 @@ export class ResumableAnswer implements Continuation {
   readonly #records: AttemptRecord[] = []
   #part: Part
   #beginning: Beginning | null = null
+  /** What the part that is read now goes on with; null while it is the first. */
+  #continues: Continued | null = null
   #filter: OverlapFilter | null = null
   #calls: number
 
@@ -204,7 +210,8 @@ export class ResumableAnswer implements Continuation {
     const { usage, receivedBytes } = part
     this.#end({ kind: 'failed', failure, receivedBytes, ...(usage === undefined ? {} : { usage }) })
     const { promptTokens } = this.#limits
-    return { part, failure, usage: usageOfPart(usage, receivedBytes, promptTokens) }
+    const isEstimated = usage?.inputTokens === undefined || usage.outputTokens === undefined
+    return { part, failure, usage: usageOfPart(usage, receivedBytes, promptTokens), isEstimated }
   }
 
   async #call(
@@ -213,18 +220,25 @@ export class ResumableAnswer implements Continuation {
     request: CanonicalRequest,
     beginning: Beginning,
   ): Promise<NextPart | null> {
-    const sender = new Sender(request, this.#limits, () => false, this.#ports)
+    const continues: Continued = {
+      from: beginning.part.step.target,
+      because: beginning.failure.class,
+      mode,
+    }
+    const billing = { ...this.#limits.billing, continues }
+    const sender = new Sender(request, { ...this.#limits, billing }, () => false, this.#ports)
     try {
       this.#calls += 1
       // A rest that the money would cut short is none.
-      const leg = await sender.send(step, this.#calls, 0, (isShorter) => !isShorter)
+      const told = { ...step, reason: reasonOf(continues, step.reason) }
+      const leg = await sender.send(told, this.#calls, 0, (isShorter) => !isShorter)
       if (leg === null || 'error' in leg) return null
       const result = await leg.result
       const nowMs = this.#ports.nowMs()
       if (result.kind !== 'stream' || result.stream.source.kind !== 'translate') {
         const failed = result.kind === 'failed' ? result : tooLate
         endFailed(leg, failed, true, nowMs)
-        this.#records.push(recordOfFailed(leg, failed, nowMs))
+        this.#records.push({ ...recordOfFailed(leg, failed, nowMs), continues })
         return null
       }
       const { stream } = result
@@ -235,8 +249,9 @@ export class ResumableAnswer implements Continuation {
       const call = { step, target, attendance, account, sentAtMs, firstTokenMs }
       this.#part = { ...call, stream, usage: undefined, receivedBytes: 0 }
       this.#beginning = beginning
+      this.#continues = continues
       this.#filter = new OverlapFilter(this.#told.text)
-      const marker = markerOf(beginning, step, mode)
+      const marker = markerOf(continues, step.target, beginning)
       return { stream, reader: result.stream.source.reader, marker }
     } catch {
       // A fault of ours: the client is told that the answer broke, which is true.
@@ -262,7 +277,9 @@ export class ResumableAnswer implements Continuation {
     account.settle({ ...seen, outcome, durationMs, firstTokenMs, status: 200 })
     const cost = this.#exchange.costNanoUsd(target, ending.usage)
     attend(attendance, ending, durationMs, cost, check)
-    this.#records.push({ target: step.target, outcome, durationMs, firstTokenMs })
+    const record = { target: step.target, outcome, durationMs, firstTokenMs }
+    const continues = this.#continues
+    this.#records.push(continues === null ? record : { ...record, continues })
   }
 
   /** How it went, where it went on elsewhere or tried to; null where it came from one target. */
@@ -292,19 +309,4 @@ export class ResumableAnswer implements Continuation {
     const first = this.#exchange.costNanoUsd(part.target, before)
     return own === null || first === null ? null : own + first
   }
-}
-
-/** An SSE comment, which every client of both dialects passes over, and a program that looks for it can read. */
-function markerOf({ part, failure, usage }: Beginning, to: PlannedStep, mode: ContinuationMode) {
-  const told = {
-    from: part.step.target,
-    to: to.target,
-    because: failure.class,
-    mode,
-    // Of the first part; its provider may have said nothing of it.
-    input_tokens: usage.inputTokens,
-    output_tokens: usage.outputTokens,
-    estimated: part.usage?.inputTokens === undefined || part.usage.outputTokens === undefined,
-  }
-  return `: switchyard-resume ${JSON.stringify(told)}\n\n`
 }

@@ -11,7 +11,7 @@ import { stableName } from '../policy/stable-hash.ts'
 import type { Caller } from './caller.ts'
 import type { Decided } from './plan-request.ts'
 import { recordOfRefusal, refusalName } from './refused-decision.ts'
-import type { RecordedRefusal, Refusal } from './refused-decision.ts'
+import type { RecordedAsk, RecordedRefusal, Refusal } from './refused-decision.ts'
 
 /**
  * Why a request went where it went, as plain JSON: with the configuration of that
@@ -47,6 +47,8 @@ export interface DecisionRecord {
   readonly intents?: readonly (TierIntent | null)[]
   /** What was left out, and why. */
   readonly exclusions?: readonly Pick<Exclusion, 'target' | 'reason'>[]
+  /** What stood beside the request, where it was refused for that. */
+  readonly asked?: RecordedAsk
   /** What the caller was told, where nothing was planned. */
   readonly refused?: RecordedRefusal
   /** A short name of the whole plan, or of the refusal, with all its reasons: a replay that gives another one is not the same. */
@@ -96,11 +98,20 @@ export function decisionOf(
     record.intents = plan.steps.map(({ intent = null }) => intent)
   if (plan.exclusions.length > 0)
     record.exclusions = plan.exclusions.map(({ target, reason }) => ({ target, reason }))
-  if (refused !== undefined) addRefusal(record, refused, plan)
+  if (refused !== undefined) addRefusal(record, refused, plan, profile)
   return record
 }
 
-function addRefusal(record: Mutable<DecisionRecord>, refused: Refusal, plan: Plan): void {
+function addRefusal(
+  record: Mutable<DecisionRecord>,
+  refused: Refusal,
+  plan: Plan,
+  profile: KeyProfile | null,
+): void {
+  if (refused.asked !== undefined) {
+    record.asked = refused.asked
+    if (profile !== null) record.key = keyOf(profile)
+  }
   record.names = refused.names ?? record.names
   record.refused = recordOfRefusal(refused, plan)
   record.plan = refusalName(record.plan, refused.error)

@@ -92,7 +92,7 @@ export class Exchange {
 
   /** The answer to a request that no plan could be made for; what left no target goes into the record. */
   unplanned({ error, decided }: Extract<PlannedOrRefused, { ok: false }>): Response {
-    this.#known.decided = decided ?? null
+    this.#known.decided = decided
     return this.refuse(error)
   }
 
@@ -202,8 +202,17 @@ export class Exchange {
     return this.#cost.nanoUsd
   }
 
-  /** The answer to a request that ends before anything was asked of a provider. */
-  refuse(error: GatewayError): Response {
+  /** The answer to a request that ends before anything was asked of a provider. `reason`, for the record, holds no word of the caller's. */
+  refuse(error: GatewayError, reason?: string): Response {
+    const { status, code: errorCode, param } = error
+    const fault = param === undefined ? {} : { errorParam: param }
+    const told = reason === undefined ? {} : { reason }
+    this.settle({ ending: 'refused', status, errorCode, ...fault, ...told })
+    return this.#errorResponse(error, {})
+  }
+
+  /** As `refuse`, for what providers said: the field that they name is for the caller, and in no record. */
+  refuseAsTold(error: GatewayError): Response {
     this.settle({ ending: 'refused', status: error.status, errorCode: error.code })
     return this.#errorResponse(error, {})
   }

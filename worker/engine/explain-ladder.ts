@@ -40,7 +40,7 @@ export function explainLadder(
   caller: Caller,
   ports: Ports,
 ): LadderView | null {
-  const ladder = ports.runtime.ladders.get(planned.route)
+  const { ladder } = planned
   if (ladder === undefined) return null
   const { main, lesser } = partsOf(planned, ladder)
   const on = { ladder, planned, caller, ports, lesser }

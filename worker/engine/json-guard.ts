@@ -1,6 +1,8 @@
 export interface JsonLimits {
   readonly maxBodyDepth: number
   readonly maxBodyKeys: number
+  /** Values that stand behind another one, in all lists and objects together. */
+  readonly maxBodyItems: number
 }
 
 export type GuardedJson =
@@ -8,7 +10,7 @@ export type GuardedJson =
   | { readonly ok: false; readonly rule: string }
 
 /**
- * Parses JSON after a look at its structure: nesting and number of keys are
+ * Parses JSON after a look at its structure: nesting, keys and items are
  * counted before a single object is made. Strings are skipped with `indexOf`,
  * so that a long prompt costs next to nothing.
  */
@@ -36,9 +38,13 @@ export function parseGuarded(text: string, limits: JsonLimits): GuardedJson {
 const quote = 34
 const backslash = 92
 
-function structureRule(text: string, { maxBodyDepth, maxBodyKeys }: JsonLimits): string | null {
+function structureRule(
+  text: string,
+  { maxBodyDepth, maxBodyKeys, maxBodyItems }: JsonLimits,
+): string | null {
   let depth = 0
   let keys = 0
+  let items = 0
   for (let index = 0; index < text.length; index++) {
     switch (text.charCodeAt(index)) {
       case quote: {
@@ -58,6 +64,11 @@ function structureRule(text: string, { maxBodyDepth, maxBodyKeys }: JsonLimits):
       case 58: // :
         keys += 1
         if (keys > maxBodyKeys) return `the body has more than ${maxBodyKeys} keys`
+        break
+      case 44: // ,
+        items += 1
+        if (items > maxBodyItems)
+          return `the body has more than ${maxBodyItems} items in its lists and objects`
     }
   }
   return null

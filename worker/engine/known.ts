@@ -9,6 +9,7 @@ import { type Degradation, degradations } from './departures.ts'
 import type { Made } from './made.ts'
 import type { Decided, PlannedRequest } from './plan-request.ts'
 import type { Ports } from './ports.ts'
+import { recordedPreferences } from './recorded-preferences.ts'
 import type { AttemptRecord, Ending, RequestRecord } from './record.ts'
 
 /** How a request ended, for its record. */
@@ -16,6 +17,10 @@ export interface Outcome {
   readonly ending: Ending
   readonly status: number
   readonly errorCode?: string
+  /** The field or header at fault, as its record may hold it. */
+  readonly errorParam?: string
+  /** Why it was refused before anything was planned, in no word of the caller's. */
+  readonly reason?: string
   readonly plumbing?: RequestRecord['plumbing']
   readonly usage?: Usage | undefined
   readonly choices?: readonly ChoiceFinish[] | undefined
@@ -81,5 +86,9 @@ export function degradationsOf({
 /** Why this request goes where it goes; null before there is a plan. */
 export function decisionOfKnown({ decided, names, caller, ports }: Known): DecisionRecord | null {
   if (decided === null || names === null) return null
-  return decisionOf(decided, names, caller, ports.runtime.version)
+  const { version, config } = ports.runtime
+  const decision = decisionOf(decided, names, caller, version)
+  if (decision.preferences === undefined) return decision
+  const providers = Object.keys(config.providers)
+  return { ...decision, preferences: recordedPreferences(decision.preferences, providers) }
 }

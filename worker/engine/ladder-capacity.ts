@@ -5,13 +5,13 @@ import type { Caller } from './caller.ts'
 import type { Priority, Turn } from './health-port.ts'
 import type { Ports } from './ports.ts'
 
-/** Whose turn a request is, where the file shares capacity out; null where it does not. */
+/** Whose turn a request is, where the file shares capacity out; undefined where it does not. */
 export function turnOf(
   { scarcity, priority }: Pick<RouteLadder, 'scarcity' | 'priority'>,
   { tenant, profile }: Caller,
   { policies }: Pick<Runtime, 'policies'>,
-): Turn | null {
-  if (scarcity === null) return null
+): Turn | undefined {
+  if (scarcity === null) return undefined
   const { premiumReserve, batchShare } = scarcity
   const tier = policies.tenants.get(tenant)?.tier ?? profile?.tier ?? null
   return { priority: priorityOf(priority, tier), premiumReserve, batchShare }

@@ -10,7 +10,7 @@ import type { Attendance } from './health-port.ts'
 import type { Made } from './made.ts'
 import type { PlannedRequest } from './plan-request.ts'
 import type { AttemptRecord } from './record.ts'
-import { validate, type Validity } from './validate.ts'
+import { validateFrom, type Validity } from './validate.ts'
 
 /**
  * Under what answers to this request are kept; null where nothing of it may be: the route keeps none, the tenant forbids
@@ -100,7 +100,7 @@ export function watched(on: Climb, result: Answered, isWhole: boolean): Answered
   if (ladder.cache === null && ladder.validation === null) return result
   let validity: Validity | null = null
   const stream = recordStream(answer.stream, mostJudgedBytes, (events) => {
-    validity = validityOf(on, events)
+    validity = validityOf(on, result.target.name, events)
     if (isWhole && (validity?.objection ?? null) === null) keep(on, result, events)
   })
   const attendance = alsoJudged(result.attendance, () => validity)
@@ -109,12 +109,13 @@ export function watched(on: Climb, result: Answered, isWhole: boolean): Answered
 
 /** Null where nothing is asked of answers. */
 function validityOf(
-  { ladder: { validation }, planned }: Climb,
+  { ladder, planned }: Climb,
+  target: string,
   events: readonly CanonicalEvent[],
 ): Validity | null {
   // A stream that was held is judged already.
-  if (validation === null || validation.buffer === true) return null
-  return validate(validation, planned.request, events)
+  if (ladder.validation?.buffer === true) return null
+  return validateFrom(target, ladder, planned.request, events)
 }
 
 /** What is told of the end of a stream that nothing can take back any more. */

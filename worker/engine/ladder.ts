@@ -3,8 +3,7 @@ import type { RouteLadder, Rung } from '../edge/ladder.ts'
 import { isLesser } from '../edge/tiers.ts'
 import type { PlannedStep } from '../policy/plan.ts'
 import type { Answered, Climb, Failed, LadderResult, Steps } from './climb.ts'
-import { lookAgain, turnOf, waitForRoom } from './ladder-capacity.ts'
-import type { Turn } from './health-port.ts'
+import { lookAgain, waitForRoom } from './ladder-capacity.ts'
 import {
   followed,
   helps,
@@ -19,7 +18,7 @@ import type { RunLimits } from './leg.ts'
 import { OutputCheck } from './output-check.ts'
 import type { PlannedRequest } from './plan-request.ts'
 import type { RunResult } from './run-result.ts'
-import { validate } from './validate.ts'
+import { validateFrom } from './validate.ts'
 import { wholeAsStream } from './whole-as-stream.ts'
 
 /**
@@ -33,8 +32,7 @@ export async function climb(on: Climb): Promise<LadderResult> {
     if (kept !== null) return kept
   }
   const { main, lesser } = partsOf(planned, ladder)
-  const turn = turnOf(ladder, on.limits.billing.caller, exchange.ports.runtime)
-  const limits = limitsOf(on, turn, lesser.length > 0)
+  const limits = limitsOf(on, lesser.length > 0)
   const first = main === null ? null : await inTurn(on, main, limits)
   if (first !== null && first.kind === 'answered') return answered(on, first)
   const before = first ?? nobodyAsked(planned, on)
@@ -167,7 +165,7 @@ function answered(
   return watched(on, result, isWhole)
 }
 
-function limitsOf(on: Climb, turn: Turn | null, hasMore: boolean): RunLimits {
+function limitsOf(on: Climb, hasMore: boolean): RunLimits {
   const { ladder, limits, planned, exchange } = on
   const { validation } = ladder
   const { deadlineAtMs } = limits
@@ -176,12 +174,13 @@ function limitsOf(on: Climb, turn: Turn | null, hasMore: boolean): RunLimits {
     ...limits,
     // What stands on the ladder behind it needs its time, too.
     deadlineAtMs: hasMore ? nowMs + (deadlineAtMs - nowMs) * (2 / 3) : deadlineAtMs,
-    ...(turn === null ? {} : { turn }),
     ...(validation === null
       ? {}
       : {
           judge: (events, target) => {
-            const { objection, isSchemaValid } = validate(validation, planned.request, events)
+            const verdict = validateFrom(target.name, ladder, planned.request, events)
+            if (verdict === null) return null
+            const { objection, isSchemaValid } = verdict
             // Whoever gives a valid answer says so itself, where it has to parse.
             const isTold = isSchemaValid === true && OutputCheck.of(planned.request) !== null
             if (isSchemaValid !== null && !isTold)

@@ -26,12 +26,14 @@ export interface RunLimits {
   /** Rough size of the prompt: health is kept by size. */
   readonly promptTokens: number
   readonly billing: Billing
+  /** Of each tier, the route that pays for its calls; null, or absent: that of `billing`. */
+  readonly routesOfTiers?: readonly (string | null)[] | undefined
   /** Calls that this request has made before: their numbers are taken. */
   readonly sentBefore?: number
   /** Whether a whole answer may be given; absent: every one may. */
   readonly judge?: Judge
   /** Whose work it is, where capacity is shared out. */
-  readonly turn?: Turn
+  readonly turn?: Turn | undefined
 }
 
 /** One call on its way. */
@@ -85,30 +87,31 @@ export class Sender {
    * The `attempt`-th call, with `others` more that its time must leave room for. A promise only where the ledger had
    * to be asked. Null for a target that is not there, and for a call that nobody wants any more when the ledger has
    * answered: the client has left, the time is up, or `isWanted` says no.
-   * `isWanted` is told whether the money allows only a shorter answer.
+   * `isWanted` is told whether the money allows only a shorter answer. `isAlone` says that nobody is asked beside it.
    */
   send(
     step: PlannedStep,
     attemptNumber: number,
     others: number,
     isWanted: IsWanted = always,
+    isAlone = false,
   ): Leg | Unpaid | null | Promise<Leg | Unpaid | null> {
     const target = this.#ports.runtime.targets.get(step.target)
     if (target === undefined) return null
-    const { billing, deadlineAtMs, sentBefore = 0 } = this.#limits
+    const { deadlineAtMs, sentBefore = 0 } = this.#limits
     const short = this.#shortOf(target)
     if (short !== null) return short
     const admission = this.#ports.money.admit({
       request: this.#request,
       target,
-      billing,
+      billing: billingOf(step, this.#limits),
       attempt: attemptNumber + sentBefore,
       deadlineAtMs,
       reason: step.reason,
     })
     return admission instanceof Promise
-      ? admission.then((given) => this.#sendIfHere(step, target, given, others, isWanted))
-      : this.#begin(step, target, admission, others, isWanted)
+      ? admission.then((given) => this.#sendIfHere(step, target, given, others, isWanted, isAlone))
+      : this.#begin(step, target, admission, others, isWanted, isAlone)
   }
 
   #sendIfHere(
@@ -117,11 +120,12 @@ export class Sender {
     admission: Admission,
     others: number,
     isWanted: IsWanted,
+    isAlone: boolean,
   ): Leg | Unpaid | null {
     if (admission.kind === 'refused') return admission
     const isInTime = this.#ports.nowMs() < this.#limits.deadlineAtMs
     if (isInTime && !this.#ports.clientGone.aborted)
-      return this.#begin(step, target, admission, others, isWanted)
+      return this.#begin(step, target, admission, others, isWanted, isAlone)
     admission.account.settle(notSent)
     return null
   }
@@ -132,6 +136,7 @@ export class Sender {
     admission: Admission,
     others: number,
     isWanted: IsWanted,
+    isAlone: boolean,
   ): Leg | Unpaid | null {
     if (admission.kind === 'refused') return admission
     if (this.#isAbandoned || !isWanted(admission.isShorter)) {
@@ -145,7 +150,7 @@ export class Sender {
       return short
     }
     try {
-      const leg = this.#sent(step, target, admission, others)
+      const leg = this.#sent(step, target, admission, others, isAlone)
       this.#legs.push(leg)
       return leg
     } catch (fault) {
@@ -171,7 +176,13 @@ export class Sender {
     }
   }
 
-  #sent(step: PlannedStep, target: Target, admission: Admitted, others: number): Leg {
+  #sent(
+    step: PlannedStep,
+    target: Target,
+    admission: Admitted,
+    others: number,
+    isAlone: boolean,
+  ): Leg {
     const { account, maxOutputTokens, isShorter } = admission
     const { firstTokenTimeoutMs, answerTimeoutMs, promptTokens, deadlineAtMs } = this.#limits
     const attendance = this.#ports.health.begin(
@@ -187,7 +198,7 @@ export class Sender {
       firstTokenTimeoutMs: Math.min(firstTokenTimeoutMs, attendance.abortAfterMs, shareMs),
       answerTimeoutMs: Math.min(answerTimeoutMs, shareMs),
     }
-    const control = new AttemptControl(this.#ports)
+    const control = new AttemptControl(this.#ports, isAlone && !this.#request.stream)
     const relay = this.#relayable(target)
     const request = maxOutputTokens === null ? this.#request : { ...this.#request, maxOutputTokens }
     const { judge } = this.#limits
@@ -196,6 +207,12 @@ export class Sender {
       judge === undefined ? tried : tried.then((answer) => judged(answer, target, judge))
     return { step, target, attendance, account, isShorter, control, sentAtMs, result }
   }
+}
+
+/** Of a request that names several routes, each call is paid for by the one that its target comes from. */
+function billingOf({ tier }: PlannedStep, { billing, routesOfTiers }: RunLimits): Billing {
+  const route = routesOfTiers?.[tier] ?? null
+  return route === null ? billing : { ...billing, route }
 }
 
 const notSent: CallSeen = { ending: 'not_sent', receivedBytes: 0 }

@@ -13,9 +13,10 @@ export function makeRecord(
   const before = called?.attempts ?? []
   const attempts =
     outcome.attempt === undefined ? before : [...before.slice(0, -1), outcome.attempt]
-  const firstTokenMs = called?.firstTokenMs ?? null
   const degraded = degradationsOf(known)
-  const decision = runtime.config.decisions.mode === 'log' ? decisionOfKnown(known) : null
+  const decision =
+    runtime.config.decisions.mode === 'log' ? (decisionOfKnown(known) ?? undefined) : undefined
+  // One literal with every field, absent ones undefined: behind a spread each field is a call into the engine's runtime.
   return {
     requestId: known.requestId,
     tenant: caller.tenant,
@@ -23,28 +24,27 @@ export function makeRecord(
     dialect: known.dialect.id,
     operation: known.operation,
     stream: planned?.request.stream ?? false,
-    ...(outcome.plumbing === undefined ? {} : { plumbing: outcome.plumbing }),
-    ...(made === null ? {} : { servedFrom: made.by }),
-    ...(degraded.length === 0 ? {} : { degraded }),
+    plumbing: outcome.plumbing,
+    servedFrom: made?.by,
+    degraded: degraded.length === 0 ? undefined : degraded,
     requestedModel: known.names?.[0] ?? null,
     route: planned?.route ?? null,
     target: target?.name ?? null,
     provider: target?.provider.id ?? null,
     model: target?.adapterTarget.upstreamModel ?? null,
-    region: target === undefined ? null : target.provider.regions.join(',') || null,
+    region: target?.standing.regions?.join(',') || null,
     attempts,
     ending: outcome.ending,
     status: outcome.status,
-    ...(outcome.errorCode === undefined ? {} : { errorCode: outcome.errorCode }),
-    ...(outcome.choices === undefined
-      ? {}
-      : { finishReasons: outcome.choices.map(({ reason }) => reason) }),
-    ...(outcome.usage === undefined ? {} : { usage: outcome.usage }),
-    ...(costNanoUsd === null ? {} : { costNanoUsd }),
+    errorCode: outcome.errorCode,
+    errorParam: outcome.errorCode === undefined ? undefined : outcome.errorParam,
+    finishReasons: outcome.choices?.map(({ reason }) => reason),
+    usage: outcome.usage,
+    costNanoUsd: costNanoUsd ?? undefined,
     durationMs: ports.nowMs() - known.startedMs,
-    ...(firstTokenMs === null ? {} : { firstTokenMs }),
-    reason: called?.reason ?? null,
-    ...(decision === null ? {} : { decision }),
+    firstTokenMs: called?.firstTokenMs ?? undefined,
+    reason: called?.reason ?? outcome.reason ?? null,
+    decision,
     configVersion: runtime.version,
     colo: known.colo,
   }

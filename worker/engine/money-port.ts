@@ -4,6 +4,7 @@ import type { CanonicalRequest } from '../canonical/request.ts'
 import type { Usage } from '../canonical/usage.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { Caller } from './caller.ts'
+import type { Continued } from './record.ts'
 
 /** Who pays for a request. */
 export interface Payer {
@@ -16,6 +17,8 @@ export interface Payer {
 /** Who pays for a request, and under what it is written down. */
 export interface Billing extends Payer {
   readonly requestId: string
+  /** Absent: its calls begin answers of their own. */
+  readonly continues?: Continued
 }
 
 /** What the engine asks and tells of money. */

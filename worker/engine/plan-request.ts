@@ -12,15 +12,19 @@ import type { PlanInput } from '../policy/plan-input.ts'
 import type { RankingFacts } from '../policy/ranking.ts'
 import type { RoutePolicy } from '../policy/route-policy.ts'
 import type { Ruling } from '../policy/rules.ts'
+import type { RouteLadder } from '../edge/ladder.ts'
 import { seedOf } from '../policy/seeded-random.ts'
+import { factsAfter, factsMoved, limitOutput } from './after-rules.ts'
 import type { Caller } from './caller.ts'
+import type { Payer } from './money-port.ts'
+import { ladderOfList, listOf, type NamedList, policyOfList, settingsOfList } from './named-list.ts'
 import { exclusionReason, forbiddenTargets } from './pinned-targets.ts'
 import { clip, noTarget, refusedByRule } from './plan-refusals.ts'
 import type { PlanPorts } from './ports.ts'
 import { isRanked, rankedInput } from './ranking-input.ts'
-import { type Before, refusedBefore, type Refusal, unresolved } from './refused-decision.ts'
-import { factsOf } from './request-context.ts'
-import { resolveRequest } from './resolve-request.ts'
+import { type Before, refusedBefore, type Refusal, unread, unresolved } from './refused-decision.ts'
+import { errorOfTags, factsOf } from './request-context.ts'
+import { resolveRequest, type ResolvedRequest } from './resolve-request.ts'
 
 export interface PlannedRequest {
   /** The caller's request with the route's limits laid over it. */
@@ -33,7 +37,11 @@ export interface PlannedRequest {
   /** The facts as they were read, before rules and limits. */
   readonly read: RequestFacts
   readonly route: string | null
+  /** Of each tier, the route that it comes from; absent where all come from `route`: most. */
+  readonly routesOfTiers?: readonly (string | null)[]
   readonly settings: RouteSettings
+  /** Undefined where nothing of the kind is declared: most. */
+  readonly ladder: RouteLadder | undefined
   /** The route allows a shorter answer than the caller asked for. */
   readonly shortened: boolean
   /** Those of the key over those of the caller. */
@@ -79,8 +87,8 @@ export type PlannedOrRefused =
       readonly ok: false
       readonly error: GatewayError
       readonly exclusions: readonly Exclusion[]
-      /** What it was refused for, for the record; absent where a record could not be made again. */
-      readonly decided?: Decided
+      /** What it was refused for, for the record. */
+      readonly decided: Decided
     }
 
 /** A plan, and all that it was made of. */
@@ -109,36 +117,34 @@ export function planRequest(
   if ('code' in resolved)
     return refuse(resolved, unresolved(request, resolved, caller, asked, ports))
   const { named, tags } = resolved
-  const read = readFacts(request, named.route, tags, caller, runtime, asked)
-  if ('code' in read) return refuse(read)
-  const ruling = runtime.policies.rules?.apply(read) ?? null
+  const read = readFacts(request, named, tags, caller, runtime, asked)
+  if ('code' in read) return refuse(read, unread(request, read, caller, asked, ports))
+  const list = named.names === undefined ? null : listOf(named.names, read, runtime)
+  const ruling = list === null ? (runtime.policies.rules?.apply(read) ?? null) : list.ruling
   if (ruling !== null && ruling.refusal !== null)
     return refusedByRuling(request, refusedByRule(ruling.refusal), read, ruling, ports)
   const route = ruling?.route ?? named.route
-  const tiers = (route === named.route ? undefined : runtime.tiers.get(route ?? '')) ?? named.tiers
-  const settings = (route === null ? undefined : runtime.routes.get(route)) ?? directSettings
+  const isMoved = route !== null && route !== named.route
+  const tiers = list?.tiers ?? (isMoved ? runtime.tiers.get(route) : undefined) ?? named.tiers
+  const settings = settingsOf(route, list, runtime)
   const { limited, shortened } = limitOutput(request, settings.limits.maxOutputTokens)
-  const facts = factsAfter(read, ruling, limited)
+  const movedTo = list?.movedTo ?? (isMoved ? [route] : none)
+  const after = factsAfter(read, ruling, limited)
+  const facts = factsMoved(after, read, ruling, movedTo, tags, runtime)
   const found = candidates(runtime, tiers, (target) =>
     ports.health.standing(target, facts.promptTokens),
   )
-  const isThrifty = ports.money.asksToDegrade({ caller, route, tags })
+  const isThrifty = asksToDegrade({ caller, route, tags }, list, ports)
   const { kept, exclusions } = allowed(found, caller.profile)
   const rules = ruling?.matched ?? none
-  if (kept.length === 0 && exclusions.length > 0) {
-    const before = { read, facts, rules, candidates: found, exclusions }
-    return forbidden(limited, caller, before, ports)
-  }
-  const policy = policyAfter(runtime, route, caller, ruling)
+  if (kept.length === 0 && exclusions.length > 0)
+    return forbidden(limited, caller, { read, facts, rules, candidates: found, exclusions }, ports)
+  const policy = policyAfter(runtime, route, list, caller, ruling)
   const plain = inputOf(limited, kept, facts, policy, isThrifty, ports)
   const ranked = isRanked(plain) ? rankedInput(plain, limited, caller.tenant, tags, ports) : plain
-  const ranking = asked.recorded?.ranking ?? null
-  const input = ranking === null ? ranked : { ...ranked, ranking }
+  const input = asRecorded(ranked, asked)
   const made = withExclusions(plan(input), exclusions)
-  if (made.kind === 'none') {
-    const error = noTarget(request.model, made)
-    return refuse(error, { input, read, rules, plan: made, found, refused: { error } })
-  }
+  if (made.kind === 'none') return withoutTarget(request, made, { input, read, rules, found })
   return {
     ok: true,
     value: {
@@ -148,7 +154,9 @@ export function planRequest(
       found,
       read,
       route,
+      ...(list === null ? {} : { routesOfTiers: list.origins.map((origin) => origin.route) }),
       settings,
+      ladder: list === null ? runtime.ladders.get(route) : ladderOfList(list, runtime.ladders),
       shortened,
       tags,
       isThrifty,
@@ -159,45 +167,53 @@ export function planRequest(
 
 const none: readonly string[] = []
 
+/** What an order was made of then stands in its record. */
+function asRecorded(input: PlanInput, { recorded }: Asked): PlanInput {
+  const ranking = recorded?.ranking ?? null
+  return ranking === null ? input : { ...input, ranking }
+}
+
+/** A budget that is kept for any of the routes has crossed such a threshold. */
+function asksToDegrade(payer: Payer, list: NamedList | null, { money }: PlanPorts): boolean {
+  if (money.asksToDegrade(payer)) return true
+  return list?.others.some((route) => money.asksToDegrade({ ...payer, route })) === true
+}
+
 /** What somebody goes by; an error where a tag holds a word that means nothing. */
 function readFacts(
   request: CanonicalRequest,
-  route: string | null,
+  { route, names }: ResolvedRequest['named'],
   tags: Tags,
   caller: Caller,
   runtime: PlanPorts['runtime'],
   asked: Asked,
 ): RequestFacts | GatewayError {
-  if (asked.recorded !== undefined) return asked.recorded.read
+  if (asked.recorded !== undefined) return errorOfTags(tags, runtime) ?? asked.recorded.read
   const reads = asked.explains === true ? readsAll : runtime.policies.reads
   return reads === null
     ? classify(request)
-    : factsOf(request, { ...asked, route, tags }, caller, runtime, reads)
+    : factsOf(request, { ...asked, route, names, tags }, caller, runtime, reads)
 }
 
-/** With what the rules and the limits of the route have made of them. */
-function factsAfter(
-  facts: RequestFacts,
-  ruling: Ruling | null,
-  limited: CanonicalRequest,
-): RequestFacts {
-  const maxOutputTokens = limited.maxOutputTokens ?? null
-  if (ruling === null && facts.maxOutputTokens === maxOutputTokens) return facts
-  return {
-    ...facts,
-    maxOutputTokens,
-    class: ruling?.class ?? facts.class,
-    dataClass: ruling?.dataClass ?? facts.dataClass,
-  }
+/** Of the route, or of the first name within the limits of all. */
+function settingsOf(
+  route: string | null,
+  list: NamedList | null,
+  runtime: PlanPorts['runtime'],
+): RouteSettings {
+  const own = (route === null ? undefined : runtime.routes.get(route)) ?? directSettings
+  return list === null ? own : settingsOfList(own, list, runtime)
 }
 
 function policyAfter(
-  { policies }: PlanPorts['runtime'],
+  runtime: PlanPorts['runtime'],
   route: string | null,
+  list: NamedList | null,
   { tenant, profile }: Caller,
   ruling: Ruling | null,
 ): RoutePolicy {
-  const policy = policyFor(policies, route, tenant, profile?.residency ?? null)
+  const own = policyFor(runtime.policies, route, tenant, profile?.residency ?? null)
+  const policy = list === null ? own : policyOfList(own, list, runtime)
   return ruling === null ? policy : withConstraints(policy, ruling.constraints)
 }
 
@@ -246,9 +262,18 @@ function allowed(
 
 type Refused = Extract<PlannedOrRefused, { ok: false }>
 
-function refuse(error: GatewayError, decided?: Decided): Refused {
-  const exclusions = decided?.plan.exclusions ?? []
-  return { ok: false, error, exclusions, ...(decided === undefined ? {} : { decided }) }
+function refuse(error: GatewayError, decided: Decided): Refused {
+  return { ok: false, error, exclusions: decided.plan.exclusions, decided }
+}
+
+/** Nothing of what was named may and can answer. */
+function withoutTarget(
+  request: CanonicalRequest,
+  made: Extract<Plan, { kind: 'none' }>,
+  of: Omit<Decided, 'plan' | 'refused'>,
+): Refused {
+  const error = noTarget(request.model, made)
+  return refuse(error, { ...of, plan: made, refused: { error } })
 }
 
 /** The key may call none of the targets. */
@@ -275,14 +300,4 @@ function refusedByRuling(
   const rule = matched.at(-1) ?? ''
   const before = { read, facts: factsAfter(read, ruling, request), rules: matched }
   return refuse(error, refusedBefore(request, { error, rule }, before, ports))
-}
-
-function limitOutput(
-  request: CanonicalRequest,
-  most: number | undefined,
-): { limited: CanonicalRequest; shortened: boolean } {
-  const asked = request.maxOutputTokens
-  if (most === undefined || (asked !== undefined && asked <= most))
-    return { limited: request, shortened: false }
-  return { limited: { ...request, maxOutputTokens: most }, shortened: asked !== undefined }
 }

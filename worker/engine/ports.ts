@@ -29,6 +29,11 @@ export interface Ports {
   ): Promise<Response>
   /** Calls `then` after `delayMs`; the answer cancels it. */
   after(delayMs: number, then: () => void): () => void
+  /**
+   * Aborts when the client has gone or `limitMs` have passed: one signal of the host's own in place of a controller, a
+   * timer and what ties them to the client. It cannot be called off. Null or absent: the host has none.
+   */
+  expiry?(limitMs: number): AbortSignal | null
   /** Keeps the host alive for work behind the response. */
   waitUntil(work: Promise<unknown>): void
   /** Fires when the client has gone. */

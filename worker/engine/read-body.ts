@@ -9,7 +9,7 @@ export type ReadBody =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: GatewayError }
 
-/** Reads an inbound JSON body within its caps: bytes while it arrives, depth and keys before it is parsed. */
+/** Reads an inbound JSON body within its caps: bytes while it arrives, depth, keys and items before it is parsed. */
 export async function readBody(request: Request, limits: BodyLimits): Promise<ReadBody> {
   const encoding = request.headers.get('content-encoding')
   if (encoding !== null && encoding !== 'identity') {

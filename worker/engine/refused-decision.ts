@@ -7,10 +7,13 @@ import type { PlanInput } from '../policy/plan-input.ts'
 import { plainPolicy } from '../policy/route-policy.ts'
 import { seedOf } from '../policy/seeded-random.ts'
 import { stableName } from '../policy/stable-hash.ts'
+import { mergeTags } from '../edge/access/tags.ts'
+import type { Runtime } from '../edge/runtime.ts'
 import type { Caller } from './caller.ts'
 import type { Asked, Decided } from './plan-request.ts'
 import type { PlanPorts } from './ports.ts'
 import { clip } from './plan-refusals.ts'
+import { type TagRead, tagsRead } from './request-context.ts'
 import { resolveRequest } from './resolve-request.ts'
 
 /** Why a request got no plan: it stands in its decision record. */
@@ -20,6 +23,19 @@ export interface Refusal {
   readonly rule?: string
   /** As many of the names as its record may hold; absent: all of them. */
   readonly names?: readonly [string, ...string[]]
+  /** Beside the body and the key, what it was refused for; absent where that says nothing of it. */
+  readonly asked?: RecordedAsk
+}
+
+/** What stood beside a request that was refused for it, as far as it takes to refuse it again. */
+export interface RecordedAsk {
+  readonly operation: Asked['operation']
+  /** Of the deployment; null: unnamed. */
+  readonly environment: string | null
+  /** Tags that a budget is kept by, and that the request did not have. */
+  readonly missingTags?: readonly string[]
+  /** The tag whose word means nothing: its name, never the word. */
+  readonly unreadTag?: TagRead
 }
 
 /** The refusal as a record holds it. */
@@ -61,25 +77,51 @@ export function refusedBefore(
   return { input, read, rules, plan, found: candidates, refused }
 }
 
-/**
- * Of a name that leads nowhere, or that the key may not use. Undefined where a key was refused for its operations, its
- * environment or its tags: a record holds none of these, and so could not be made again.
- */
+/** Of a name that leads nowhere, or of a key that may not use it, do this, do it here, or do it without a tag. */
 export function unresolved(
   request: CanonicalRequest,
   error: GatewayError,
   caller: Caller,
   asked: Asked,
   ports: PlanPorts,
-): Decided | undefined {
-  const again = resolveRequest(request, asOfRecord(caller), asked, ports.runtime)
-  if (!('code' in again) || again.message !== error.message) return undefined
+): Decided {
+  const { runtime } = ports
+  const again = resolveRequest(request, withoutAsked(caller), asked, runtime)
+  const isForNames = 'code' in again && again.message === error.message
+  const refused = isForNames
+    ? { error, names: namesUpTo(error, request) }
+    : { error, asked: askedOf(caller, asked, runtime) }
   const read = asked.recorded?.read ?? classify(request)
-  return refusedBefore(request, { error, names: namesUpTo(error, request) }, { read }, ports)
+  return refusedBefore(request, refused, { read }, ports)
 }
 
-/** The caller as far as a record holds it. */
-function asOfRecord(caller: Caller): Caller {
+/** Of a request whose tag holds a word that means nothing: nothing else was read. */
+export function unread(
+  request: CanonicalRequest,
+  error: GatewayError,
+  caller: Caller,
+  asked: Asked,
+  ports: PlanPorts,
+): Decided {
+  const tag = tagsRead.find((name) => error.message.includes(`"${name}"`))
+  const known = askedOf(caller, asked, ports.runtime)
+  const refused = { error, asked: tag === undefined ? known : { ...known, unreadTag: tag } }
+  const read = asked.recorded?.read ?? classify(request)
+  return refusedBefore(request, refused, { read }, ports)
+}
+
+function askedOf(
+  { profile }: Caller,
+  { operation, tags }: Asked,
+  { environment }: Runtime,
+): RecordedAsk {
+  const own = mergeTags(profile?.grant.tags ?? {}, tags)
+  const missingTags = (profile?.requiredTags ?? []).filter((name) => !Object.hasOwn(own, name))
+  return { operation, environment, ...(missingTags.length === 0 ? {} : { missingTags }) }
+}
+
+/** The caller, were its key refused nothing but names. */
+function withoutAsked(caller: Caller): Caller {
   const { profile } = caller
   if (profile === null) return caller
   const grant = { ...profile.grant, operations: null, environments: null }

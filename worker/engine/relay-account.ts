@@ -5,7 +5,7 @@ import type { Dialect } from '../dialects/dialect.ts'
 import type { WireMessage } from '../streams/framer.ts'
 import { SseFramer } from '../streams/sse-framer.ts'
 import { StreamDecoder } from '../streams/stream-decoder.ts'
-import type { OpenStream } from './attempt.ts'
+import type { OpenStream } from './open-stream.ts'
 import { generatedBytes } from './call-seen.ts'
 import type { CarryEnding } from './carry.ts'
 
@@ -17,22 +17,34 @@ const lookedAtBytes = 65_536
 /** What the metered bytes add up to: counts from the first events, and from the kept tail. */
 export class RelayAccount {
   readonly #stream: OpenStream
+  readonly #dialect: Dialect
   #usage: Usage | undefined
   #choices: readonly ChoiceFinish[] | undefined
   #failure: Failure | undefined
   #tail: Uint8Array[] = []
   #tailBytes = 0
-  #letGo: LetGoEvents | null = null
+  /** The middle of the stream is no longer kept. */
+  #hasLetGo = false
+  readonly #passed: PassedEvents
   /** Of what was decoded, and of all that was only counted. */
   #receivedBytes = 0
 
-  constructor(stream: OpenStream) {
+  constructor(stream: OpenStream, dialect: Dialect) {
     this.#stream = stream
+    this.#dialect = dialect
     this.#receivedBytes = generatedBytes(stream.events)
+    this.#passed = new PassedEvents(stream, dialect)
     this.#take(stream.events)
   }
 
+  /** What has passed after which nothing good follows, and nothing more should pass; null while there is none. */
+  get over(): Over | null {
+    return this.#passed.over
+  }
+
   saw(bytes: Uint8Array): void {
+    if (this.over === 'ended' || this.over === 'error') return
+    this.#passed.push(bytes)
     // The buffer is reused: what is kept must be a copy.
     this.#tail.push(bytes.slice())
     this.#receivedBytes += bytes.byteLength
@@ -41,8 +53,7 @@ export class RelayAccount {
       const gone = this.#tail.shift()
       if (gone === undefined) return
       this.#tailBytes -= gone.byteLength
-      this.#letGo ??= new LetGoEvents()
-      this.#letGo.push(gone)
+      this.#hasLetGo = true
     }
   }
 
@@ -59,7 +70,7 @@ export class RelayAccount {
       receivedBytes: this.#receivedBytes,
       ...(this.#usage === undefined ? {} : { usage: this.#usage }),
     }
-    const broken = this.#failure ?? this.#brokenBefore()
+    const broken = this.#brokenBefore() ?? this.#failure
     if (this.#choices !== undefined && broken === undefined)
       return { kind: 'finished', choices: this.#choices, ...counts }
     const cut = failure('truncated', 'the provider ended its answer early')
@@ -67,27 +78,23 @@ export class RelayAccount {
   }
 
   /**
-   * True when the mark that ends an answer for clients of `dialect` has gone
+   * True when the mark that ends an answer for clients of the dialect has gone
    * out, whatever stood before it: after it nothing may follow.
    */
-  hasEndMark(dialect: Dialect): boolean {
-    const { source } = this.#stream
-    const isMark = endMarks[dialect.id]
+  get hasEndMark(): boolean {
+    const isMark = endMarks[this.#dialect.id]
     let found = false
-    const look = (message: WireMessage) => {
-      found ||= isMark(message)
-    }
-    const framer = new SseFramer()
-    // Where the first read held a broken event, everything behind it was read with it.
-    if (this.#letGo === null && source.kind === 'relay') framer.push(source.lastRead, look)
-    framer.push(join(this.#tail, this.#tailBytes), look)
     // An event without its blank line has not gone out: what is written behind it is what closes it.
+    new SseFramer().push(join(this.#tail, this.#tailBytes), (message) => {
+      found ||= isMark(message)
+    })
     return found
   }
 
-  /** Something among the events let go that is no JSON: the client has it, and the record must say so. */
+  /** Something that is no JSON among the events let go: the client has it, and the record must say so. */
   #brokenBefore(): Failure | undefined {
-    return this.#letGo?.broken === true
+    const isUnexplained = this.#failure === undefined || this.#failure.class === 'truncated'
+    return this.over === 'broken' && isUnexplained
       ? failure('malformed', 'the provider sent an event that is no JSON')
       : undefined
   }
@@ -98,10 +105,15 @@ export class RelayAccount {
    */
   #readTail(): void {
     const tail = join(this.#tail, this.#tailBytes)
-    if (this.#letGo === null)
+    if (!this.#hasLetGo)
       return this.#take([...this.#stream.decoder.push(tail), ...this.#stream.decoder.end()])
+    const { error } = this.#passed
+    if (error !== null) {
+      const events: CanonicalEvent[] = []
+      this.#stream.eventDecoder.decode(error, events)
+      return this.#take(events)
+    }
     const start = firstEventStart(tail)
-    this.#letGo.push(tail.subarray(0, start))
     const decoder = new StreamDecoder('sse', this.#stream.eventDecoder)
     this.#take([...decoder.push(tail.subarray(start)), ...decoder.end()])
   }
@@ -131,29 +143,62 @@ function typeOf(data: string): unknown {
   }
 }
 
-/**
- * Looks at the events that are too far from the end to be decoded there. Framing
- * costs 0.1 us an event (Node 24, 2026-11-26) and parsing each would cost ten
- * times that: JSON that was cut shows in its last character, and only what ends
- * in another is parsed.
- */
-class LetGoEvents {
-  broken = false
-  readonly #framer = new SseFramer(lookedAtBytes)
-  #inStep = false
+/** What ends a stream: the end mark, an error event of the provider's own, or an event that is no JSON. */
+type Over = 'ended' | 'error' | 'broken'
 
-  push(bytes: Uint8Array): void {
-    let from = 0
-    if (!this.#inStep) {
-      // The first bytes may be the rest of an event whose beginning was decoded before.
-      from = firstEventStart(bytes)
-      this.#inStep = from < bytes.length
-    }
-    this.#framer.push(bytes.subarray(from), this.#look)
+/**
+ * Looks at every event that passes. Framing costs 0.1 us an event (Node 24,
+ * 2026-11-26) and parsing each would cost ten times that: JSON that was cut
+ * shows in its last character, and only what ends in another, or speaks of an
+ * error or the end, is parsed.
+ */
+class PassedEvents {
+  over: Over | null = null
+  /** The provider's own error event. */
+  error: WireMessage | null = null
+  readonly #framer = new SseFramer(lookedAtBytes)
+  readonly #isMark: (message: WireMessage) => boolean
+
+  constructor({ source, events }: OpenStream, dialect: Dialect) {
+    this.#isMark = endMarks[dialect.id]
+    if (events.at(-1)?.type === 'finish') this.over = 'ended'
+    // Its last event may be the first half of one; whatever is whole in it has been decoded.
+    if (source.kind === 'relay') this.#framer.push(source.lastRead, ignore)
   }
 
-  readonly #look = ({ data }: WireMessage): void => {
-    if (!data.endsWith('}') && data.trim() !== '[DONE]') this.broken ||= !isJson(data)
+  push(bytes: Uint8Array): void {
+    this.#framer.push(bytes, this.#look)
+  }
+
+  readonly #look = (message: WireMessage): void => {
+    if (this.over !== null) return
+    const { event, data } = message
+    if (event === 'error' || (data.includes('"error"') && isError(data))) {
+      this.over = 'error'
+      this.error = message
+    } else if (mayBeMark(message)) {
+      if (this.#isMark(message)) this.over = 'ended'
+    } else if (!data.endsWith('}') && !isJson(data)) this.over = 'broken'
+  }
+}
+
+function ignore(): void {}
+
+/** Cheaper than to ask every event whether it is the mark. */
+function mayBeMark({ data }: WireMessage): boolean {
+  return data.length < 16 ? data.trim() === '[DONE]' : data.includes('message_stop')
+}
+
+/** OpenAI's `{"error": {...}}`, in a chunk or alone, and Anthropic's `{"type":"error"}`. */
+function isError(data: string): boolean {
+  try {
+    const { type, error } = JSON.parse(data) as {
+      readonly type?: unknown
+      readonly error?: unknown
+    }
+    return type === 'error' || (typeof error === 'object' && error !== null)
+  } catch {
+    return false
   }
 }
 

@@ -242,7 +242,9 @@ class Run {
     this.#lastStep = step
     this.#sent += 1
     const others = Math.min(left, this.#attemptsLeft() - 1)
-    return this.#sender.send(step, this.#sent, others, isWanted)
+    // A probe and a first call that may be hedged can have a rival, and a rival is itself wanted or not.
+    const isAlone = isWanted === undefined && !step.probe && this.#limits.hedge === undefined
+    return this.#sender.send(step, this.#sent, others, isWanted, isAlone)
   }
 
   #note(leg: Leg, result: FailedResult): void {

@@ -42,7 +42,7 @@ export async function serveCountTokens(
   const { ports } = exchange
   const startedMs = ports.nowMs()
   const body = await readBody(inbound, ports.runtime.config.limits)
-  if (!body.ok) return exchange.refuse(body.error)
+  if (!body.ok) return exchange.refuse(body.error, body.error.message)
   const parsed = readRequest(count.parse(body.value), exchange.dialect, inbound.headers)
   if (!parsed.ok) return exchange.refuse(parsed.error)
   exchange.named(parsed.value)
@@ -72,7 +72,7 @@ export async function serveCountTokens(
   const deadlineAtMs = startedMs + Math.min(settings.timeouts.deadlineMs, deadlineMs)
   const counted = await firstCount(counting.slice(0, maxCalls), request, deadlineAtMs, exchange)
   if (typeof counted === 'number') return answer(counted, count, exchange)
-  return exchange.refuse(counted)
+  return exchange.refuseAsTold(counted)
 }
 
 function canCount({ provider }: Target): boolean {

@@ -35,7 +35,7 @@ export async function serveExplain(
 ): Promise<Response> {
   const { ports } = exchange
   const body = await readBody(inbound, ports.runtime.config.limits)
-  if (!body.ok) return exchange.refuse(body.error)
+  if (!body.ok) return exchange.refuse(body.error, body.error.message)
   if (typeof body.value !== 'object' || body.value === null || Array.isArray(body.value)) {
     return exchange.refuse(invalidRequest('the body must be a JSON object'))
   }
@@ -87,7 +87,7 @@ async function refused(
 ): Promise<Response> {
   const answer = exchange.unplanned(planned)
   const { decided } = planned
-  if (decided?.refused === undefined) return answer
+  if (decided.refused === undefined) return answer
   const { plan, input, rules } = decided
   const { status, code, message } = planned.error
   const { rule = null } = decided.refused

@@ -14,6 +14,7 @@ import { readDeadlineMs } from './deadline.ts'
 import type { Exchange } from './exchange.ts'
 import type { Caller } from './caller.ts'
 import { hedgeOptions } from './hedge.ts'
+import { turnOf } from './ladder-capacity.ts'
 import { claimOnce, keepAnswer } from './once.ts'
 import { type PlannedRequest, planRequest, type RouteSettings } from './plan-request.ts'
 import type { PlannedStep } from '../policy/plan.ts'
@@ -34,7 +35,7 @@ export async function serve(
   const startedMs = ports.nowMs()
 
   const body = await readBody(inbound, ports.runtime.config.limits)
-  if (!body.ok) return exchange.refuse(body.error)
+  if (!body.ok) return exchange.refuse(body.error, body.error.message)
 
   const parsed = readRequest(dialect.parse(body.value), dialect, inbound.headers)
   if (!parsed.ok) return exchange.refuse(parsed.error)
@@ -87,6 +88,7 @@ async function answer(
   const { firstTokenTimeoutMs, answerTimeoutMs } = timeouts
   const billing = exchange.billing(planned)
   const { hedge, shadow } = settings
+  const { ladder } = planned
   const runLimits = {
     firstTokenTimeoutMs,
     answerTimeoutMs,
@@ -94,6 +96,9 @@ async function answer(
     maxAttempts: limits.maxAttempts,
     promptTokens: plan.facts.promptTokens,
     billing,
+    routesOfTiers: planned.routesOfTiers,
+    // The rest of an answer that breaks waits for its turn as its beginning did.
+    turn: ladder === undefined ? undefined : turnOf(ladder, billing.caller, ports.runtime),
     hedge:
       hedge === undefined ? undefined : hedgeOptions(hedge, planned, billing.caller, ports.runtime),
   }
@@ -102,7 +107,6 @@ async function answer(
   const isCompared = shadow !== undefined && castShadow(planned, shadow, exchange)
   const relayed = exchange.resume === null && !isCompared ? dialect : null
 
-  const ladder = ports.runtime.ladders.get(planned.route)
   if (ladder !== undefined) {
     const mayRelay = ladder.cache === null && ladder.validation === null
     const run: Climb['run'] = (steps, asked, limits) =>

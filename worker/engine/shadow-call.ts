@@ -2,7 +2,7 @@ import type { CanonicalEvent } from '../canonical/events.ts'
 import { failure, type Failure } from '../canonical/failure.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
 import { costNanoUsd } from '../catalog/index.ts'
-import type { OpenStream } from './attempt.ts'
+import type { OpenStream } from './open-stream.ts'
 import type { BodyReader } from './body-reader.ts'
 import { generatedBytes, usageOf } from './call-seen.ts'
 import type { CarryEnding } from './carry.ts'
@@ -160,6 +160,7 @@ function apart(ports: Ports, money: MoneyPort): Ports {
   return new Proxy(ports, {
     get(place, name) {
       if (name === 'clientGone') return nobody
+      if (name === 'expiry') return undefined
       if (name === 'money') return money
       const value: unknown = Reflect.get(place, name, place)
       return typeof value === 'function' ? value.bind(place) : value

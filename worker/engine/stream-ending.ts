@@ -1,6 +1,6 @@
 import type { OutputCheck } from './output-check.ts'
 import { failure } from '../canonical/failure.ts'
-import type { OpenStream } from './attempt.ts'
+import type { OpenStream } from './open-stream.ts'
 import { servedModelOf } from './call-seen.ts'
 import type { CarryEnding } from './carry.ts'
 import type { Attendance } from './health-port.ts'

@@ -2,6 +2,7 @@ import type { Block } from '../canonical/blocks.ts'
 import type { CanonicalEvent } from '../canonical/events.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
 import { type ChoiceResponse, collect } from '../canonical/response.ts'
+import type { RouteLadder } from '../edge/ladder.ts'
 import type { ValidateConfig } from '../edge/ladder-schema.ts'
 import { isErrorText } from './error-text.ts'
 import type { Objection } from './judge.ts'
@@ -31,6 +32,25 @@ export function validate(
   }
   if (choices.length === 0) objection = empty
   return { objection, isSchemaValid }
+}
+
+/** The same by the rules of a ladder and those of the route that `target` comes from; null: nothing is asked of answers. */
+export function validateFrom(
+  target: string,
+  { validation, checks }: Pick<RouteLadder, 'validation' | 'checks'>,
+  request: CanonicalRequest,
+  events: readonly CanonicalEvent[],
+): Validity | null {
+  const own = validation === null ? null : validate(validation, request, events)
+  const rules = checks?.get(target)
+  if (rules === undefined) return own
+  const other = validate(rules, request, events)
+  if (own === null) return other
+  const valid = [own, other].flatMap(({ isSchemaValid }) => isSchemaValid ?? [])
+  return {
+    objection: own.objection ?? other.objection,
+    isSchemaValid: valid.length === 0 ? null : valid.every(Boolean),
+  }
 }
 
 const empty: Objection = {

@@ -7,11 +7,13 @@ import type { Ports } from './ports.ts'
  * them would only keep the object from trying them itself.
  */
 export function wantProbes(
-  [first, ...rest]: readonly [PlannedStep, ...PlannedStep[]],
+  steps: readonly [PlannedStep, ...PlannedStep[]],
   { runtime, health }: Pick<Ports, 'runtime' | 'health'>,
 ): void {
-  for (const { target, tier, barred } of [first, ...rest]) {
+  const [first] = steps
+  for (const { target, tier, barred } of steps) {
+    if (!barred || (!first.barred && tier > first.tier)) continue
     const known = runtime.targets.get(target)
-    if (barred && known !== undefined && (first.barred || tier <= first.tier)) health.want(known)
+    if (known !== undefined) health.want(known)
   }
 }

@@ -32,6 +32,10 @@ export class AwsEventStreamFramer implements Framer {
     this.#maxBytes = maxBytes
   }
 
+  get heldLength(): number {
+    return this.#collected
+  }
+
   push(bytes: Uint8Array, sink: Sink): FramingFault | null {
     let at = 0
     while (at < bytes.length && this.#fault === null) {

@@ -18,6 +18,8 @@ export interface FramingFault {
  * bytes. After a fault it stays silent.
  */
 export interface Framer {
+  /** What is kept of a message that is not whole yet, bytes or UTF-16 code units. */
+  readonly heldLength: number
   /** Reads `bytes` and hands each complete message to `sink`; answers the fault that ends the stream, if any. */
   push(bytes: Uint8Array, sink: (message: WireMessage) => void): FramingFault | null
   /** The bytes have ended: hands over a last message that needs no terminator (JSON lines), or answers a fault when a frame was cut. */

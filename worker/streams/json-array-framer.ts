@@ -51,6 +51,10 @@ export class JsonArrayFramer implements Framer {
     this.#limit = maxBytes
   }
 
+  get heldLength(): number {
+    return this.#partialElement.length
+  }
+
   push(bytes: Uint8Array, sink: Sink): FramingFault | null {
     if (this.#fault === null) this.#readText(this.#utf8.read(bytes), sink)
     return this.#fault

@@ -19,6 +19,10 @@ export class JsonLinesFramer implements Framer {
     this.#limit = maxBytes
   }
 
+  get heldLength(): number {
+    return this.#partialLine.length
+  }
+
   push(bytes: Uint8Array, sink: Sink): FramingFault | null {
     if (this.#fault === null) this.#readText(this.#utf8.read(bytes), sink)
     return this.#fault

@@ -29,6 +29,11 @@ export class StreamDecoder {
     return this.#ended
   }
 
+  /** What is kept of a message that is not whole yet, bytes or UTF-16 code units. */
+  get heldLength(): number {
+    return this.#framer.heldLength
+  }
+
   /** The events of these bytes; the array is the caller's own. */
   push(bytes: Uint8Array): CanonicalEvent[] {
     if (this.#ended) return []

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { attempt, type AttemptResult, type OpenStream } from '../../../worker/engine/attempt.ts'
+import { attempt, type AttemptResult } from '../../../worker/engine/attempt.ts'
+import type { OpenStream } from '../../../worker/engine/open-stream.ts'
 import { failureTable } from '../../../worker/canonical/failure.ts'
 import {
   chatRequest,
@@ -164,6 +165,61 @@ describe('attempt() limits', () => {
     expect(failureOf(await ask(declared, false)).class).toBe('malformed')
     const shown = new FakeHost().on('openai', streamed('{"a":"', 'x'.repeat(maxAnswerBytes), '"}'))
     expect(failureOf(await ask(shown, false)).class).toBe('malformed')
+  })
+
+  it.each([false, true])(
+    'gives up a stream that brings a MiB and no token (relay: %s)',
+    async (relay) => {
+      const heartbeats = `: ${'x'.repeat(65_532)}\n\n`
+      const noToken = [': ping\n\n'.repeat(8192), role.repeat(500), heartbeats]
+      for (const piece of noToken) {
+        const body = new UpstreamBody()
+        const host = new FakeHost().on('openai', streaming(body))
+        for (let sent = 0; sent <= 1_048_576; sent += piece.length) body.push(piece)
+        const { class: failed, message } = failureOf(await ask(host, true, relay))
+        expect(failed).toBe('malformed')
+        expect(message).toContain('1048576 bytes before its first token')
+        expect(host.calls[0]?.signal.aborted).toBe(true)
+      }
+    },
+  )
+
+  it.each([false, true])(
+    'waits for a token behind as much, and for one that is larger (relay: %s)',
+    async (relay) => {
+      const early = new FakeHost().on('openai', streamed(': ping\n\n'.repeat(100_000), chunk('Hi')))
+      expect((await ask(early, true, relay)).kind).toBe('stream')
+      const picture = chunk('x'.repeat(4_000_000)).match(/[^]{1,100000}/g) ?? []
+      const large = new FakeHost().on('openai', streamed(...picture, streamEnd))
+      expect((await ask(large, true, relay)).kind).toBe('stream')
+    },
+  )
+
+  it('tells nobody to wait for longer than a day', async () => {
+    const headers = { 'retry-after': '99999999999999980000' }
+    const host = new FakeHost().on('openai', refusing(429, { message: 'later' }, headers))
+    expect(failureOf(await ask(host, false)).retryAfterMs).toBe(86_400_000)
+    const day = new FakeHost().on(
+      'openai',
+      refusing(429, { message: 'later' }, { 'retry-after': '60' }),
+    )
+    expect(failureOf(await ask(day, false)).retryAfterMs).toBe(60_000)
+  })
+
+  it('takes a whole answer without a message for none', async () => {
+    const [choice] = wholeAnswer.choices
+    const hollow = { index: 0, finish_reason: 'stop' }
+    for (const choices of [
+      [hollow],
+      [choice, { ...hollow, index: 1 }],
+      [{ ...hollow, message: null }],
+    ]) {
+      const host = new FakeHost().on('openai', json({ ...wholeAnswer, choices }))
+      expect(failureOf(await ask(host, false)).class).toBe('malformed')
+    }
+    const filtered = [{ index: 0, finish_reason: 'content_filter' }]
+    const host = new FakeHost().on('openai', json({ ...wholeAnswer, choices: filtered }))
+    expect((await ask(host, false)).kind).toBe('whole')
   })
 
   it('reads of an error no more than 64 KiB', async () => {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { parseGuarded } from '../../../worker/engine/json-guard.ts'
 import { readBody } from '../../../worker/engine/read-body.ts'
 
-const limits = { maxBodyBytes: 200, maxBodyDepth: 4, maxBodyKeys: 5 }
+const limits = { maxBodyBytes: 200, maxBodyDepth: 4, maxBodyKeys: 5, maxBodyItems: 6 }
 
 afterEach(() => vi.restoreAllMocks())
 
@@ -54,8 +54,27 @@ describe('parseGuarded()', () => {
     expect(parse).not.toHaveBeenCalled()
   })
 
+  it('refuses one item more, whichever list or object it stands in', () => {
+    const parse = vi.spyOn(JSON, 'parse')
+    expect(parseGuarded('[1,2,3,4,5,6,7]', limits).ok).toBe(true)
+    for (const text of ['[1,2,3,4,5,6,7,8]', '{"a":[1,2,3],"b":[1,2,3],"c":[1,2,3]}'])
+      expect(parseGuarded(text, limits)).toEqual({
+        ok: false,
+        rule: 'the body has more than 6 items in its lists and objects',
+      })
+    expect(parse).toHaveBeenCalledTimes(1)
+  })
+
   it('counts neither brackets nor colons inside strings, however they are escaped', () => {
-    for (const inner of ['[[[[[[', '::::::::', '\\"[[[[[[', '\\\\', '\\\\\\"{{{{{{', '\\u005b']) {
+    for (const inner of [
+      '[[[[[[',
+      '::::::::',
+      ',,,,,,,,,',
+      '\\"[[[[[[',
+      '\\\\',
+      '\\\\\\"{{{{{{',
+      '\\u005b',
+    ]) {
       const text = `{"a":"${inner}"}`
       expect(parseGuarded(text, limits)).toEqual({ ok: true, value: JSON.parse(text) })
     }

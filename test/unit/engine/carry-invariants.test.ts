@@ -18,6 +18,15 @@ import {
   UpstreamBody,
 } from '../../support/fake-host.ts'
 
+/** How a client of OpenAI's dialect sees a stream end. */
+function endingsOf(text: string): string[] {
+  return text
+    .split('\n\n')
+    .flatMap((event) =>
+      event === 'data: [DONE]' ? ['mark'] : event.startsWith('data: {"error":') ? ['error'] : [],
+    )
+}
+
 type Way = 'relay' | 'translate'
 const ways: readonly Way[] = ['relay', 'translate']
 
@@ -289,13 +298,114 @@ describe('carryRelayed()', () => {
   it.each([
     ['all of it came at once', [chunk('a') + broken + streamEnd]],
     ['it came bit by bit', [chunk('a'), broken, chunk('b'), streamEnd]],
+    ['the end came with it', [chunk('a'), broken + streamEnd]],
     ['the broken event is the finish', [chunk('a'), broken, streamEnd.split(/(?<=\n\n)/)[2] ?? '']],
     ['the stream is long', [chunk('a'), broken, ...long, streamEnd]],
     ['the broken event is let go', [chunk('a'), ...long, broken, ...long, streamEnd]],
-  ])('lets nothing follow the end mark behind a broken event: %s', async (_name, pieces) => {
+  ])('gives a stream one ending behind a broken event: %s', async (_name, pieces) => {
     const { text, ending } = await finished('relay', streamed(...pieces))
-    expect(text).toBe(pieces.join(''))
     expect(ending).toMatchObject({ kind: 'failed', failure: { class: 'malformed' } })
+    expect(endingsOf(text)).toHaveLength(1)
+    expect(text).toMatch(/(?:data: \[DONE\]|"code":"upstream_interrupted"\}\})\n\n$/)
+  })
+
+  it('passes nothing of a stream that broke within its first read, and its end mark least of all', async () => {
+    const { text } = await finished('relay', streamed(chunk('a') + broken + streamEnd))
+    expect(text).not.toContain(broken)
+    expect(text).toContain('"content":"a"')
+    expect(endingsOf(text)).toEqual(['error'])
+  })
+
+  it('has no second ending for an end mark that went out with the broken event', async () => {
+    const pieces = [chunk('a'), broken + streamEnd]
+    const { text, tookMs } = await slowly(...pieces)
+    expect(text).toBe(pieces.join(''))
+    expect(tookMs).toBeLessThanOrEqual(2500)
+  })
+
+  /** What a relay passes of pieces that come seconds apart, from a provider that never hangs up. */
+  async function slowly(...pieces: readonly string[]) {
+    const body = new UpstreamBody().push(pieces[0] ?? '')
+    const stream = await carried('relay', streaming(body), { idleTimeoutMs: 20_000 })
+    const reading = stream.read()
+    for (const piece of pieces.slice(1)) {
+      await stream.host.clock.advance(2500)
+      body.push(piece)
+    }
+    const fromMs = stream.host.clock.nowMs
+    const ending = await stream.host.clock.run(stream.work)
+    await reading
+    const isStopped = stream.host.calls[0]?.signal.aborted
+    return { text: stream.text, ending, isStopped, tookMs: stream.host.clock.nowMs - fromMs }
+  }
+
+  it('stops at a broken event, with our error and without the end mark', async () => {
+    const more = Array.from({ length: 10 }, () => chunk('b'))
+    const { text, ending, isStopped } = await slowly(chunk('a'), broken, ...more, streamEnd)
+    expect(text.startsWith(chunk('a') + broken)).toBe(true)
+    expect(text).not.toContain('"content":"b"')
+    expect(endingsOf(text)).toEqual(['error'])
+    expect(text).toContain('"code":"upstream_interrupted"')
+    expect(ending).toMatchObject({ kind: 'failed', failure: { class: 'malformed' } })
+    expect(isStopped).toBe(true)
+  })
+
+  it.each([
+    ['alone', 'data: {"error":{"message":"boom","type":"server_error"}}\n\n'],
+    ['by its name', 'event: error\ndata: {"message":"boom"}\n\n'],
+    ['in a chunk', 'data: {"id":"1","choices":[],"error":{"message":"boom"}}\n\n'],
+  ])('passes nothing behind an error event of the provider: %s', async (_name, error) => {
+    const { text, ending, isStopped } = await slowly(chunk('a'), error, 'data: [DONE]\n\n')
+    expect(text).toBe(chunk('a') + error)
+    expect(ending).toMatchObject({ kind: 'failed', failure: { class: 'server_error' } })
+    expect(isStopped).toBe(true)
+  })
+
+  it('knows the error of a long stream whose provider went on behind it', async () => {
+    const error = 'data: {"error":{"message":"boom","type":"overloaded_error"}}\n\n'
+    const behind = chunk('y'.repeat(200)).repeat(200)
+    const body = new UpstreamBody().push(chunk('a'))
+    const stream = await carried('relay', streaming(body))
+    const reading = stream.read()
+    // In the first bytes of what is read at once, of which the beginning may be the end of another event.
+    for (const piece of [long.join(''), error + behind]) {
+      body.push(piece)
+      await stream.host.clock.advance(1000)
+    }
+    const ending = await stream.host.clock.run(stream.work)
+    await reading
+    expect(ending).toMatchObject({ kind: 'failed', failure: { class: 'overloaded' } })
+  })
+
+  it('takes no word about an error for one', async () => {
+    const words = [
+      chunk('"error"'),
+      chunk('error').replace('"content":', '"error":null,"content":'),
+      chunk('c').replace('"choices"', '"error":null,"choices"'),
+      chunk('message_stop [DONE]'),
+    ]
+    const { text, ending } = await slowly(chunk('a'), ...words, streamEnd)
+    expect(ending).toMatchObject({ kind: 'finished', usage })
+    expect(text.startsWith([chunk('a'), ...words, streamEnd].join(''))).toBe(true)
+  })
+
+  it.each([
+    ['that came at once', [chunk('a') + streamEnd]],
+    ['that took its time', [chunk('a'), chunk('b'), streamEnd]],
+  ])(
+    'closes behind the end mark of a stream %s, whether the provider hangs up or not',
+    async (_name, pieces) => {
+      const { text, ending, tookMs, isStopped } = await slowly(...pieces)
+      expect(ending).toMatchObject({ kind: 'finished', usage })
+      expect(text.replace('\n\n\n\n', '\n\n')).toBe(`${pieces.join('')}: cost-usd 0.000123\n\n`)
+      expect(tookMs).toBeLessThanOrEqual(2500)
+      expect(isStopped).toBe(true)
+    },
+  )
+
+  it('passes no chunk that comes seconds behind the end mark', async () => {
+    const { text } = await slowly(chunk('a'), streamEnd, chunk('late'), chunk('later'))
+    expect(text).toBe(`${chunk('a')}${streamEnd}: cost-usd 0.000123\n\n`)
   })
 
   it('takes no odd event in the middle of a long stream for a broken one', async () => {
@@ -328,9 +438,10 @@ describe('carryRelayed()', () => {
   })
 
   it('keeps a stall behind an end mark for itself', async () => {
-    const body = new UpstreamBody().push(chunk('a') + broken + streamEnd)
-    const stream = await carried('relay', streaming(body))
+    const body = new UpstreamBody().push(chunk('a'))
+    const stream = await carried('relay', streaming(body), { idleTimeoutMs: 0 })
     const reading = stream.read()
+    body.push(broken + streamEnd)
     const ending = await stream.host.clock.run(stream.work)
     await reading
     expect(stream.text.endsWith('data: [DONE]\n\n')).toBe(true)

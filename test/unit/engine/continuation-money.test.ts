@@ -43,6 +43,24 @@ describe('the money of an answer of two parts', () => {
     ])
   })
 
+  it('has a line of the second call that says whose answer it goes on with, and how', async () => {
+    const { town, host } = world()
+    host.on('openai', breaking('reset', 'The cat ')).on('anthropic', message(['sat.']))
+    await ask(host, asked)
+    await town.settle()
+    const [first, second] = town.lines
+    expect(first).not.toHaveProperty('continues')
+    expect(first?.reason).not.toContain('goes on')
+    expect(second?.continues).toEqual({
+      from: 'gpt-4.1@openai',
+      because: 'truncated',
+      mode: 'prefill',
+    })
+    expect(second?.reason).toMatch(
+      /^goes on with the answer of gpt-4\.1@openai \(truncated\), handed its beginning; /,
+    )
+  })
+
   it.each([
     ['at all', 1_000_000],
     ['whole', 5_000_000],

@@ -112,6 +112,19 @@ describe('an answer that was interrupted', () => {
     expect(text).toContain(`: cost-usd ${(first + 20 * 3000 + 5 * 15_000) / 1e9}`)
   })
 
+  it('is told in the record as what it is: a call that goes on with an answer of another', async () => {
+    const host = interrupted('reset')
+    const { text } = await resumed(host)
+    const [first, second] = host.records[0]?.attempts ?? []
+    expect(first).not.toHaveProperty('continues')
+    expect(second?.continues).toEqual({
+      from: 'gpt-4.1@openai',
+      because: 'truncated',
+      mode: 'prefill',
+    })
+    expect(markers(text)).toMatchObject([second?.continues ?? {}])
+  })
+
   it('goes on in the dialect of the client, in the block that is open', async () => {
     const host = hostOf(worldOf({}, toClaude))
     host.on('openai', breaking('reset', 'The cat ')).on('anthropic', message(['sat.']))
@@ -168,6 +181,12 @@ describe('an answer that was interrupted', () => {
       'truncated',
       'server_error',
       'ok',
+    ])
+    const from = { from: 'gpt-4.1@openai', because: 'truncated' }
+    expect(host.records[0]?.attempts.map(({ continues }) => continues)).toEqual([
+      undefined,
+      { ...from, mode: 'user_turn' },
+      { ...from, mode: 'prefill' },
     ])
   })
 

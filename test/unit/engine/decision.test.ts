@@ -35,15 +35,15 @@ const parts = [
   'scores',
   'exclusions',
   'refused',
+  'asked',
 ] as const
 
-/** As it is logged: through JSON. Null for a request that never comes to a plan. */
-function make(random: Random): Made | null {
+/** As it is logged: through JSON. */
+function make(random: Random): Made {
   const request = anyRequest(random)
   const caller = anyCaller(random)
   const planned = planRequest(request, caller, anyPorts(random))
   const decided = planned.ok ? planned.value : planned.decided
-  if (decided === undefined) return null
   const names: [string, ...string[]] = [request.model, ...(request.models ?? [])]
   const record = decisionOf(decided, names, caller, runtime.version)
   const read = JSON.parse(JSON.stringify(record)) as DecisionRecord
@@ -52,12 +52,7 @@ function make(random: Random): Made | null {
 
 function manyRecords(count: number): Made[] {
   const random = seededRandom(seed)
-  const made: Made[] = []
-  while (made.length < count) {
-    const one = make(random)
-    if (one !== null) made.push(one)
-  }
-  return made
+  return Array.from({ length: count }, () => make(random))
 }
 
 describe('a decision record', () => {
@@ -84,7 +79,8 @@ describe('a decision record', () => {
           )
         for (const part of parts) if (record[part] !== undefined) kinds.add(part)
       }
-      const all = 'big exclusions key legal no-secrets none preferences ranking refused scores'
+      const all =
+        'asked big exclusions key legal no-secrets none preferences ranking refused scores'
       const codes = 'invalid_request no_healthy_target region_unavailable route_forbidden'
       expect([...kinds].toSorted()).toEqual(
         `${all} ${codes} standing steps thrifty unknown_model`.split(' ').toSorted(),
@@ -185,7 +181,8 @@ describe('what another configuration would change', () => {
   })
 
   it('tells of a target that is still the first and lies elsewhere now', () => {
-    const { records } = readRecords(lines(line('gpt-4.1@one', { 'switchyard.region': 'us' })))
+    const answered = { 'switchyard.target': 'gpt-4.1@one', 'switchyard.region': 'us' }
+    const { records } = readRecords(lines(line('gpt-4.1@one', answered)))
     const { one } = routes.providers
     const elsewhere = fakeRuntime({
       ...routes,

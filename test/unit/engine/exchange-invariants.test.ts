@@ -131,7 +131,7 @@ describe('settling', () => {
     ])
     expect(host.records[0]?.usage).toMatchObject({ inputTokens: 10, outputTokens: 2 })
     // No price is known for `m`, so there is no cost: unknown is absent, never 0.
-    expect(host.records[0]).not.toHaveProperty('costNanoUsd')
+    expect(host.records[0]?.costNanoUsd).toBeUndefined()
     const priced = new FakeHost().on('openai', json(wholeAnswer))
     await ask(priced)
     expect(priced.records[0]?.costNanoUsd).toBeGreaterThan(0)

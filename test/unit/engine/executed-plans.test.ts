@@ -16,6 +16,7 @@ import {
   longestMs,
   providerNames,
 } from '../../support/any-world.ts'
+import { dataClasses } from '../../../worker/policy/request-facts.ts'
 import { FakeHost, fakeRuntime, readAll } from '../../support/fake-host.ts'
 import { begin, withStreams } from '../../support/parallel-world.ts'
 import { isCareful, isWanted, meets } from '../../support/policy-oracle.ts'
@@ -30,7 +31,8 @@ vi.setConfig({ testTimeout: 120_000 })
 
 const seed = Number(process.env['SEED'] ?? 20_261_126)
 console.log(`executed plans: seed ${seed}`)
-const runs = { seed, numRuns: 300 }
+/** Of them, some three of five are files that no gateway starts with. */
+const runs = { seed, numRuns: 600 }
 
 /** One request as it went. */
 interface Went {
@@ -45,15 +47,15 @@ interface Went {
   readonly tookMs: number
 }
 
-function bodyOf({ stream, needs, wish, models, length }: AnyRequest): object {
+function bodyOf({ stream, needs, wish, names, length }: AnyRequest): object {
   return {
-    model: 'chat',
+    model: names[0],
     stream,
     max_tokens: 100,
     messages: [{ role: 'user', content: 'x'.repeat(length) }],
     ...needs,
     ...(Object.keys(wish).length > 0 ? { provider: wish } : {}),
-    ...(models === null ? {} : { models: ['chat', models] }),
+    ...(names.length === 1 ? {} : { models: names }),
   }
 }
 
@@ -112,7 +114,7 @@ async function walk(world: AnyWorld): Promise<{ host: FakeHost; went: Went[] } |
     went.push({
       request,
       asked: parsed.value,
-      facts: { ...classify(parsed.value), dataClass: request.dataClass },
+      facts: { ...classify(parsed.value), dataClass: dataClassOf(request, world) },
       status: response.status,
       headers: response.headers,
       text,
@@ -126,6 +128,13 @@ async function walk(world: AnyWorld): Promise<{ host: FakeHost; went: Went[] } |
   return { host, went }
 }
 
+/** What the caller and the routes that it names say, whichever is the more careful. */
+function dataClassOf({ names, dataClass }: AnyRequest, { otherDataClass }: AnyWorld) {
+  const declared = names.includes('other') ? otherDataClass : null
+  const index = (one: typeof dataClass) => (one === null ? -1 : dataClasses.indexOf(one))
+  return index(declared) > index(dataClass) ? declared : dataClass
+}
+
 /** As the file and the catalog have it. */
 function declared(target: string, { ports }: FakeHost): Candidate {
   const found = ports.runtime.targets.get(target)
@@ -134,13 +143,14 @@ function declared(target: string, { ports }: FakeHost): Candidate {
 }
 
 /** Why `target` may not be sent this request; empty when it may. */
-function against(target: string, { asked, facts }: Went, world: AnyWorld, host: FakeHost) {
+function against(target: string, { request, asked, facts }: Went, world: AnyWorld, host: FakeHost) {
   const one = declared(target, host)
+  const ofNames = request.names.flatMap((name) => world.ofRoutes[name] ?? [])
   return [
-    ...(isWanted(one, asked.provider ?? {}) ? [] : ['the caller narrowed it out']),
+    ...(isWanted(one, asked.provider ?? {}, facts) ? [] : ['the caller narrowed it out']),
     ...(isCareful(one, facts) ? [] : ['it is too careless for such data']),
     ...facts.needs.flatMap(({ feature }) => (one.features.has(feature) ? [] : [feature])),
-    ...world.constraints.flatMap((constraint) =>
+    ...[...world.constraints, ...ofNames].flatMap((constraint) =>
       meets(one, constraint, facts) ? [] : [JSON.stringify(constraint)],
     ),
   ]
@@ -148,7 +158,7 @@ function against(target: string, { asked, facts }: Went, world: AnyWorld, host: 
 
 describe('every call of every request', () => {
   it('S2: goes to a target that may be sent it, whatever it is made for and whatever failed before', async () => {
-    const seen = { worlds: 0, calls: 0, answers: 0, several: 0 }
+    const seen = { worlds: 0, calls: 0, answers: 0, several: 0, ofLists: 0 }
     await fc.assert(
       fc.asyncProperty(anyWorld, async (world) => {
         const walked = await walk(world)
@@ -158,6 +168,7 @@ describe('every call of every request', () => {
         for (const one of went) {
           seen.calls += one.calls.length
           seen.several += one.calls.length > 1 ? 1 : 0
+          seen.ofLists += one.request.names.length > 1 ? one.calls.length : 0
           for (const target of one.calls) expect(against(target, one, world, host)).toEqual([])
           // An answer that was kept is one that could be given now.
           const provider = one.headers.get('x-switchyard-provider')
@@ -170,6 +181,7 @@ describe('every call of every request', () => {
       runs,
     )
     expect(seen.calls).toBeGreaterThan(400)
+    expect(seen.ofLists).toBeGreaterThan(150)
     expect(seen.answers).toBeGreaterThan(100)
   })
 })
@@ -189,7 +201,7 @@ describe('every plan ends', () => {
         for (const one of walked.went) {
           statuses.set(one.status, (statuses.get(one.status) ?? 0) + 1)
           expect(one.calls.length).toBeLessThanOrEqual(world.mostCalls)
-          expect(one.tookMs).toBeLessThanOrEqual(longestMs)
+          expect(one.tookMs).toBeLessThanOrEqual(longestMs(one.request))
           const isStream = one.headers.get('content-type')?.includes('event-stream') === true
           if (isStream) {
             expect(endsOf(one.text)).toBe(1)

@@ -7,6 +7,7 @@ import {
   resumeSchema,
   shadowSchema,
 } from '../../../worker/edge/parallel-schema.ts'
+import { logLine } from '../../../worker/edge/log.ts'
 import type { ShadowPort, ShadowRecord } from '../../../worker/engine/shadow-port.ts'
 import { unmetered } from '../../../worker/engine/money-port.ts'
 import { breaking, message, whole } from '../../support/breaking-streams.ts'
@@ -80,5 +81,22 @@ describe('docs/hedging.md', () => {
     expect(Object.keys(JSON.parse(told) as object)).toEqual(
       Object.keys(JSON.parse(shown) as object),
     )
+  })
+
+  it('logs the call that goes on as it says', async () => {
+    const shown = JSON.parse(/^\{"target".*\}$/m.exec(page)?.[0] ?? '{}') as object
+    const host = hostOf(worldOf({}, [['gpt-4.1@openai'], ['claude-sonnet-4-5@anthropic']]))
+    host.on('openai', breaking('truncate', 'The cat ')).on('anthropic', message(['sat.']))
+    await ask(host, { headers: { 'x-switchyard-resume': 'continue' } })
+    const [record] = host.records
+    const line = JSON.parse(JSON.stringify(record === undefined ? {} : logLine(record))) as {
+      'switchyard.attempts': object[]
+    }
+    expect(line['switchyard.attempts'][0]).not.toHaveProperty('continues')
+    expect(line['switchyard.attempts'][1]).toEqual({
+      ...shown,
+      duration_ms: expect.any(Number),
+      first_token_ms: expect.any(Number),
+    })
   })
 })

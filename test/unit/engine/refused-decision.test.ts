@@ -6,12 +6,19 @@ import { compare } from '../../../scripts/replay/compare.ts'
 import { readRecords } from '../../../scripts/replay/read-records.ts'
 import { replay } from '../../../scripts/replay/replay.ts'
 import { shown } from '../../../scripts/replay/show.ts'
+import {
+  anthropicMessages,
+  parseCountTokens,
+  renderCountTokens,
+} from '../../../worker/dialects/anthropic-messages/index.ts'
 import { openAiChat } from '../../../worker/dialects/openai-chat/index.ts'
 import { logLine } from '../../../worker/edge/log.ts'
+import type { Runtime } from '../../../worker/edge/runtime.ts'
 import type { Caller } from '../../../worker/engine/caller.ts'
 import type { DecisionRecord } from '../../../worker/engine/decision.ts'
 import { Exchange } from '../../../worker/engine/exchange.ts'
 import { serve } from '../../../worker/engine/serve.ts'
+import { serveCountTokens } from '../../../worker/engine/serve-count-tokens.ts'
 import { serveExplain } from '../../../worker/engine/serve-explain.ts'
 import { FakeHost, fakeRuntime, json, settings, wholeAnswer } from '../../support/fake-host.ts'
 
@@ -26,10 +33,14 @@ const rule = (message: string) => ({
 const file = {
   ...settings,
   ledger: { mode: 'off' },
-  rules: [rule('batch work runs at night')],
+  rules: [
+    rule('batch work runs at night'),
+    // Somebody reads these, so that their words have to mean something.
+    { name: 'drawn', when: { class: 'image', dataClass: 'regulated' }, then: { route: 'chat' } },
+  ],
   tenants: { demo: {}, narrow: { routes: ['chat'], directTargets: false } },
 }
-const runtime = fakeRuntime(file)
+const runtime: Runtime = { ...fakeRuntime(file), environment: 'staging' }
 
 const plain: Caller = { tenant: 'demo', keyId: 'k', profile: null }
 
@@ -155,6 +166,47 @@ const refusals: readonly (readonly [string, Asked, object])[] = [
     { caller: keyed({ routes: ['other'] }) },
     { key: { grant: { routes: ['other'] } }, refused: { status: 403, code: 'route_forbidden' } },
   ],
+  [
+    'whose key may do something else',
+    { caller: keyed({ operations: ['embeddings'] }) },
+    {
+      names: ['chat'],
+      key: { grant: { operations: ['embeddings'] } },
+      asked: { operation: 'chat', environment: 'staging' },
+      refused: {
+        status: 403,
+        code: 'route_forbidden',
+        reason: 'this key may not use the operation "chat": its scopes do not name it',
+      },
+    },
+  ],
+  [
+    'whose key is for another environment',
+    { caller: keyed({ environments: ['production'] }) },
+    {
+      key: { grant: { environments: ['production'] } },
+      asked: { operation: 'chat', environment: 'staging' },
+      refused: { status: 403, code: 'route_forbidden' },
+    },
+  ],
+  [
+    'without a tag that money is kept by',
+    { caller: keyed({ tags: { team: 'a' } }, { requiredTags: ['team', 'feature', 'project'] }) },
+    {
+      asked: { missingTags: ['feature', 'project'] },
+      refused: { status: 400, code: 'invalid_request' },
+    },
+  ],
+  [
+    'with a tag whose word means nothing',
+    { tags: 'data=grandfathers' },
+    { asked: { unreadTag: 'data' }, refused: { status: 400, code: 'invalid_request' } },
+  ],
+  [
+    'with such a tag of its key',
+    { caller: keyed({ tags: { class: 'grandfathers' } }) },
+    { asked: { unreadTag: 'class' }, refused: { status: 400, code: 'invalid_request' } },
+  ],
 ]
 
 describe.each(refusals)('a request %s', (_, asked, expected) => {
@@ -228,16 +280,44 @@ describe('the record of a refusal', () => {
     expect(decision && replay(decision, runtime).isSame).toBe(true)
   })
 
-  it('is not there where it could not be made again: keys refused for operations, environment or tags', async () => {
-    const barred = [
-      keyed({ operations: ['embeddings'] }),
-      keyed({ environments: ['production'] }),
-      keyed({}, { requiredTags: ['team'] }),
-    ]
-    for (const caller of barred) {
-      const { decision, status } = await lineOf({ caller })
-      expect([decision, status >= 400]).toEqual([undefined, true])
-    }
+  it('says nothing of the words in its tags', async () => {
+    const said = await lineOf({ tags: 'data=grandfathers,feature=grandchildren' })
+    expect(said.decision?.asked).toBeDefined()
+    expect(said.text).not.toContain('grand')
+  })
+
+  it('holds no key and nothing beside the body where it was not refused for these', async () => {
+    const caller = keyed({ operations: ['chat'] }, { requiredTags: ['team'] })
+    const { decision } = await lineOf({ caller, tags: 'team=a' })
+    expect(decision?.steps).toContain('gpt-4.1@openai')
+    expect([decision?.key, decision?.asked]).toEqual([undefined, undefined])
+    expect((await lineOf({ tags: 'channel=batch' })).decision?.asked).toBeUndefined()
+  })
+
+  it('is the same in whatever environment it is made again', async () => {
+    const record = await decisionOf({ caller: keyed({ environments: ['production'] }) })
+    expect(replay(record, { ...runtime, environment: 'production' }).isSame).toBe(true)
+    const ask = { operation: 'chat', environment: 'production' } as const
+    expect(replay({ ...record, asked: ask }, runtime).isSame).toBe(false)
+  })
+
+  it('of a count of tokens is one of a count', async () => {
+    const caller = keyed({ operations: ['chat'] })
+    const host = new FakeHost(runtime)
+    const exchange = new Exchange(
+      'req_1',
+      anthropicMessages,
+      caller,
+      'count_tokens',
+      null,
+      host.ports,
+    )
+    const inbound = inboundOf({}, '/v1/messages/count_tokens')
+    const counting = { parse: parseCountTokens, render: renderCountTokens }
+    await serveCountTokens(inbound, counting, caller, exchange)
+    const { decision } = host.records[0] ?? {}
+    expect(decision?.asked?.operation).toBe('count_tokens')
+    expect(decision && replay(decision, runtime).isSame).toBe(true)
   })
 
   it('is not there where the configuration keeps none', async () => {

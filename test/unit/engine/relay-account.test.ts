@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { anthropicMessages } from '../../../worker/dialects/anthropic-messages/index.ts'
-import type { OpenStream } from '../../../worker/engine/attempt.ts'
+import type { OpenStream } from '../../../worker/engine/open-stream.ts'
 import { RelayAccount } from '../../../worker/engine/relay-account.ts'
 import { AnthropicDecoder } from '../../../worker/providers/anthropic/decoder.ts'
 import { StreamDecoder } from '../../../worker/streams/stream-decoder.ts'
@@ -16,14 +16,14 @@ function relayed(text: string): RelayAccount {
     eventDecoder,
     source: { kind: 'relay', lastRead: new Uint8Array() },
   } as unknown as OpenStream
-  const account = new RelayAccount(stream)
+  const account = new RelayAccount(stream, anthropicMessages)
   account.saw(utf8.encode(text))
   return account
 }
 
 function marked(data: string): [ended: string, mark: boolean] {
   const account = relayed(`event: message_stop\ndata: ${data}\n\n`)
-  return [account.close().kind, account.hasEndMark(anthropicMessages)]
+  return [account.close().kind, account.hasEndMark]
 }
 
 describe('the end mark of a relayed stream', () => {
@@ -48,7 +48,7 @@ describe('the end mark of a relayed stream', () => {
     const whole = relayed('event: message_stop\ndata: {"type":"message_stop"}\n')
     expect(whole.close().kind).toBe('finished')
     const broken = relayed('event: message_stop\ndata: {"type":"message_stop"}\v\n')
-    expect([broken.close().kind, broken.hasEndMark(anthropicMessages)]).toEqual(['failed', false])
+    expect([broken.close().kind, broken.hasEndMark]).toEqual(['failed', false])
     expect(broken.boundary).toBe('\n\n')
   })
 

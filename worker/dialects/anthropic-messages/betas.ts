@@ -1,7 +1,8 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { invalidRequest } from '../../canonical/errors.ts'
 import type { CanonicalRequest, JsonObject } from '../../canonical/request.ts'
 import type { Parsed } from '../dialect.ts'
+import { list } from '../shared/list.ts'
 
 /** Where Anthropic's clients name the betas they want (`betas` of the SDK's `client.beta.*` becomes this header). */
 const header = 'anthropic-beta'
@@ -15,14 +16,14 @@ const token = /^[\w!#$%&'*+.^`|~-]{1,128}$/
 
 /** `betas`, as Bedrock's and Vertex's clients write them into the body; `anthropic_beta` is the other name. */
 export function betaFields() {
-  const name = () => z.string().regex(token)
-  const list = z
-    .string()
-    .max(maxCharacters)
-    .refine((text) => namesIn(text).every((one) => token.test(one)), 'must be a list of names')
+  const name = () => z.string().check(z.regex(token))
+  const written = z.string().check(
+    z.maxLength(maxCharacters),
+    z.refine((text) => namesIn(text).every((one) => token.test(one)), 'must be a list of names'),
+  )
   return {
-    betas: z.array(name()).max(maxBetas).nullish(),
-    anthropic_beta: z.union([list, z.array(name()).max(maxBetas)]).nullish(),
+    betas: z.nullish(list(name()).check(z.maxLength(maxBetas))),
+    anthropic_beta: z.nullish(z.union([written, list(name()).check(z.maxLength(maxBetas))])),
   }
 }
 

@@ -1,11 +1,12 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { jsonObject } from '../shared/json-object.ts'
 import { isMediaUrl, mediaUrlRule } from '../shared/data-url.ts'
+import { list } from '../shared/list.ts'
 
 export function cacheControl() {
-  return z
-    .looseObject({ type: z.literal('ephemeral'), ttl: z.enum(['5m', '1h']).nullish() })
-    .nullish()
+  return z.nullish(
+    z.looseObject({ type: z.literal('ephemeral'), ttl: z.nullish(z.enum(['5m', '1h'])) }),
+  )
 }
 
 /**
@@ -37,14 +38,14 @@ export const opaqueTypes = [
 ] as const
 
 function mediaUrl() {
-  return z.string().refine(isMediaUrl, mediaUrlRule)
+  return z.string().check(z.refine(isMediaUrl, mediaUrlRule))
 }
 
-function base64Source<MediaType extends z.ZodType>(mediaType: MediaType) {
+function base64Source<MediaType extends z.ZodMiniType>(mediaType: MediaType) {
   return z.looseObject({
     type: z.literal('base64'),
     media_type: mediaType,
-    data: z.string().min(1),
+    data: z.string().check(z.minLength(1)),
   })
 }
 
@@ -53,7 +54,7 @@ function urlSource() {
 }
 
 function fileSource() {
-  return z.looseObject({ type: z.literal('file'), file_id: z.string().min(1) })
+  return z.looseObject({ type: z.literal('file'), file_id: z.string().check(z.minLength(1)) })
 }
 
 export function textBlock() {
@@ -61,7 +62,7 @@ export function textBlock() {
     type: z.literal('text'),
     text: z.string(),
     cache_control: cacheControl(),
-    citations: z.array(z.looseObject({ type: z.string() })).nullish(),
+    citations: z.nullish(list(z.looseObject({ type: z.string() }))),
   })
 }
 
@@ -78,23 +79,23 @@ function documentBlock() {
   return z.looseObject({
     type: z.literal('document'),
     source: z.discriminatedUnion('type', [
-      base64Source(z.string().min(1)),
+      base64Source(z.string().check(z.minLength(1))),
       z.looseObject({
         type: z.literal('text'),
-        media_type: z.string().min(1),
+        media_type: z.string().check(z.minLength(1)),
         data: z.string(),
       }),
       z.looseObject({
         type: z.literal('content'),
-        content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]),
+        content: z.union([z.string(), list(z.looseObject({ type: z.string() }))]),
       }),
       urlSource(),
       fileSource(),
     ]),
     cache_control: cacheControl(),
-    citations: z.looseObject({ enabled: z.boolean().nullish() }).nullish(),
-    context: z.string().nullish(),
-    title: z.string().nullish(),
+    citations: z.nullish(z.looseObject({ enabled: z.nullish(z.boolean()) })),
+    context: z.nullish(z.string()),
+    title: z.nullish(z.string()),
   })
 }
 
@@ -105,14 +106,14 @@ function opaqueBlock() {
 function toolUseBlock() {
   return z.looseObject({
     type: z.literal('tool_use'),
-    id: z.string().min(1),
-    name: z.string().min(1),
+    id: z.string().check(z.minLength(1)),
+    name: z.string().check(z.minLength(1)),
     input: jsonObject(),
     cache_control: cacheControl(),
-    caller: z.looseObject({ type: z.string() }).nullish(),
-    toolset_name: z.string().nullish(),
+    caller: z.nullish(z.looseObject({ type: z.string() })),
+    toolset_name: z.nullish(z.string()),
     /** Ours: a signed thought behind the call (`renderToolUse`), sent back by clients that return blocks whole. */
-    signature: z.string().nullish(),
+    signature: z.nullish(z.string()),
   })
 }
 
@@ -125,11 +126,11 @@ function toolResultBlock() {
   ])
   return z.looseObject({
     type: z.literal('tool_result'),
-    tool_use_id: z.string().min(1),
-    content: z.union([z.string(), z.array(inner)]).nullish(),
-    is_error: z.boolean().nullish(),
+    tool_use_id: z.string().check(z.minLength(1)),
+    content: z.nullish(z.union([z.string(), list(inner)])),
+    is_error: z.nullish(z.boolean()),
     cache_control: cacheControl(),
-    toolset_name: z.string().nullish(),
+    toolset_name: z.nullish(z.string()),
   })
 }
 
@@ -143,7 +144,7 @@ export function contentBlock() {
     z.looseObject({
       type: z.literal('thinking'),
       thinking: z.string(),
-      signature: z.string().nullish(),
+      signature: z.nullish(z.string()),
     }),
     z.looseObject({ type: z.literal('redacted_thinking'), data: z.string() }),
     opaqueBlock(),

@@ -1,5 +1,6 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { jsonObject } from '../shared/json-object.ts'
+import { list } from '../shared/list.ts'
 import { preferenceFields } from '../shared/preferences.ts'
 import { refuseTogether } from '../shared/read-body.ts'
 import { betaFields } from './betas.ts'
@@ -14,14 +15,14 @@ import { cacheControl, contentBlock, textBlock } from './schema-blocks.ts'
 function build() {
   return prompt({
     // 0 fills the prompt cache without an answer.
-    max_tokens: z.int().min(0),
-    stream: z.boolean().nullish(),
-    temperature: z.number().min(0).max(1).nullish(),
-    top_p: z.number().min(0).max(1).nullish(),
-    top_k: z.int().min(0).nullish(),
-    stop_sequences: z.array(z.string()).nullish(),
-    metadata: z.looseObject({ user_id: z.string().max(512).nullish() }).nullish(),
-    service_tier: z.enum(['auto', 'standard_only']).nullish(),
+    max_tokens: z.int().check(z.minimum(0)),
+    stream: z.nullish(z.boolean()),
+    temperature: z.nullish(z.number().check(z.minimum(0), z.maximum(1))),
+    top_p: z.nullish(z.number().check(z.minimum(0), z.maximum(1))),
+    top_k: z.nullish(z.int().check(z.minimum(0))),
+    stop_sequences: z.nullish(list(z.string())),
+    metadata: z.nullish(z.looseObject({ user_id: z.nullish(z.string().check(z.maxLength(512))) })),
+    service_tier: z.nullish(z.enum(['auto', 'standard_only'])),
   })
 }
 
@@ -34,10 +35,12 @@ function buildCount() {
 function prompt<More extends z.core.$ZodLooseShape>(more: More) {
   return z
     .looseObject({ ...promptFields(), ...betaFields(), ...preferenceFields(), ...more })
-    .superRefine((body, context) => {
-      const fault = choiceFault(body as Offered)
-      if (fault !== null) refuseTogether(context, ['tool_choice'], fault)
-    })
+    .check(
+      z.superRefine((body, context) => {
+        const fault = choiceFault(body as Offered)
+        if (fault !== null) refuseTogether(context, ['tool_choice'], fault)
+      }),
+    )
 }
 
 interface Offered {
@@ -61,21 +64,21 @@ function choiceFault(body: Offered): string | null {
 
 function promptFields() {
   return {
-    model: z.string().min(1).max(512),
-    messages: z.array(message()).min(1),
-    system: z.union([z.string(), z.array(textBlock())]).nullish(),
-    tools: z.array(tool()).nullish(),
-    tool_choice: toolChoice().nullish(),
-    thinking: thinking().nullish(),
-    output_config: outputConfig().nullish(),
+    model: z.string().check(z.minLength(1), z.maxLength(512)),
+    messages: list(message()).check(z.minLength(1)),
+    system: z.nullish(z.union([z.string(), list(textBlock())])),
+    tools: z.nullish(list(tool())),
+    tool_choice: z.nullish(toolChoice()),
+    thinking: z.nullish(thinking()),
+    output_config: z.nullish(outputConfig()),
     /** The name that `output_config.format` had in beta. */
-    output_format: outputFormat().nullish(),
+    output_format: z.nullish(outputFormat()),
   }
 }
 
 function message() {
   const role = z.enum(['user', 'assistant', 'system'])
-  return z.looseObject({ role, content: z.union([z.string(), z.array(contentBlock())]) })
+  return z.looseObject({ role, content: z.union([z.string(), list(contentBlock())]) })
 }
 
 export type MessageField = z.output<ReturnType<typeof message>>
@@ -84,20 +87,22 @@ export type MessageField = z.output<ReturnType<typeof message>>
 function tool() {
   return z
     .looseObject({
-      type: z.string().min(1).nullish(),
-      name: z.string().min(1).max(128).nullish(),
-      description: z.string().nullish(),
-      input_schema: jsonObject().nullish(),
-      strict: z.boolean().nullish(),
+      type: z.nullish(z.string().check(z.minLength(1))),
+      name: z.nullish(z.string().check(z.minLength(1), z.maxLength(128))),
+      description: z.nullish(z.string()),
+      input_schema: z.nullish(jsonObject()),
+      strict: z.nullish(z.boolean()),
       cache_control: cacheControl(),
     })
-    .superRefine((tool, context) => {
-      if (!isFunctionTool(tool.type)) return
-      for (const field of ['name', 'input_schema'] as const) {
-        if (tool[field] === undefined || tool[field] === null)
-          context.addIssue({ code: 'custom', path: [field], message: 'must be given' })
-      }
-    })
+    .check(
+      z.superRefine((tool, context) => {
+        if (!isFunctionTool(tool.type)) return
+        for (const field of ['name', 'input_schema'] as const) {
+          if (tool[field] === undefined || tool[field] === null)
+            context.addIssue({ code: 'custom', path: [field], message: 'must be given' })
+        }
+      }),
+    )
 }
 
 export type ToolField = z.output<ReturnType<typeof tool>>
@@ -107,13 +112,13 @@ export function isFunctionTool(type: string | null | undefined): boolean {
 }
 
 function toolChoice() {
-  const disable_parallel_tool_use = z.boolean().nullish()
+  const disable_parallel_tool_use = z.nullish(z.boolean())
   return z.discriminatedUnion('type', [
     z.looseObject({ type: z.literal('auto'), disable_parallel_tool_use }),
     z.looseObject({ type: z.literal('any'), disable_parallel_tool_use }),
     z.looseObject({
       type: z.literal('tool'),
-      name: z.string().min(1),
+      name: z.string().check(z.minLength(1)),
       disable_parallel_tool_use,
     }),
     z.looseObject({ type: z.literal('none') }),
@@ -121,9 +126,13 @@ function toolChoice() {
 }
 
 function thinking() {
-  const display = z.enum(['summarized', 'omitted']).nullish()
+  const display = z.nullish(z.enum(['summarized', 'omitted']))
   return z.discriminatedUnion('type', [
-    z.looseObject({ type: z.literal('enabled'), budget_tokens: z.int().min(1024), display }),
+    z.looseObject({
+      type: z.literal('enabled'),
+      budget_tokens: z.int().check(z.minimum(1024)),
+      display,
+    }),
     z.looseObject({ type: z.literal('adaptive'), display }),
     z.looseObject({ type: z.literal('disabled') }),
     z.looseObject({ type: z.literal('between_tools') }),
@@ -136,8 +145,8 @@ function outputFormat() {
 
 function outputConfig() {
   return z.looseObject({
-    effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(),
-    format: outputFormat().nullish(),
+    effort: z.nullish(z.enum(['low', 'medium', 'high', 'xhigh', 'max'])),
+    format: z.nullish(outputFormat()),
   })
 }
 

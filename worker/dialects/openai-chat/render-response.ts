@@ -20,7 +20,8 @@ export function renderResponse(response: CanonicalResponse, context: RenderConte
     created: response.createdS ?? context.nowS,
     model: response.model ?? context.model,
     choices: response.choices.map((choice) => renderChoice(choice, context)),
-    usage: context.includeCost && cost !== null ? { ...counts, cost } : counts,
+    usage:
+      counts !== undefined && context.includeCost && cost !== null ? { ...counts, cost } : counts,
     cost,
   })
 }

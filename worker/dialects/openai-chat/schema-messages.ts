@@ -1,22 +1,23 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { isMediaUrl, mediaUrlRule } from '../shared/data-url.ts'
+import { list } from '../shared/list.ts'
 
 /** `cache_control`, as OpenRouter's and LiteLLM's clients put it on parts, messages and tools. */
 export function cacheControl() {
-  return z
-    .looseObject({ type: z.literal('ephemeral'), ttl: z.enum(['5m', '1h']).nullish() })
-    .nullish()
+  return z.nullish(
+    z.looseObject({ type: z.literal('ephemeral'), ttl: z.nullish(z.enum(['5m', '1h'])) }),
+  )
 }
 
 function cacheFields() {
   return {
     cache_control: cacheControl(),
-    prompt_cache_breakpoint: z.looseObject({ mode: z.literal('explicit') }).nullish(),
+    prompt_cache_breakpoint: z.nullish(z.looseObject({ mode: z.literal('explicit') })),
   }
 }
 
 function mediaUrl() {
-  return z.string().refine(isMediaUrl, mediaUrlRule)
+  return z.string().check(z.refine(isMediaUrl, mediaUrlRule))
 }
 
 export function textPart() {
@@ -26,7 +27,7 @@ export function textPart() {
 function imagePart() {
   const image = z.looseObject({
     url: mediaUrl(),
-    detail: z.enum(['auto', 'low', 'high']).nullish(),
+    detail: z.nullish(z.enum(['auto', 'low', 'high'])),
   })
   return z.looseObject({
     type: z.literal('image_url'),
@@ -49,7 +50,7 @@ function audioPart() {
   const format = z.enum(['wav', 'mp3', 'aiff', 'aac', 'ogg', 'flac', 'm4a', 'pcm16', 'pcm24'])
   return z.looseObject({
     type: z.literal('input_audio'),
-    input_audio: z.looseObject({ data: z.string().min(1), format }),
+    input_audio: z.looseObject({ data: z.string().check(z.minLength(1)), format }),
     ...cacheFields(),
   })
 }
@@ -57,13 +58,15 @@ function audioPart() {
 function filePart() {
   const file = z
     .looseObject({
-      filename: z.string().nullish(),
-      file_data: z.string().min(1).nullish(),
-      file_id: z.string().min(1).nullish(),
+      filename: z.nullish(z.string()),
+      file_data: z.nullish(z.string().check(z.minLength(1))),
+      file_id: z.nullish(z.string().check(z.minLength(1))),
     })
-    .refine((file) => Boolean(file.file_data) !== Boolean(file.file_id), {
-      message: 'must hold either file_data or file_id',
-    })
+    .check(
+      z.refine((file) => Boolean(file.file_data) !== Boolean(file.file_id), {
+        message: 'must hold either file_data or file_id',
+      }),
+    )
   return z.looseObject({ type: z.literal('file'), file, ...cacheFields() })
 }
 
@@ -89,28 +92,30 @@ function assistantPart() {
   return z.discriminatedUnion('type', [textPart(), refusalPart()])
 }
 
-function content<Part extends z.ZodType>(part: Part) {
-  return z.union([z.string(), z.array(part).min(1)])
+function content<Part extends z.ZodMiniType>(part: Part) {
+  return z.union([z.string(), list(part).check(z.minLength(1))])
 }
 
 function calledFunction() {
-  return z.looseObject({ name: z.string().min(1), arguments: z.string() })
+  return z.looseObject({ name: z.string().check(z.minLength(1)), arguments: z.string() })
 }
 
 function toolCall() {
   const common = {
-    id: z.string().min(1),
+    id: z.string().check(z.minLength(1)),
     cache_control: cacheControl(),
     /** Where Google's OpenAI-compatible API keeps the signature of a thought that led to a call. */
-    extra_content: z
-      .looseObject({ google: z.looseObject({ thought_signature: z.string().nullish() }).nullish() })
-      .nullish(),
+    extra_content: z.nullish(
+      z.looseObject({
+        google: z.nullish(z.looseObject({ thought_signature: z.nullish(z.string()) })),
+      }),
+    ),
   }
   return z.discriminatedUnion('type', [
     z.looseObject({ type: z.literal('function'), function: calledFunction(), ...common }),
     z.looseObject({
       type: z.literal('custom'),
-      custom: z.looseObject({ name: z.string().min(1), input: z.string() }),
+      custom: z.looseObject({ name: z.string().check(z.minLength(1)), input: z.string() }),
       ...common,
     }),
   ])
@@ -120,13 +125,13 @@ export type ToolCallPart = z.output<ReturnType<typeof toolCall>>
 
 function reasoningDetail() {
   return z.looseObject({
-    type: z.string().min(1),
-    text: z.string().nullish(),
-    summary: z.string().nullish(),
-    data: z.string().nullish(),
-    signature: z.string().nullish(),
-    format: z.string().nullish(),
-    index: z.number().nullish(),
+    type: z.string().check(z.minLength(1)),
+    text: z.nullish(z.string()),
+    summary: z.nullish(z.string()),
+    data: z.nullish(z.string()),
+    signature: z.nullish(z.string()),
+    format: z.nullish(z.string()),
+    index: z.nullish(z.number()),
   })
 }
 
@@ -135,15 +140,15 @@ export type ReasoningDetail = z.output<ReturnType<typeof reasoningDetail>>
 function assistantMessage() {
   return z.looseObject({
     role: z.literal('assistant'),
-    content: content(assistantPart()).nullish(),
-    refusal: z.string().nullish(),
-    name: z.string().nullish(),
-    audio: z.looseObject({ id: z.string().min(1) }).nullish(),
-    tool_calls: z.array(toolCall()).nullish(),
-    function_call: calledFunction().nullish(),
-    reasoning_content: z.string().nullish(),
-    reasoning: z.string().nullish(),
-    reasoning_details: z.array(reasoningDetail()).nullish(),
+    content: z.nullish(content(assistantPart())),
+    refusal: z.nullish(z.string()),
+    name: z.nullish(z.string()),
+    audio: z.nullish(z.looseObject({ id: z.string().check(z.minLength(1)) })),
+    tool_calls: z.nullish(list(toolCall())),
+    function_call: z.nullish(calledFunction()),
+    reasoning_content: z.nullish(z.string()),
+    reasoning: z.nullish(z.string()),
+    reasoning_details: z.nullish(list(reasoningDetail())),
     cache_control: cacheControl(),
   })
 }
@@ -151,7 +156,7 @@ function assistantMessage() {
 export type AssistantMessage = z.output<ReturnType<typeof assistantMessage>>
 
 export function messageSchema() {
-  const name = z.string().nullish()
+  const name = z.nullish(z.string())
   const cache_control = cacheControl()
   const instructions = content(textPart())
   return z.discriminatedUnion('role', [
@@ -160,7 +165,7 @@ export function messageSchema() {
     z.looseObject({
       role: z.literal('tool'),
       content: content(userPart()),
-      tool_call_id: z.string().min(1),
+      tool_call_id: z.string().check(z.minLength(1)),
       name,
       cache_control,
     }),
@@ -168,8 +173,8 @@ export function messageSchema() {
     z.looseObject({ role: z.literal('developer'), content: instructions, name, cache_control }),
     z.looseObject({
       role: z.literal('function'),
-      content: z.string().nullable(),
-      name: z.string().min(1),
+      content: z.nullable(z.string()),
+      name: z.string().check(z.minLength(1)),
     }),
   ])
 }

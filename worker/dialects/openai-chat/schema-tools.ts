@@ -1,13 +1,14 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { jsonObject } from '../shared/json-object.ts'
+import { list } from '../shared/list.ts'
 import { cacheControl } from './schema-messages.ts'
 
 export function functionSchema() {
   return z.looseObject({
-    name: z.string().min(1).max(128),
-    description: z.string().nullish(),
-    parameters: jsonObject().nullish(),
-    strict: z.boolean().nullish(),
+    name: z.string().check(z.minLength(1), z.maxLength(128)),
+    description: z.nullish(z.string()),
+    parameters: z.nullish(jsonObject()),
+    strict: z.nullish(z.boolean()),
     cache_control: cacheControl(),
   })
 }
@@ -21,41 +22,43 @@ export type FunctionDefinition = z.output<ReturnType<typeof functionSchema>>
 export function toolSchema() {
   return z
     .looseObject({
-      type: z.string().min(1),
-      function: functionSchema().nullish(),
-      custom: z.looseObject({ name: z.string().min(1) }).nullish(),
+      type: z.string().check(z.minLength(1)),
+      function: z.nullish(functionSchema()),
+      custom: z.nullish(z.looseObject({ name: z.string().check(z.minLength(1)) })),
       cache_control: cacheControl(),
     })
-    .superRefine((tool, context) => {
-      const field = tool.type === 'function' || tool.type === 'custom' ? tool.type : undefined
-      if (field !== undefined && (tool[field] ?? undefined) === undefined)
-        context.addIssue({ code: 'custom', path: [field], message: 'is required' })
-    })
+    .check(
+      z.superRefine((tool, context) => {
+        const field = tool.type === 'function' || tool.type === 'custom' ? tool.type : undefined
+        if (field !== undefined && (tool[field] ?? undefined) === undefined)
+          context.addIssue({ code: 'custom', path: [field], message: 'is required' })
+      }),
+    )
 }
 
 export type ToolDefinition = z.output<ReturnType<typeof toolSchema>>
 
 export function functionNameChoice() {
-  return z.looseObject({ name: z.string().min(1) })
+  return z.looseObject({ name: z.string().check(z.minLength(1)) })
 }
 
 export function toolChoiceSchema() {
   const allowedTool = z.looseObject({
     type: z.string(),
-    function: functionNameChoice().nullish(),
-    custom: functionNameChoice().nullish(),
+    function: z.nullish(functionNameChoice()),
+    custom: z.nullish(functionNameChoice()),
   })
   return z.union([
     z.enum(['none', 'auto', 'required']),
     z.discriminatedUnion('type', [
       // Many clients leave `type` out beside `function` (corpus groq, huggingface, xai, zai).
-      z.looseObject({ type: z.literal('function').optional(), function: functionNameChoice() }),
+      z.looseObject({ type: z.optional(z.literal('function')), function: functionNameChoice() }),
       z.looseObject({ type: z.literal('custom'), custom: functionNameChoice() }),
       z.looseObject({
         type: z.literal('allowed_tools'),
         allowed_tools: z.looseObject({
           mode: z.enum(['auto', 'required']),
-          tools: z.array(allowedTool),
+          tools: list(allowedTool),
         }),
       }),
     ]),

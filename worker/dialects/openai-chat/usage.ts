@@ -3,18 +3,20 @@ import type { Usage } from '../../canonical/usage.ts'
 import { compact } from '../shared/compact.ts'
 
 /**
- * `CompletionUsage` with what is known; undefined when nothing is. A count that
- * no provider gave is left out, never written as 0.
+ * `CompletionUsage`, or undefined: the three counts are required (OpenAI's OpenAPI
+ * document), so an answer whose provider gave one alone has no usage. A count that
+ * no provider gave is never written as 0; of prompt, completion and total, two
+ * that are known give the third.
  */
 export function renderUsage(usage: Usage | undefined): JsonObject | undefined {
   if (usage === undefined) return undefined
-  const { inputTokens, outputTokens } = usage
-  const sum =
-    inputTokens === undefined || outputTokens === undefined ? undefined : inputTokens + outputTokens
-  const rendered = compact<JsonObject>({
+  const inputTokens = usage.inputTokens ?? rest(usage.totalTokens, usage.outputTokens)
+  const outputTokens = usage.outputTokens ?? rest(usage.totalTokens, usage.inputTokens)
+  if (inputTokens === undefined || outputTokens === undefined) return undefined
+  return compact<JsonObject>({
     prompt_tokens: inputTokens,
     completion_tokens: outputTokens,
-    total_tokens: usage.totalTokens ?? sum,
+    total_tokens: usage.totalTokens ?? inputTokens + outputTokens,
     prompt_tokens_details: filled({
       cached_tokens: usage.cacheReadTokens,
       cache_write_tokens: usage.cacheWriteTokens,
@@ -29,7 +31,10 @@ export function renderUsage(usage: Usage | undefined): JsonObject | undefined {
       rejected_prediction_tokens: usage.rejectedPredictionTokens,
     }),
   })
-  return Object.keys(rendered).length === 0 ? undefined : rendered
+}
+
+function rest(total: number | undefined, part: number | undefined): number | undefined {
+  return total === undefined || part === undefined || part > total ? undefined : total - part
 }
 
 function filled(counts: Readonly<Record<string, number | undefined>>): JsonObject | undefined {

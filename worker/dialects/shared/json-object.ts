@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import type { JsonObject } from '../../canonical/request.ts'
 import { isObject } from './path.ts'
 

@@ -1,32 +1,44 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import type { ProviderPreferences } from '../../canonical/request.ts'
 import { compact } from './compact.ts'
 import type { BodyNotes } from './body-notes.ts'
+import { list } from './list.ts'
 import { isObject } from './path.ts'
+
+/** A wish list; what is longer is none. */
+const mostNames = 64
+/** As of `model`, characters. */
+const longestName = 512
 
 /**
  * What OpenRouter's clients send beside any body: `models`, `provider`, `usage`
  * (openrouter.ai/docs, "Provider Routing" and "Usage Accounting", 2026-11-20).
  */
 export function preferenceFields() {
-  const names = () => z.array(z.string().min(1)).nullish()
-  const price = () => z.union([z.number().min(0), z.string().regex(/^\d+(\.\d+)?$/)]).nullish()
+  const names = () =>
+    z.nullish(
+      list(z.string().check(z.minLength(1), z.maxLength(longestName))).check(
+        z.maxLength(mostNames),
+      ),
+    )
+  const price = () =>
+    z.nullish(z.union([z.number().check(z.minimum(0)), z.string().check(z.regex(/^\d+(\.\d+)?$/))]))
   return {
-    models: z.array(z.string().min(1)).nullish(),
-    usage: z.looseObject({ include: z.boolean().nullish() }).nullish(),
-    provider: z
-      .looseObject({
+    models: names(),
+    usage: z.nullish(z.looseObject({ include: z.nullish(z.boolean()) })),
+    provider: z.nullish(
+      z.looseObject({
         order: names(),
         only: names(),
         ignore: names(),
-        allow_fallbacks: z.boolean().nullish(),
-        require_parameters: z.boolean().nullish(),
-        sort: z.union([sortWord(), z.looseObject({ by: sortWord() })]).nullish(),
-        max_price: z.looseObject({ prompt: price(), completion: price() }).nullish(),
-        data_collection: z.enum(['allow', 'deny']).nullish(),
-        zdr: z.boolean().nullish(),
-      })
-      .nullish(),
+        allow_fallbacks: z.nullish(z.boolean()),
+        require_parameters: z.nullish(z.boolean()),
+        sort: z.nullish(z.union([sortWord(), z.looseObject({ by: sortWord() })])),
+        max_price: z.nullish(z.looseObject({ prompt: price(), completion: price() })),
+        data_collection: z.nullish(z.enum(['allow', 'deny'])),
+        zdr: z.nullish(z.boolean()),
+      }),
+    ),
   }
 }
 
@@ -43,7 +55,7 @@ function sortWord() {
 }
 
 type ProviderField = NonNullable<
-  z.output<z.ZodObject<ReturnType<typeof preferenceFields>>>['provider']
+  z.output<z.ZodMiniObject<ReturnType<typeof preferenceFields>>>['provider']
 >
 
 const knownFields = new Set([

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { type GatewayError, invalidRequest } from '../../canonical/errors.ts'
 import type { Parsed } from '../dialect.ts'
 import { isObject, pathText } from './path.ts'
@@ -9,15 +9,33 @@ type Issue = z.core.$ZodIssue
 const maxQuoted = 60
 
 /** Checks `body` against `schema`; the first fault becomes an error that names the field, the rule and what was found. */
-export function readBody<Schema extends z.ZodType>(
+export function readBody<Schema extends z.ZodMiniType>(
   schema: Schema,
   body: unknown,
 ): Parsed<z.output<Schema>> {
-  const result = schema.safeParse(body)
+  const result = safely(schema, body)
+  if (result === null)
+    return {
+      ok: false,
+      error: invalidRequest('the body is not valid: too much of it is wrong', 'body'),
+    }
   if (result.success) return { ok: true, value: result.data }
   const [first] = result.error.issues
   if (first === undefined) return { ok: false, error: invalidRequest('the body is not valid') }
   return { ok: false, error: errorOfIssue(first, body) }
+}
+
+/** Null where the faults are more than the stack holds: zod hands over those of an array as arguments of one call. */
+function safely<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  body: unknown,
+): z.core.util.SafeParseResult<z.output<Schema>> | null {
+  try {
+    return schema.safeParse(body)
+  } catch (cause) {
+    if (cause instanceof RangeError) return null
+    throw cause
+  }
 }
 
 function errorOfIssue(issue: Issue, body: unknown): GatewayError {
