@@ -8,6 +8,8 @@ import {
 
 /** `eventsource-parser` behind our interface: the other side of the comparison, not used by the worker (`docs/decisions/0003-sse-parser.md`). */
 export class LibrarySseFramer implements Framer {
+  /** The parser does not say. */
+  readonly heldLength = 0
   readonly #utf8 = new TextDecoder()
   #fault: FramingFault | null = null
   #sink: (message: WireMessage) => void = () => {}

@@ -6,6 +6,7 @@ import {
   readConfig,
   type ConfigProblem,
 } from '../worker/edge/config.ts'
+import type { Config } from '../worker/edge/config-schema.ts'
 import { createRuntime, type Runtime } from '../worker/edge/runtime.ts'
 
 /** A routes.json as the gateway reads it; throws with path, rule and value what can never work. */
@@ -13,15 +14,24 @@ export function readRoutes(
   file: string,
   variables: Readonly<Record<string, string>> = {},
 ): Runtime {
+  return readRoutesAsWritten(file, variables).runtime
+}
+
+/** With the configuration as the file has it, before targets are chosen for tiers that name none. */
+export function readRoutesAsWritten(
+  file: string,
+  variables: Readonly<Record<string, string>> = {},
+): { readonly written: Config; readonly runtime: Runtime } {
   const read = readConfig(readJson(file), { local: true })
   if (!read.ok) throw refused(file, read.problems)
-  return runtimeOf(file, read.config, read.version, variables)
+  const { config: written, version } = read
+  return { written, runtime: runtimeOf(file, written, version, variables) }
 }
 
 /** The very thing that the Worker will make of the file. */
 function runtimeOf(
   file: string,
-  config: Parameters<typeof createRuntime>[0],
+  config: Config,
   version: string,
   variables: Readonly<Record<string, string>>,
 ): Runtime {

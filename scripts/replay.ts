@@ -10,8 +10,9 @@ import { readConfig, describeProblems } from '../worker/edge/config.ts'
 import { root } from './local-gateway.ts'
 import { readArguments } from './read-arguments.ts'
 import { type Comparison, compare } from './replay/compare.ts'
-import { readRecords, type ReadRecord } from './replay/read-records.ts'
+import { readRecords, type ReadRecords } from './replay/read-records.ts'
 import { replay } from './replay/replay.ts'
+import { shadowTrials, trialTable, type ShadowTrial } from './replay/shadows.ts'
 import { shown } from './replay/show.ts'
 
 const help = `npm run replay -- RECORD [--config FILE]
@@ -20,11 +21,13 @@ npm run replay -- --config NEW --records FILE [--json]
 RECORD  a decision record: JSON, or a file that holds it, or - for standard input. A log
         line of a request holds one in "switchyard.decision", the answers of
         POST /v1/explain and GET /v1/requests/{id} in "decision". Several lines are several
-        records. Prints the plan, or the refusal, and all targets with score and reason.
+        records. Prints the plan, or the refusal, and all targets with score and reason,
+        and what a shadow answered where its line is there, too.
         Exit 1 when it is not the one that was made.
 --config FILE   the configuration to replay under (routes.json of this folder)
 --records FILE  log lines; reports what the configuration would change of them: which
-                target is asked first, what it would cost, in which region
+                target is asked first, what it would cost, in which region; and how the
+                shadows among them compare with the answers
 --json          the report as JSON
 
 A record names the version of the configuration it was made under: under another one its
@@ -64,11 +67,12 @@ function textOf(source: string): string {
   return existsSync(source) ? readFileSync(source, 'utf8') : source
 }
 
-function recordsOf(source: string): readonly ReadRecord[] {
-  const { records, skipped } = readRecords(textOf(source))
+function recordsOf(source: string): ReadRecords {
+  const read = readRecords(textOf(source))
+  const { records, skipped } = read
   if (records.length === 0) throw new Error(`no decision record in ${clip(source)}`)
   if (skipped > 0) process.stderr.write(`${skipped} lines without a decision left out\n`)
-  return records
+  return read
 }
 
 function clip(text: string): string {
@@ -77,9 +81,12 @@ function clip(text: string): string {
 
 function replayAll(source: string): void {
   const runtime = runtimeOf(String(values.config))
-  for (const { record } of recordsOf(source)) {
+  const { records, shadows } = recordsOf(source)
+  for (const { record, requestId } of records) {
     const { planned, isSame } = replay(record, runtime)
-    process.stdout.write(`${JSON.stringify(shown(planned), null, 2)}\n`)
+    const shadow = shadows.find((one) => one.requestId === requestId)
+    const all = { ...shown(planned), ...(shadow === undefined ? {} : { shadow }) }
+    process.stdout.write(`${JSON.stringify(all, null, 2)}\n`)
     const what = record.refused === undefined ? 'plan' : 'refusal'
     if (isSame) {
       process.stderr.write(`the same ${what} as recorded (${record.plan})\n`)
@@ -95,18 +102,21 @@ function replayAll(source: string): void {
 }
 
 function report(source: string): void {
-  const records = recordsOf(source)
+  const { records, shadows } = recordsOf(source)
+  const trials = shadowTrials(shadows)
   const showsProgress = process.stderr.isTTY && records.length > 1000
   const result = compare(records, runtimeOf(String(values.config)), (done) => {
     if (showsProgress && done % 1000 === 0)
       process.stderr.write(`\r${done} of ${records.length}${done === records.length ? '\n' : ''}`)
   })
   process.stdout.write(
-    values.json === true ? `${JSON.stringify(result, null, 2)}\n` : table(result),
+    values.json === true
+      ? `${JSON.stringify({ ...result, shadows: trials }, null, 2)}\n`
+      : table(result, trials),
   )
 }
 
-function table(result: Comparison): string {
+function table(result: Comparison, trials: readonly ShadowTrial[]): string {
   const { records, changed, moves, routes, cost, regions, residency } = result
   const lines = [`${records} records, ${changed} would go elsewhere`]
   const rows = (title: string, list: readonly { from: string; to: string; records: number }[]) => {
@@ -132,5 +142,5 @@ function table(result: Comparison): string {
     `  before  ${formatUsd(cost.beforeNanoUsd)}`,
     `  after   ${formatUsd(cost.afterNanoUsd)}`,
   )
-  return `${lines.join('\n')}\n`
+  return `${[...lines, ...trialTable(trials)].join('\n')}\n`
 }

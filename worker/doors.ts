@@ -43,6 +43,8 @@ export function refuse(context: AppContext, isolate: Isolate, error: GatewayErro
     method: context.req.method,
     status: error.status,
     errorCode: error.code,
+    // What is wrong with a key is told in words of ours alone; other errors may quote.
+    ...(error.status === 401 ? { reason: error.message } : {}),
     configVersion: isolate.runtime.version,
     colo: coloOf(context.req.raw),
   })

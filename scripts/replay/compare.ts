@@ -104,8 +104,7 @@ class Counts {
   }
 
   #addPlaces(one: ReadRecord, before: string, after: string, runtime: Runtime): void {
-    // A target may have moved although it is still the first.
-    const [from, to] = [one.regions ?? regionsOf(runtime, before), regionsOf(runtime, after)]
+    const [from, to] = [regionsBefore(one, before, runtime), regionsOf(runtime, after)]
     if (from !== to && before !== nobody && after !== nobody) this.#regions.add(from, to)
     const pinned = one.record.key?.residency ?? null
     const declared = runtime.config.tenants[one.record.tenant]?.residency ?? null
@@ -158,6 +157,14 @@ class Counter {
   rows(): Move[] {
     return [...this.#counts.values()].toSorted((a, b) => b.records - a.records)
   }
+}
+
+/**
+ * Where the first target was. A line knows it where the first answered, and the target may have moved since although it
+ * is still the first. Of one that another answered for, it is what the new file says.
+ */
+function regionsBefore({ target, regions }: ReadRecord, first: string, runtime: Runtime): string {
+  return (target === first ? regions : null) ?? regionsOf(runtime, first)
 }
 
 function regionsOf(runtime: Runtime, target: string): string {

@@ -1,4 +1,5 @@
 import type { DecisionRecord } from '../../worker/engine/decision.ts'
+import { readShadow, type ShadowLine } from './shadows.ts'
 
 /** A record, with what its log line says of how the request went. */
 export interface ReadRecord {
@@ -12,7 +13,9 @@ export interface ReadRecord {
   readonly outputTokens: number | null
   readonly cacheReadTokens: number | null
   readonly cacheWriteTokens: number | null
-  /** Where it was processed, as the log line says; null where it does not. */
+  /** The target that answered it, as the log line says; null where it does not. */
+  readonly target: string | null
+  /** Where that target processed it, as the log line says; null where it does not. */
   readonly regions: string | null
   /** The route that answered it, as the log line says; null where it does not. */
   readonly route: string | null
@@ -20,6 +23,8 @@ export interface ReadRecord {
 
 export interface ReadRecords {
   readonly records: readonly ReadRecord[]
+  /** What other targets answered to the same requests. */
+  readonly shadows: readonly ShadowLine[]
   /** Lines without a decision: other events, requests that never came to a plan. */
   readonly skipped: number
 }
@@ -49,11 +54,14 @@ function parse(text: string): unknown {
 
 function collect(found: readonly { value: unknown; line: number }[]): ReadRecords {
   const records: ReadRecord[] = []
+  const shadows: ShadowLine[] = []
   for (const { value, line } of found) {
     const read = readOne(value, line)
+    const shadow = read === null ? readShadow(value) : null
     if (read !== null) records.push(read)
+    if (shadow !== null) shadows.push(shadow)
   }
-  return { records, skipped: found.length - records.length }
+  return { records, shadows, skipped: found.length - records.length - shadows.length }
 }
 
 function readOne(value: unknown, line: number): ReadRecord | null {
@@ -75,6 +83,7 @@ function readOne(value: unknown, line: number): ReadRecord | null {
     outputTokens: numberOf(fields['gen_ai.usage.output_tokens']),
     cacheReadTokens: numberOf(fields['gen_ai.usage.cache_read.input_tokens']),
     cacheWriteTokens: numberOf(fields['gen_ai.usage.cache_creation.input_tokens']),
+    target: textOf(fields['switchyard.target']),
     regions: textOf(fields['switchyard.region']),
     route: textOf(fields['switchyard.route']),
   }
@@ -92,9 +101,16 @@ function asOfLog(fields: Record<string, unknown>): Record<string, unknown> {
     'gen_ai.usage.output_tokens': usage['output_tokens'],
     'gen_ai.usage.cache_read.input_tokens': usage['cache_read_tokens'],
     'gen_ai.usage.cache_creation.input_tokens': usage['cache_write_tokens'],
+    'switchyard.target': answeringTarget(fields['attempts']),
     'switchyard.region': fields['region'],
     'switchyard.route': fields['route'],
   }
+}
+
+function answeringTarget(attempts: unknown): unknown {
+  if (!Array.isArray(attempts)) return null
+  const all = attempts as readonly { target?: unknown; outcome?: unknown }[]
+  return all.find((one) => one.outcome === 'ok')?.target
 }
 
 function textOf(value: unknown): string | null {

@@ -17,8 +17,7 @@ import type { Plan } from '../../worker/policy/plan.ts'
 /** What a recorded request comes to under a configuration. */
 export interface Replayed {
   readonly planned: PlannedOrRefused
-  /** Null where it is refused, and its record could not be made again. */
-  readonly plan: Plan | null
+  readonly plan: Plan
   /** The plan, or the refusal, that the record was made of, byte for byte. */
   readonly isSame: boolean
 }
@@ -29,14 +28,15 @@ export interface Replayed {
  */
 export function replay(record: DecisionRecord, runtime: Runtime): Replayed {
   const recorded = { read: factsOfRecord(record), ranking: record.ranking ?? null }
-  const operation = 'chat' as const
+  const { operation = 'chat', unreadTag } = record.asked ?? {}
   const planned = planRequest(requestOf(record), callerOf(record), portsOf(record, runtime), {
     operation,
-    tags: {},
+    // Any word that means nothing is refused alike.
+    tags: unreadTag === undefined ? {} : { [unreadTag]: '' },
     recorded,
   })
-  const plan = planned.ok ? planned.value.plan : (planned.decided?.plan ?? null)
-  return { planned, plan, isSame: plan !== null && nameOf(plan, planned, record) === record.plan }
+  const { plan } = planned.ok ? planned.value : planned.decided
+  return { planned, plan, isSame: nameOf(plan, planned, record) === record.plan }
 }
 
 /** Of the plan, or of the refusal where the record is one. */
@@ -62,22 +62,27 @@ function requestOf({ names, preferences, facts }: DecisionRecord): CanonicalRequ
   }
 }
 
-function callerOf({ tenant, key }: DecisionRecord): Caller {
-  return { tenant, keyId: 'replayed', profile: key === undefined ? null : profileOf(tenant, key) }
+function callerOf({ tenant, key, asked }: DecisionRecord): Caller {
+  const profile = key === undefined ? null : profileOf(tenant, key, asked)
+  return { tenant, keyId: 'replayed', profile }
 }
 
-function profileOf(tenantId: string, key: NonNullable<DecisionRecord['key']>): KeyProfile {
+function profileOf(
+  tenantId: string,
+  key: NonNullable<DecisionRecord['key']>,
+  asked: DecisionRecord['asked'],
+): KeyProfile {
   return {
     tenantId,
     keyId: 'replayed',
     keyPath: ['replayed'],
-    // The tags and the operation were looked at when the request came in.
-    grant: { ...key.grant, operations: null, environments: null },
+    // Where no refusal says otherwise, tags, operation and environment were let through when the request came in.
+    grant: asked === undefined ? { ...key.grant, operations: null, environments: null } : key.grant,
     residency: key.residency,
     isStrict: false,
     tier: key.tier,
     storesAnswers: false,
-    requiredTags: [],
+    requiredTags: asked?.missingTags ?? [],
     validForMs: 0,
   }
 }
@@ -94,7 +99,7 @@ function portsOf(record: DecisionRecord, runtime: Runtime): PlanPorts {
     stopped: () => record.ranking?.canaryStopped ?? null,
   }
   return {
-    runtime: withUnavailable(runtime, standing),
+    runtime: inEnvironment(record, withUnavailable(runtime, standing)),
     nowMs: () => nowMs,
     random: () => seed / 4_294_967_296,
     health: {
@@ -106,6 +111,11 @@ function portsOf(record: DecisionRecord, runtime: Runtime): PlanPorts {
     },
     money: { asksToDegrade: () => thrifty === true },
   }
+}
+
+/** The deployment that refused it may be another one than this file is for. */
+function inEnvironment({ asked }: DecisionRecord, runtime: Runtime): Runtime {
+  return asked === undefined ? runtime : { ...runtime, environment: asked.environment }
 }
 
 /** Of a target that the record knows nothing of: it is new in this configuration. */

@@ -9,8 +9,7 @@ export function shown(planned: PlannedOrRefused): object {
   }
   const { error, decided } = planned
   const { code, status, message } = error
-  const rule = decided?.refused?.rule ?? null
+  const rule = decided.refused?.rule ?? null
   const refused = { status, code, reason: message, rule }
-  if (decided === undefined) return { kind: 'none', refused }
   return { ...decided.plan, refused, candidates: explainCandidates(decided) }
 }

@@ -246,7 +246,7 @@ export const dialectMutants: readonly Mutant[] = [
     id: 'beta-in-body-unread',
     invariant: 'caps',
     file: 'worker/dialects/anthropic-messages/betas.ts',
-    find: 'const name = () => z.string().regex(token)',
+    find: 'const name = () => z.string().check(z.regex(token))',
     replace: 'const name = () => z.string()',
     killedBy: betas,
     why: 'A line break in a body becomes a broken header, and looks like a provider that is down.',

@@ -308,8 +308,9 @@ export const edgeMutants: readonly Mutant[] = [
     id: 'request-held-by-its-signal',
     invariant: 'limits',
     file: 'worker/edge/edge-ports.ts',
-    find: '    listen(request.signal, this.clientGone)',
-    replace: "    request.signal.addEventListener('abort', () => this.clientGone.happened())",
+    find: 'this.#onGone = listen(request.signal, this.clientGone)',
+    replace:
+      "this.#onGone = () => this.clientGone.happened()\n    request.signal.addEventListener('abort', this.#onGone)",
     killedBy: ['test/unit/edge/edge-ports-memory.test.ts'],
     why: 'All that was made for a request stays in memory long after it, and every collection moves it.',
   },

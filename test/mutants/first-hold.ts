@@ -5,6 +5,7 @@ const edge = 'worker/edge/ledger'
 
 const advance = ['test/unit/tenant-ledger/advance.test.ts'] as const
 const firstCredit = ['test/unit/edge/ledger/first-credit.test.ts'] as const
+const simulation = ['test/unit/tenant-ledger/simulation.test.ts'] as const
 const pinned = ['test/workers/first-request-pinned.test.ts'] as const
 
 /** The first request where no slice can be had, where its route is not known, and where it runs elsewhere. */
@@ -146,5 +147,41 @@ export const firstHoldMutants: readonly Mutant[] = [
     killedBy: pinned,
     slow: true,
     why: 'A retry that joins its first leaves its credit charged: nobody takes it.',
+  },
+  {
+    id: 'handed-credit-of-no-age',
+    invariant: 'I9 no admission too late',
+    file: 'worker/edge/run/handed-credit.ts',
+    find: 'const ageMs = Math.max(0, host.nowMs() - sentAtMs)',
+    replace: 'const ageMs = 0',
+    killedBy: simulation,
+    why: 'An object spends credit that the ledger has given up.',
+  },
+  {
+    id: 'handed-credit-not-voided',
+    invariant: 'I18 no money is stuck',
+    file: 'worker/edge/run/handed-credit.ts',
+    find: 'giveUpAdvance(credit.state, asked, false)\n  carry(credit, host)\n}',
+    replace: 'giveUpAdvance(credit.state, asked, true)\n  carry(credit, host)\n}',
+    killedBy: simulation,
+    why: 'What was set aside for a request that was refused stays charged for good.',
+  },
+  {
+    id: 'handed-credit-late',
+    invariant: 'I18 no money is stuck',
+    file: 'worker/edge/run/handed-credit.ts',
+    find: '    giveUpAdvance(credit.state, asked, false)\n    carry(credit, host)\n    throw fault',
+    replace: '    throw fault',
+    killedBy: simulation,
+    why: 'Credit that is granted too late for anybody to take it stays charged for good.',
+  },
+  {
+    id: 'handed-credit-kept',
+    invariant: 'I18 no money is stuck',
+    file: 'worker/edge/run/handed-credit.ts',
+    find: '  carry(credit, host)\n  return book',
+    replace: '  return book',
+    killedBy: simulation,
+    why: 'An object whose request pays for nothing keeps what it was handed.',
   },
 ]

@@ -546,7 +546,16 @@ export const healthEdgeMutants: readonly Mutant[] = [
     find: 'this.#cutAtMs === -Infinity ? this.#settings.concurrencyMax : this.#limit\n',
     replace: 'this.#limit\n',
     killedBy: targetLoad,
-    why: 'Of 64 requests at once in a cold isolate 44 get an answer of another model.',
+    why: 'A cold isolate that shares out its capacity keeps batch work to a tenth of what the target takes.',
+  },
+  {
+    id: 'full-before-it-struggled',
+    invariant: 'S4 commit',
+    file: `${edge}/target-load.ts`,
+    find: 'this.#cutAtMs !== -Infinity && this.#inFlight >= Math.floor(this.#limit)',
+    replace: 'this.#inFlight >= Math.floor(this.limit)',
+    killedBy: targetLoad,
+    why: 'Of 500 streams of one isolate 300 get another model, although the first target is well.',
   },
   {
     id: 'edge-health-first-cut-from-start',

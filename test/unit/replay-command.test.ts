@@ -76,7 +76,7 @@ describe('npm run replay', { timeout: 60_000 }, () => {
     const caller = { tenant: 'demo', keyId: 'k', profile: null }
     const host = new FakeHost(shipped)
     const planned = planRequest({ ...chatRequest(), model: 'nobody' }, caller, host.ports)
-    if (planned.ok || planned.decided === undefined) throw new Error('it was planned')
+    if (planned.ok) throw new Error('it was planned')
     const decision = decisionOf(planned.decided, ['nobody'], caller, shipped.version)
     const view = JSON.stringify({ object: 'request', id: 'req_1', usage: null, decision })
     const said = run([fileOf('view.json', view)])

@@ -42,6 +42,20 @@ const faults = [
   { kind: 'split', bytes: 3 },
 ] as const
 
+/** A provider that quotes what it was sent, in every field that a vendor has for codes: as one word, or as a text. */
+function quoting(random: Random, provider: string): object {
+  const [home = ''] = regionsOf.get(provider) ?? []
+  const word = markOf(home)
+  const text = random.chance(0.5) ? word : `"${word} hello": no such thing`
+  const fields = { type: text, code: text, status: text, param: text, message: text }
+  const details = [
+    { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: text },
+    { '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations: [{ field: text }] },
+  ]
+  const body = { ...fields, object: 'error', error: { ...fields, details } }
+  return { kind: 'status', status: pick(random, [200, 400, 400, 429, 500]), body }
+}
+
 const timeouts = {
   firstTokenTimeoutMs: 120,
   answerTimeoutMs: 120,
@@ -68,6 +82,10 @@ interface Seen {
   /** Answers that went on at another target. */
   resumed: number
   calls: number
+  /** Errors of providers that quoted what they were sent. */
+  quoted: number
+  /** Webhooks that told of a job. */
+  hooks: number
 }
 
 /** Of all configurations: jobs go on while the next one is made, so that no two of them share a provider. */
@@ -85,6 +103,8 @@ beforeEach(() => {
     degraded: new Map(),
     resumed: 0,
     calls: 0,
+    quoted: 0,
+    hooks: 0,
   }
 })
 
@@ -112,7 +132,14 @@ function listen(): void {
     seen.calls += 1
     seen.providers.set(id, (seen.providers.get(id) ?? 0) + 1)
     lookThrough(`a call to ${id}`, everything, regionsOf.get(id) ?? [])
-    return real(request, init)
+    if (request.url === webhook.url) {
+      seen.hooks += 1
+      return new Response(null, { status: 204 })
+    }
+    const response = await real(request, init)
+    if (response.headers.get('content-type')?.includes('json') === true)
+      if (await quotes(response.clone())) seen.quoted += 1
+    return response
   })
   for (const level of ['log', 'error', 'warn', 'info', 'debug'] as const)
     vi.spyOn(console, level).mockImplementation((...parts: unknown[]) =>
@@ -133,6 +160,11 @@ function listen(): void {
     const regions = binding === 'PROVIDER_HEALTH' || home === undefined ? [] : [home]
     lookThrough(`${binding} ${home ?? 'outside'}`, what, regions)
   }
+}
+
+/** An error of `quoting`. */
+async function quotes(response: Response): Promise<boolean> {
+  return (await response.text().catch(() => '')).includes('"object":"error"')
 }
 
 /** Providers, routes and options by chance. */
@@ -170,6 +202,8 @@ function configuration(random: Random): { file: object; names: readonly string[]
           ...lessThanAsked(random, lesser.length > 0),
           ...(random.chance(0.6) ? { resume: { userTurn: true } } : {}),
           ...(random.chance(0.3) ? { resumable: {} } : {}),
+          ...(random.chance(0.4) ? { jobs: { webhook } } : {}),
+          ...order(random, all),
           ...pick(random, [
             {},
             {},
@@ -190,6 +224,24 @@ function configuration(random: Random): { file: object; names: readonly string[]
   Object.assign(routes, { d: { tiers: [all], timeouts, resume: { userTurn: true } } })
   const file = { providers, targets, routes, rules, health, ledger }
   return { file, names: [...Object.keys(routes), ...all, 'm'] }
+}
+
+const webhook = { url: 'https://hooks.example/jobs', secret: 'HOOK_SECRET' }
+
+/** Who goes first, by what is known of the request and of the session that its tags name. */
+function order(random: Random, all: readonly string[]): object {
+  const objective = pick(random, [
+    {},
+    { objective: 'cheapest' },
+    { objective: 'fastest' },
+    { objective: { balanced: { cost: 1, failures: 1 } } },
+  ])
+  const by = pick(random, ['session', 'tenant', 'prefix'])
+  return {
+    ...objective,
+    ...(random.chance(0.5) ? { affinity: by } : {}),
+    ...(random.chance(0.4) ? { canary: { target: pick(random, all), share: 0.5 } } : {}),
+  }
 }
 
 /** A ladder, a cache and the validation of answers: each of them makes answers, or asks again. */
@@ -266,6 +318,9 @@ function request(random: Random, tenant: Tenant, names: readonly string[], numbe
     ...(random.chance(0.2) ? { 'idempotency-key': `k-${number % 97}` } : {}),
     ...(random.chance(0.1) ? { prefer: 'respond-async' } : {}),
     ...(random.chance(0.7) ? { 'x-switchyard-resume': 'continue' } : {}),
+    ...(random.chance(0.3)
+      ? { 'x-switchyard-tags': `feature=${mark}, session=${mark}-${number % 5}, ${mark}=x` }
+      : {}),
     ...(random.chance(0.05) ? { 'last-event-id': `req_${'0'.repeat(32)}.1` } : {}),
   }
   return { path, raw: text, headers, tenant }
@@ -286,7 +341,7 @@ async function faultsAnew(random: Random): Promise<void> {
   await runWorld.control('/reset', {})
   for (const provider of current)
     if (random.chance(0.6)) {
-      const fault = pick(random, faults)
+      const fault = random.chance(0.25) ? quoting(random, provider) : pick(random, faults)
       await runWorld.control('/faults', { provider, fault, probability: 0.7 })
     }
 }
@@ -355,5 +410,7 @@ it(
     for (const kind of ['cache', 'smaller-model', 'template'])
       expect(seen.degraded.get(kind) ?? 0, kind).toBeGreaterThan(requests / 1000)
     expect(seen.resumed).toBeGreaterThan(requests / 2000)
+    expect(seen.quoted).toBeGreaterThan(requests / 100)
+    expect(seen.hooks).toBeGreaterThan(requests / 500)
   },
 )

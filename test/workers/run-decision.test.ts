@@ -99,6 +99,15 @@ describe('the decision of a pinned request', () => {
     expect(lines.join('')).not.toMatch(/secret-project|decision/)
   })
 
+  it('leaves the name of a field that is wrong to the record, and out of the log', async () => {
+    const metadata = { 'secret-project': 7 }
+    await ask({ ...hello, metadata })
+    const refused = lines.filter((line) => line.includes('"event":"request"'))
+    expect(refused).toHaveLength(1)
+    expect(refused[0]).toContain('"error.type":"invalid_request"')
+    expect(refused[0]).not.toMatch(/secret-project|error\.param/)
+  })
+
   it('is there after its object was evicted; sealed', async () => {
     const id = await ask(hello)
     await kept(id)

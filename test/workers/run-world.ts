@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import type { RunComposition, RunLogEntry } from '../../durable-objects/run/composition.ts'
 import simulator from '../../simulator/index.ts'
+import type { LoggedRequest } from '../../simulator/request-log.ts'
 import { createApp } from '../../worker/app.ts'
 import { Access } from '../../worker/edge/access/access.ts'
 import { createHmac } from '../../worker/edge/access/web-hmac.ts'
@@ -203,11 +204,30 @@ export class RunWorld {
     return response.body === null ? response : new Response(until(gone, response.body), response)
   }
 
+  /** Everything that the edge does behind its answers is done, and what that began. */
+  async idle(): Promise<void> {
+    for (let work = this.#background; work.length > 0; work = this.#background) {
+      this.#background = []
+      await Promise.all(work)
+    }
+  }
+
+  /** What reached the simulated providers since `reset`. */
+  async recorded(): Promise<readonly LoggedRequest[]> {
+    const response = await this.#simulator(new Request(`${simulatorUrl}/__control/requests`))
+    const { requests } = (await response.json()) as { requests: LoggedRequest[] }
+    return requests
+  }
+
   control(path: string, body: object): Promise<Response> {
     const request = new Request(`${simulatorUrl}/__control${path}`, {
       method: 'POST',
       body: JSON.stringify(body),
     })
+    return this.#simulator(request)
+  }
+
+  #simulator(request: Request): Promise<Response> {
     const call = simulator.fetch as unknown as (...given: unknown[]) => Promise<Response>
     return call(request, { FIRST_BYTE_MS: '0', PER_CHUNK_MS: '0' }, this.execution)
   }

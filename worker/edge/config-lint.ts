@@ -3,6 +3,7 @@ import { ConfigurationError, describeProblems } from './config.ts'
 import { intentDoubts } from './intent-lint.ts'
 import { retiringTargets } from './retirements.ts'
 import { routeCircles } from './route-circles.ts'
+import { routeDoubts } from './route-lint.ts'
 import type { Runtime } from './runtime.ts'
 import { doubtful, impossible } from './target-lint.ts'
 
@@ -20,6 +21,7 @@ export function doubtsOf(runtime: Runtime, nowMs: number): ConfigProblem[] {
     ...intentDoubts(runtime),
     ...detectorDoubts(runtime),
     ...doubtful(runtime),
+    ...routeDoubts(runtime),
     ...retiringTargets(runtime, nowMs),
   ]
 }

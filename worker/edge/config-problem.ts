@@ -1,4 +1,5 @@
-import type { z } from 'zod'
+import type * as z from 'zod/mini'
+import '../../durable-objects/zod-english.ts'
 
 /** One thing wrong with a config file: where, which rule, and what stood there. */
 export interface ConfigProblem {

@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../durable-objects/described.ts'
 import {
   alertsSchema,
   standbySchema,
@@ -36,23 +37,29 @@ import { objectiveSchema, routeRankingFields, targetRankingFields } from './rank
 
 const id = z
   .string()
-  .regex(
-    /^[a-z0-9][a-z0-9._-]{0,63}$/,
-    'a name is made of lower-case letters, digits, ".", "_" and "-", at most 64 of them',
+  .check(
+    z.regex(
+      /^[a-z0-9][a-z0-9._-]{0,63}$/,
+      'a name is made of lower-case letters, digits, ".", "_" and "-", at most 64 of them',
+    ),
   )
 
 /** `model@provider`; the model part is what clients see and may itself begin with `@` (Workers AI). */
 const targetName = z
   .string()
-  .regex(/^.+@[a-z0-9][a-z0-9._-]{0,63}$/, 'a target is named "model@provider"')
-  .max(256)
+  .check(
+    z.regex(/^.+@[a-z0-9][a-z0-9._-]{0,63}$/, 'a target is named "model@provider"'),
+    z.maxLength(256),
+  )
 
 const variableName = z
   .string()
-  .regex(/^[A-Z][A-Z0-9_]*$/, 'the name of a secret: upper-case letters, digits, "_"')
+  .check(z.regex(/^[A-Z][A-Z0-9_]*$/, 'the name of a secret: upper-case letters, digits, "_"'))
 
 /** Host name, with `${NAME}` where a deployment fills in its own (an Azure resource). */
-const host = z.string().regex(/^[a-z0-9.${}A-Z_-]+(:\d+)?$/, 'a host name without scheme or path')
+const host = z
+  .string()
+  .check(z.regex(/^[a-z0-9.${}A-Z_-]+(:\d+)?$/, 'a host name without scheme or path'))
 
 /**
  * A secret and the one host it may be sent to. The host is written down a
@@ -62,7 +69,7 @@ export const credentialSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('bearer'), secret: variableName, host }),
   z.strictObject({
     kind: z.literal('header'),
-    name: z.string().regex(/^[a-z][a-z0-9-]*$/, 'a lower-case header name'),
+    name: z.string().check(z.regex(/^[a-z][a-z0-9-]*$/, 'a lower-case header name')),
     secret: variableName,
     host,
   }),
@@ -70,7 +77,7 @@ export const credentialSchema = z.discriminatedUnion('kind', [
     kind: z.literal('sigv4'),
     accessKeyId: variableName,
     secretAccessKey: variableName,
-    sessionToken: variableName.optional(),
+    sessionToken: z.optional(variableName),
     service: z.string(),
     region: z.string(),
     host,
@@ -81,73 +88,70 @@ export const credentialSchema = z.discriminatedUnion('kind', [
 export const providerSchema = z.strictObject({
   /** Which adapter writes and reads this provider's wire format. */
   adapter: id,
-  baseUrl: z
-    .string()
-    .optional()
-    .describe('https, or http on loopback when the local switch is set. No query, no user info.'),
-  binding: z.string().optional().describe('Name of a Workers AI binding to call instead of a URL.'),
+  baseUrl: described(
+    z.optional(z.string()),
+    'https, or http on loopback when the local switch is set. No query, no user info.',
+  ),
+  binding: described(
+    z.optional(z.string()),
+    'Name of a Workers AI binding to call instead of a URL.',
+  ),
   credential: credentialSchema,
-  regions: z
-    .array(z.string())
-    .default([])
-    .describe('Where this provider processes data: macro-regions such as `us`, `eu`.'),
-  options: z
-    .record(z.string(), z.string())
-    .default({})
-    .describe('Settings of the adapter: `apiVersion` (Azure), ...'),
+  regions: described(
+    z._default(z.array(z.string()), []),
+    'Where this provider processes data: macro-regions such as `us`, `eu`.',
+  ),
+  options: described(
+    z._default(z.record(z.string(), z.string()), {}),
+    'Settings of the adapter: `apiVersion` (Azure), ...',
+  ),
   ...providerPolicyFields,
 })
 
 export const targetSchema = z.strictObject({
-  upstreamModel: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("The provider's own id, where it differs from the name's model part."),
-  catalogModel: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("Key into the catalog, where the provider's id is not the one the catalog knows."),
-  free: z
-    .literal(true)
-    .optional()
-    .describe('Nobody bills for it (a server of your own): it is priced at 0 instead of unpriced.'),
-  maxConcurrent: z
-    .number()
-    .int()
-    .min(1)
-    .max(1_000_000)
-    .optional()
-    .describe('Calls it takes at once, from all isolates together; for `scarcity`.'),
-  standby: standbySchema
-    .optional()
-    .describe(
-      'Keep it warm: a one-token request now and then, so that it is known to work before it is needed.',
-    ),
+  upstreamModel: described(
+    z.optional(z.string().check(z.minLength(1))),
+    "The provider's own id, where it differs from the name's model part.",
+  ),
+  catalogModel: described(
+    z.optional(z.string().check(z.minLength(1))),
+    "Key into the catalog, where the provider's id is not the one the catalog knows.",
+  ),
+  free: described(
+    z.optional(z.literal(true)),
+    'Nobody bills for it (a server of your own): it is priced at 0 instead of unpriced.',
+  ),
+  maxConcurrent: described(
+    z.optional(z.int().check(z.minimum(1), z.maximum(1_000_000))),
+    'Calls it takes at once, from all isolates together; for `scarcity`.',
+  ),
+  standby: described(
+    z.optional(standbySchema),
+    'Keep it warm: a one-token request now and then, so that it is known to work before it is needed.',
+  ),
   ...targetPolicyFields,
   ...targetRankingFields,
 })
 
-const ms = z.number().int().positive()
+const ms = z.int().check(z.positive())
 
 export const timeoutsSchema = z.strictObject({
-  firstTokenTimeoutMs: ms
-    .max(600_000)
-    .default(30_000)
-    .describe('From sending a streamed request to its first meaningful token, ms.'),
-  answerTimeoutMs: ms
-    .max(900_000)
-    .default(60_000)
-    .describe('From sending an unstreamed request to the end of its answer, ms.'),
-  idleTimeoutMs: ms
-    .max(600_000)
-    .default(30_000)
-    .describe('Longest silence after the first token, ms.'),
-  deadlineMs: ms
-    .max(3_600_000)
-    .default(600_000)
-    .describe('For the whole request, all attempts, ms.'),
+  firstTokenTimeoutMs: described(
+    z._default(ms.check(z.maximum(600_000)), 30_000),
+    'From sending a streamed request to its first meaningful token, ms.',
+  ),
+  answerTimeoutMs: described(
+    z._default(ms.check(z.maximum(900_000)), 60_000),
+    'From sending an unstreamed request to the end of its answer, ms.',
+  ),
+  idleTimeoutMs: described(
+    z._default(ms.check(z.maximum(600_000)), 30_000),
+    'Longest silence after the first token, ms.',
+  ),
+  deadlineMs: described(
+    z._default(ms.check(z.maximum(3_600_000)), 600_000),
+    'For the whole request, all attempts, ms.',
+  ),
 })
 
 const tierEntry = z.union(
@@ -155,34 +159,43 @@ const tierEntry = z.union(
     targetName,
     z.strictObject({
       target: targetName,
-      weight: z.number().nonnegative().max(1_000_000).default(1),
+      weight: z._default(z.number().check(z.nonnegative(), z.maximum(1_000_000)), 1),
     }),
   ],
   { error: 'must be "model@provider", or an object with "target" and "weight"' },
 )
 
-const tierTargets = z.array(tierEntry).min(1)
+const tierTargets = z.array(tierEntry).check(z.minLength(1))
 
 const tier = z.union(
   [
     tierTargets,
-    z.strictObject({
-      targets: tierTargets,
-      intent: intentSchema.optional(),
-      objective: objectiveSchema.optional(),
-    }),
+    z
+      .strictObject({
+        targets: z.optional(tierTargets),
+        intent: z.optional(intentSchema),
+        objective: z.optional(objectiveSchema),
+      })
+      .check(
+        z.refine(
+          ({ targets, intent }) => targets !== undefined || intent !== undefined,
+          'needs "targets", or an "intent" that they are chosen by',
+        ),
+      ),
   ],
   {
-    error: 'must be a list of targets, or an object with "targets"',
+    error: 'must be a list of targets, or an object with "targets" or an "intent"',
   },
 )
 
 /** An origin as a browser sends it: scheme and host, the port only where it is not the scheme's own. */
 const origin = z
   .string()
-  .refine(
-    isOrigin,
-    'must be an origin such as "https://app.example" (lower case, no path, no default port), or "*"',
+  .check(
+    z.refine(
+      isOrigin,
+      'must be an origin such as "https://app.example" (lower case, no path, no default port), or "*"',
+    ),
   )
 
 function isOrigin(text: string): boolean {
@@ -193,34 +206,36 @@ function isOrigin(text: string): boolean {
 }
 
 export const routeSchema = z.strictObject({
-  description: z.string().optional(),
-  tiers: z.array(tier).min(1).describe('Tried in order; inside a tier by weighted chance.'),
-  timeouts: timeoutsSchema.prefault({}),
-  heartbeatAfterMs: ms
-    .max(100_000)
-    .default(15_000)
-    .describe('Silence after which a streaming client gets a heartbeat in its dialect, ms.'),
-  limits: z
-    .strictObject({
-      maxAttempts: z
-        .number()
-        .int()
-        .min(1)
-        .max(3)
-        .default(3)
-        .describe('Upstream calls for one request, over all targets.'),
-      maxOutputTokens: z
-        .number()
-        .int()
-        .positive()
-        .optional()
-        .describe('Upper bound laid over what the caller asks for, tokens.'),
-    })
-    .prefault({}),
-  degrade: degradeSchema.optional(),
-  cache: cacheSchema.optional().describe('Keeps answers of this route, each for its own tenant.'),
-  validate: validateSchema.optional().describe('What an answer must be to count as one.'),
-  priority: prioritySchema.optional(),
+  description: z.optional(z.string()),
+  tiers: described(
+    z.array(tier).check(z.minLength(1)),
+    'Tried in order; inside a tier by weighted chance.',
+  ),
+  timeouts: z.prefault(timeoutsSchema, {}),
+  heartbeatAfterMs: described(
+    z._default(ms.check(z.maximum(100_000)), 15_000),
+    'Silence after which a streaming client gets a heartbeat in its dialect, ms.',
+  ),
+  limits: z.prefault(
+    z.strictObject({
+      maxAttempts: described(
+        z._default(z.int().check(z.minimum(1), z.maximum(3)), 3),
+        'Upstream calls for one request, over all targets.',
+      ),
+      maxOutputTokens: described(
+        z.optional(z.int().check(z.positive())),
+        'Upper bound laid over what the caller asks for, tokens.',
+      ),
+    }),
+    {},
+  ),
+  degrade: z.optional(degradeSchema),
+  cache: described(
+    z.optional(cacheSchema),
+    'Keeps answers of this route, each for its own tenant.',
+  ),
+  validate: described(z.optional(validateSchema), 'What an answer must be to count as one.'),
+  priority: z.optional(prioritySchema),
   ...parallelFields,
   ...runFields,
   ...routePolicyFields,
@@ -228,47 +243,49 @@ export const routeSchema = z.strictObject({
 })
 
 export const tenantSchema = z.strictObject({
-  routes: z
-    .array(z.string())
-    .min(1)
-    .default(['*'])
-    .describe('Routes this tenant may name; `*` is all of them.'),
-  directTargets: z
-    .boolean()
-    .default(true)
-    .describe('May name targets and bare models beside routes.'),
+  routes: described(
+    z._default(z.array(z.string()).check(z.minLength(1)), ['*']),
+    'Routes this tenant may name; `*` is all of them.',
+  ),
+  directTargets: described(
+    z._default(z.boolean(), true),
+    'May name targets and bare models beside routes.',
+  ),
   ...residencyFields,
   ...tenantPolicyFields,
 })
 
 export const configSchema = z.strictObject({
-  $schema: z.string().optional(),
-  limits: limitsSchema.prefault({}),
-  cors: z
-    .strictObject({
-      origins: z
-        .array(origin)
-        .default([])
-        .describe('Origins that browsers may call from; empty turns CORS off.'),
-    })
-    .prefault({}),
-  health: healthSchema.prefault({}),
-  ledger: ledgerSchema.prefault({}),
-  decisions: decisionsSchema.prefault({}),
-  scarcity: scarcitySchema
-    .optional()
-    .describe('Who goes first when targets are full. Absent: everybody alike.'),
-  alerts: alertsSchema
-    .optional()
-    .describe('A signed webhook for circuits, credentials, quotas and standby targets.'),
-  detectors: detectorsSchema.optional(),
-  rules: rulesSchema.optional(),
+  $schema: z.optional(z.string()),
+  limits: z.prefault(limitsSchema, {}),
+  cors: z.prefault(
+    z.strictObject({
+      origins: described(
+        z._default(z.array(origin), []),
+        'Origins that browsers may call from; empty turns CORS off.',
+      ),
+    }),
+    {},
+  ),
+  health: z.prefault(healthSchema, {}),
+  ledger: z.prefault(ledgerSchema, {}),
+  decisions: z.prefault(decisionsSchema, {}),
+  scarcity: described(
+    z.optional(scarcitySchema),
+    'Who goes first when targets are full. Absent: everybody alike.',
+  ),
+  alerts: described(
+    z.optional(alertsSchema),
+    'A signed webhook for circuits, credentials, quotas and standby targets.',
+  ),
+  detectors: z.optional(detectorsSchema),
+  rules: z.optional(rulesSchema),
   providers: z.record(id, providerSchema),
   targets: z.record(targetName, targetSchema),
   routes: z.record(id, routeSchema),
   tenants: z
     .record(id, tenantSchema)
-    .refine((tenants) => Object.keys(tenants).length > 0, 'must name at least one tenant'),
+    .check(z.refine((tenants) => Object.keys(tenants).length > 0, 'must name at least one tenant')),
 })
 
 export type Config = z.infer<typeof configSchema>

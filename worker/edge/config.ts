@@ -10,7 +10,7 @@ import { ladderProblems } from './ladder-problems.ts'
 import { parallelProblems } from './parallel-problems.ts'
 import { rankingProblems } from './ranking-problems.ts'
 import { ruleProblems } from './rule-problems.ts'
-import { entriesOfTier } from './tiers.ts'
+import { entriesOfTier, targetsAreChosen } from './tiers.ts'
 import { runProblems } from './run/problems.ts'
 
 export { describeProblems, type ConfigProblem }
@@ -77,6 +77,7 @@ function crossProblems(config: Config): ConfigProblem[] {
 type Tier = Config['routes'][string]['tiers'][number]
 
 function tierProblems(config: Config, tier: Tier, at: readonly PropertyKey[]): ConfigProblem[] {
+  if (targetsAreChosen(tier)) return []
   const path = Array.isArray(tier) ? at : [...at, 'targets']
   const entries = entriesOfTier(tier)
   const names = entries.map(({ target }) => target)
@@ -195,9 +196,10 @@ export function baseUrlRule(baseUrl: string, switches: ConfigSwitches): string |
   if (url.port !== '') return 'must use the https port'
   if (!publicHost.test(url.hostname) || privateSuffix.test(url.hostname))
     return 'must be a public host name, no address and no local name'
-  // What a reader sees must be what the parser sees: "https://EXAMPLE.com", dots and percent signs in hosts end here.
-  if (!filled.toLowerCase().startsWith(`https://${url.hostname}`))
-    return 'must spell its host plainly'
+  // What a reader sees must be what the parser sees, and what a credential is bound to: "https://EXAMPLE.com", dots and
+  // percent signs in hosts end here.
+  if (!filled.startsWith(`https://${url.hostname}`))
+    return 'must spell its host plainly, in lower case'
   return null
 }
 

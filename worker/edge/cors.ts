@@ -32,6 +32,8 @@ const allowedRequestHeaders = [
   'idempotency-key',
   'prefer',
   'last-event-id',
+  // OpenAI's SDK sets it, and browsers let it.
+  'user-agent',
 ].join(', ')
 
 /** Everything of the public face that stands in a response header. */
@@ -55,6 +57,12 @@ const exposedHeaders = [
   'server-timing',
   'retry-after',
   'x-should-retry',
+  'x-ratelimit-limit-requests',
+  'x-ratelimit-remaining-requests',
+  'x-ratelimit-reset-requests',
+  'x-ratelimit-limit-tokens',
+  'x-ratelimit-remaining-tokens',
+  'x-ratelimit-reset-tokens',
 ].join(', ')
 
 export function preflight(origin: string): Response {

@@ -61,11 +61,11 @@ function brokenPromise(
 function otherFamily(
   tier: readonly Target[],
   first: readonly Target[],
-  runtime: Runtime,
+  { config }: Runtime,
 ): string | null {
-  const families = new Set(first.map((target) => familyOfTarget(target, runtime)))
+  const families = new Set(first.map((target) => familyOfTarget(target, config)))
   for (const target of tier) {
-    const family = familyOfTarget(target, runtime)
+    const family = familyOfTarget(target, config)
     if (family === null)
       return `but nobody knows the family of ${target.name}: declare its "family"`
     if (!families.has(family))
@@ -84,7 +84,10 @@ function listed(families: ReadonlySet<string | null>): string {
 }
 
 /** What the target declares, else what the name of its model says. */
-function familyOfTarget({ name, model, facts, adapterTarget }: Target, { config }: Runtime) {
+export function familyOfTarget(
+  { name, model, facts, adapterTarget }: Target,
+  config: Runtime['config'],
+): string | null {
   const { family, catalogModel } = config.targets[name] ?? {}
   if (family !== undefined) return family
   const names = [catalogModel, facts?.model, adapterTarget.upstreamModel, model]
@@ -106,9 +109,15 @@ function notCheaper(tier: readonly Target[], first: readonly Target[]): string |
     : `but ${wrong.name} costs no less than ${least.name} (${usd(wrong.cost)} and ${usd(least.cost)} for 3,000 tokens of prompt and 1,000 of answer)`
 }
 
-function priced({ name, facts }: Target): { readonly name: string; readonly cost: number }[] {
+/** Of a usual call, nano-USD; null where it has no price. */
+export function priceOf({ facts }: Target): number | null {
   const prices = facts?.prices ?? null
-  return prices === null ? [] : [{ name, cost: expectedCostNanoUsd(prices, usualCall) }]
+  return prices === null ? null : expectedCostNanoUsd(prices, usualCall)
+}
+
+function priced(target: Target): { readonly name: string; readonly cost: number }[] {
+  const cost = priceOf(target)
+  return cost === null ? [] : [{ name: target.name, cost }]
 }
 
 function usd(nanoUsd: number): string {

@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../durable-objects/described.ts'
 
 /**
  * What a route does when it cannot answer as it should: the rungs of its ladder, the cache, the validation of answers,
@@ -6,32 +7,25 @@ import * as z from 'zod'
  */
 
 /** Why a tier is there. `smaller` and `degraded` mark the answers that come from it. */
-export const intentSchema = z
-  .enum(['same-family', 'cheaper', 'smaller', 'degraded'])
-  .describe(
-    'Why the tier is there; an answer of a `smaller` or `degraded` one is marked as less than asked.',
-  )
+export const intentSchema = described(
+  z.enum(['same-family', 'cheaper', 'smaller', 'degraded']),
+  'Why the tier is there; an answer of a `smaller` or `degraded` one is marked as less than asked.',
+)
 
-const template = z
-  .string()
-  .min(1)
-  .max(4000)
-  .describe(
-    'The reply. `{requestId}`, `{route}`, `{model}` and `{retryAfterS}` are filled in; `{{` is a brace.',
-  )
+const template = described(
+  z.string().check(z.minLength(1), z.maxLength(4000)),
+  'The reply. `{requestId}`, `{route}`, `{model}` and `{retryAfterS}` are filled in; `{{` is a brace.',
+)
 
 const rungObject = z.discriminatedUnion('rung', [
   z.strictObject({ rung: z.literal('cache') }),
   z.strictObject({ rung: z.literal('smaller-model') }),
   z.strictObject({
     rung: z.literal('shorter'),
-    maxOutputTokens: z
-      .number()
-      .int()
-      .min(1)
-      .max(100_000)
-      .default(256)
-      .describe('The longest answer that is asked for again, tokens.'),
+    maxOutputTokens: described(
+      z._default(z.int().check(z.minimum(1), z.maximum(100_000)), 256),
+      'The longest answer that is asked for again, tokens.',
+    ),
   }),
   z.strictObject({ rung: z.literal('template'), text: template }),
   z.strictObject({ rung: z.literal('deferred') }),
@@ -45,35 +39,24 @@ export const rungSchema = z.union(
   { error: rungRule },
 )
 
-export const degradeSchema = z
-  .array(rungSchema)
-  .min(1)
-  .max(8)
-  .describe(
-    'What is tried, in this order, when no target answers, the budget does not allow it, or capacity is short.',
-  )
+export const degradeSchema = described(
+  z.array(rungSchema).check(z.minLength(1), z.maxLength(8)),
+  'What is tried, in this order, when no target answers, the budget does not allow it, or capacity is short.',
+)
 
 export const cacheSchema = z.strictObject({
-  mode: z
-    .enum(['first', 'fallback'])
-    .default('fallback')
-    .describe(
-      '`first`: before anybody is asked. `fallback`: as the rung `cache` of `degrade` only.',
-    ),
-  ttlSeconds: z
-    .number()
-    .int()
-    .min(1)
-    .max(604_800)
-    .default(3600)
-    .describe('How old a kept answer may be, seconds.'),
-  maxAnswerBytes: z
-    .number()
-    .int()
-    .min(1024)
-    .max(1_048_576)
-    .default(131_072)
-    .describe('A larger answer is not kept, bytes.'),
+  mode: described(
+    z._default(z.enum(['first', 'fallback']), 'fallback'),
+    '`first`: before anybody is asked. `fallback`: as the rung `cache` of `degrade` only.',
+  ),
+  ttlSeconds: described(
+    z._default(z.int().check(z.minimum(1), z.maximum(604_800)), 3600),
+    'How old a kept answer may be, seconds.',
+  ),
+  maxAnswerBytes: described(
+    z._default(z.int().check(z.minimum(1024), z.maximum(1_048_576)), 131_072),
+    'A larger answer is not kept, bytes.',
+  ),
 })
 
 const finishReason = z.enum([
@@ -88,61 +71,50 @@ const finishReason = z.enum([
 ])
 
 export const validateSchema = z.strictObject({
-  schema: z
-    .union([z.literal(true), z.record(z.string(), z.unknown())], {
-      error: 'must be true (the schema that the request asks for) or a JSON schema',
-    })
-    .optional()
-    .describe("The answer is JSON of the request's own schema (`true`), or of this one."),
-  nonEmpty: z
-    .literal(true)
-    .optional()
-    .describe('The answer has text, a tool call, or media in it.'),
-  finish: z
-    .array(finishReason)
-    .min(1)
-    .optional()
-    .describe('How an answer may end: `stop`, `toolCalls`, ...'),
-  noErrorText: z
-    .literal(true)
-    .optional()
-    .describe('The answer is no apology and no error message in place of one.'),
-  buffer: z
-    .literal(true)
-    .optional()
-    .describe(
-      'Streams, too, are held until they are whole and valid, so that another target can answer.',
+  schema: described(
+    z.optional(
+      z.union([z.literal(true), z.record(z.string(), z.unknown())], {
+        error: 'must be true (the schema that the request asks for) or a JSON schema',
+      }),
     ),
+    "The answer is JSON of the request's own schema (`true`), or of this one.",
+  ),
+  nonEmpty: described(
+    z.optional(z.literal(true)),
+    'The answer has text, a tool call, or media in it.',
+  ),
+  finish: described(
+    z.optional(z.array(finishReason).check(z.minLength(1))),
+    'How an answer may end: `stop`, `toolCalls`, ...',
+  ),
+  noErrorText: described(
+    z.optional(z.literal(true)),
+    'The answer is no apology and no error message in place of one.',
+  ),
+  buffer: described(
+    z.optional(z.literal(true)),
+    'Streams, too, are held until they are whole and valid, so that another target can answer.',
+  ),
 })
 
-export const prioritySchema = z
-  .enum(['critical', 'standard', 'batch'])
-  .describe(
-    'When capacity is short: `critical` goes as premium tenants do, `batch` waits for all others.',
-  )
+export const prioritySchema = described(
+  z.enum(['critical', 'standard', 'batch']),
+  'When capacity is short: `critical` goes as premium tenants do, `batch` waits for all others.',
+)
 
 export const scarcitySchema = z.strictObject({
-  premiumReserve: z
-    .number()
-    .min(0)
-    .max(0.9)
-    .default(0.2)
-    .describe(
-      'Share of the calls a target takes at once that only premium tenants and critical routes may use.',
-    ),
-  batchShare: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.25)
-    .describe('Share of what interactive calls leave free that batch work may use.'),
-  batchWaitMs: z
-    .number()
-    .int()
-    .min(0)
-    .max(600_000)
-    .default(10_000)
-    .describe('How long batch work waits for room before it is told to come back, ms.'),
+  premiumReserve: described(
+    z._default(z.number().check(z.minimum(0), z.maximum(0.9)), 0.2),
+    'Share of the calls a target takes at once that only premium tenants and critical routes may use.',
+  ),
+  batchShare: described(
+    z._default(z.number().check(z.minimum(0), z.maximum(1)), 0.25),
+    'Share of what interactive calls leave free that batch work may use.',
+  ),
+  batchWaitMs: described(
+    z._default(z.int().check(z.minimum(0), z.maximum(600_000)), 10_000),
+    'How long batch work waits for room before it is told to come back, ms.',
+  ),
 })
 
 export type RungConfig = z.infer<typeof rungSchema>

@@ -29,6 +29,8 @@ export interface RouteLadder {
   readonly rungs: readonly Rung[]
   readonly cache: CacheRules | null
   readonly validation: ValidateConfig | null
+  /** By target, what the route it comes from asks of answers beside: of requests that name several routes. */
+  readonly checks?: ReadonlyMap<string, ValidateConfig>
   /** Of each tier of the plan. */
   readonly intents: readonly (TierIntent | null)[]
   /** Lesser tiers wait for their rung. */
@@ -52,7 +54,7 @@ export function createLadders({ routes, scarcity: declared }: Config): Ladders {
   return ladders
 }
 
-const noLadder: RouteLadder = {
+export const noLadder: RouteLadder = {
   rungs: [],
   cache: null,
   validation: null,

@@ -10,9 +10,37 @@ import type { ComparedAnswer, ShadowRecord } from '../engine/shadow-port.ts'
  * Text of a prompt or an answer, keys and headers have no field here. Answers the line.
  */
 export function logRequest(record: RequestRecord): string {
-  const text = JSON.stringify(logLine(record))
+  const line = logLine(record)
+  const whole = JSON.stringify(line)
+  const text = whole.length > longestLine ? shortened(line) : whole
   console.log(text)
   return text
+}
+
+/**
+ * Characters of one line. Workers keep 256 KB of log a request and cut what is longer in the middle of its JSON
+ * (developers.cloudflare.com/workers/platform/limits, 2026-11-20); a character may be three bytes.
+ */
+const longestLine = 81_920
+/** Of what is cut, so much stays: characters of a text, items of a list. */
+const longestText = 2048
+const longestList = 16
+
+/** The line without what can be long: first its decision, then its texts. What was cut stands in it. */
+function shortened(line: RequestLine): string {
+  const { 'switchyard.decision': _decision, ...rest } = line
+  const cut = ['switchyard.decision']
+  const text = JSON.stringify({ ...rest, 'switchyard.cut': cut })
+  if (text.length <= longestLine) return text
+  const clipped = Object.entries(rest).map(([name, value]): [string, unknown] => {
+    if (typeof value === 'string' && value.length > longestText)
+      return [name, value.slice(0, longestText)]
+    if (Array.isArray(value) && value.length > longestList)
+      return [name, value.slice(0, longestList)]
+    return [name, value]
+  })
+  for (const [name, value] of clipped) if (value !== rest[name as keyof typeof rest]) cut.push(name)
+  return JSON.stringify({ ...Object.fromEntries(clipped), 'switchyard.cut': cut })
 }
 
 /** The line of a request, as it is read back. */
@@ -26,6 +54,8 @@ export interface Refusal {
   readonly method: string
   readonly status: number
   readonly errorCode: string
+  /** Why, in no word of the caller's; absent where the code says it. */
+  readonly reason?: string
   readonly configVersion: string
   readonly colo: string | null
 }
@@ -40,6 +70,7 @@ export function logRefusal(refusal: Refusal): void {
       'http.request.method': refusal.method,
       'http.response.status_code': refusal.status,
       'error.type': refusal.errorCode,
+      'switchyard.reason': refusal.reason,
       'switchyard.config': refusal.configVersion,
       'cloudflare.colo': refusal.colo,
     }),
@@ -69,6 +100,7 @@ export function logLine(record: RequestRecord) {
     'switchyard.ending': record.ending,
     'http.response.status_code': record.status,
     'error.type': record.errorCode,
+    'switchyard.error.param': record.errorParam,
     'gen_ai.response.finish_reasons': record.finishReasons,
     'gen_ai.usage.input_tokens': usage?.inputTokens,
     'gen_ai.usage.output_tokens': usage?.outputTokens,
@@ -182,5 +214,6 @@ function attemptLine(attempt: RequestRecord['attempts'][number]) {
     first_token_ms: attempt.firstTokenMs,
     status: attempt.status,
     provider_code: attempt.providerCode,
+    continues: attempt.continues,
   }
 }

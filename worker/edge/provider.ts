@@ -66,7 +66,7 @@ export function createProvider(id: string, config: ProviderConfig, variables: Va
   const local = variables['SWITCHYARD_LOCAL'] === '1'
   const template = config.baseUrl ?? ''
   const own = local ? ownLoopbackUrl(template, (name) => variables[name]) : null
-  const baseUrl = fillPlaceholders(own ?? template, text).replace(/\/+$/, '')
+  const baseUrl = plainHost(fillPlaceholders(own ?? template, text)).replace(/\/+$/, '')
   if (missing.length === 0) checkFilledUrl(id, template, baseUrl, local, text)
   const { host } = new URL(baseUrl)
   const keyless = own !== null && isUnset(config, variables)
@@ -85,6 +85,11 @@ export function createProvider(id: string, config: ProviderConfig, variables: Va
     regions,
     missing,
   }
+}
+
+/** Names of hosts know no case, and a vendor's console may write a resource's name in its own. */
+function plainHost(url: string): string {
+  return url.replace(/^https?:\/\/[^/]*/, (host) => host.toLowerCase())
 }
 
 /** A variable that is filled in may break what the file kept: the address is checked again as it will be called. */

@@ -1,3 +1,4 @@
+import type { AttemptLine } from '../../durable-objects/tenant-ledger/protocol.ts'
 import type { LineRow } from '../../durable-objects/tenant-ledger/rows.ts'
 import type { DecisionRecord } from '../engine/decision.ts'
 import type { RequestLine } from './log.ts'
@@ -43,10 +44,15 @@ interface AttemptView {
   readonly cost_usd: string | null
   /** `exact`, `estimated` or `worst_case`. */
   readonly basis: string | null
+  /** The answer that broke, where this call went on with one; null: it began its own. */
+  readonly continues: AttemptLine['continues'] | null
 }
 
 /** Requests of this isolate that can be told of before their ledger lines are written: some seconds of heavy traffic. */
 const mostRecords = 512
+
+/** What one of them takes at most, characters: a line has some 1,500. Longer ones are told of by their ledger lines alone. */
+const longestLine = 65_536
 
 interface Kept {
   /** As it was logged. */
@@ -66,6 +72,7 @@ export class RecentRequests {
   #next = 0
 
   keep(requestId: string, line: string, atMs: number): void {
+    if (line.length > longestLine) return
     this.#ids[this.#next] = requestId
     this.#texts[this.#next] = line
     this.#timesMs[this.#next] = atMs
@@ -93,6 +100,7 @@ export function viewOfKept({ line, atMs }: Kept, lines: readonly LineRow[]): Req
       first_token_ms: attempt.first_token_ms ?? null,
       cost_usd: paid === undefined ? null : formatUsd(paid.amountNanoUsd),
       basis: paid?.basis ?? null,
+      continues: attempt.continues ?? null,
     }
   })
   return {
@@ -168,6 +176,7 @@ export function viewOfLines(requestId: string, lines: readonly LineRow[]): Reque
       first_token_ms: attempt?.firstTokenMs ?? null,
       cost_usd: formatUsd(amountNanoUsd),
       basis,
+      continues: attempt?.continues ?? null,
     })),
     reason: last.reason ?? null,
     config: null,

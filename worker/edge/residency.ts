@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../durable-objects/described.ts'
 import { type Jurisdiction, jurisdictions } from '../../durable-objects/provider-health/place.ts'
 import type { Caller } from '../engine/caller.ts'
 
@@ -12,22 +13,18 @@ export function isResidency(word: string): word is Residency {
 
 /** Of a tenant in `routes.json`. */
 export const residencyFields = {
-  residency: z
-    .enum(residencies)
-    .optional()
-    .describe(
-      'Its requests are read, planned, sent, kept and booked there and nowhere else; providers have to declare this region and no other.',
-    ),
-  strict: z
-    .boolean()
-    .default(false)
-    .describe(
-      'With `residency`: refuse requests that reach Cloudflare in a data centre outside of it (`worker/edge/colos.ts`).',
-    ),
-  storage: z
-    .boolean()
-    .default(true)
-    .describe('`false`: no answer and no event of a stream is kept, not even encrypted.'),
+  residency: described(
+    z.optional(z.enum(residencies)),
+    'Its requests are read, planned, sent, kept and booked there and nowhere else; providers have to declare this region and no other.',
+  ),
+  strict: described(
+    z._default(z.boolean(), false),
+    'With `residency`: refuse requests that reach Cloudflare in a data centre outside of it (`worker/edge/colos.ts`).',
+  ),
+  storage: described(
+    z._default(z.boolean(), true),
+    '`false`: no answer and no event of a stream is kept, not even encrypted.',
+  ),
 }
 
 /** The configuration and the ledger differ in where a tenant is pinned to, or it is a place that nobody knows. */
@@ -104,7 +101,7 @@ export class Residencies {
 
 /** What `routes.json` says of each tenant. */
 export function declaredTenants(
-  tenants: Readonly<Record<string, z.infer<z.ZodObject<typeof residencyFields>>>>,
+  tenants: Readonly<Record<string, z.infer<z.ZodMiniObject<typeof residencyFields>>>>,
 ): ReadonlyMap<string, DeclaredTenant> {
   return new Map(
     Object.entries(tenants).map(([tenant, { residency = null, strict, storage }]) => [

@@ -9,6 +9,7 @@ import {
   type Rule,
   type TextTest,
 } from '../policy/rule.ts'
+import { formOf, implies, neverHolds, type ConditionForm } from './condition-form.ts'
 import { pathText, type ConfigProblem } from './config-problem.ts'
 
 /**
@@ -97,32 +98,13 @@ export function canHoldTogether(all: readonly Demands[]): 'yes' | 'no' | 'maybe'
 
 /** Rules whose own tests exclude one another: they never hold. */
 export function contradictions(rules: readonly Rule[]): ConfigProblem[] {
-  return rules.flatMap(({ when }, index) => {
-    const { words, numbers } = demandsOf(when)
-    const empty = [
-      ...[...words].flatMap(([name, set]) => (set.size === 0 ? [name] : [])),
-      ...[...numbers].flatMap(([name, { from, to }]) => (from > to ? [name] : [])),
-    ]
-    return empty.map((name) => ({
+  return rules.flatMap(({ when }, index) =>
+    neverHolds(formOf(when)).map((why) => ({
       path: pathText(['rules', index, 'when']),
-      rule: `can never hold: its tests of "${name}" exclude one another`,
+      rule: `can never hold: ${why}`,
       value: when,
-    }))
-  })
-}
-
-/** Whenever `one` holds, `other` does too. False where that is not sure. */
-function implies(one: Demands, other: Demands): boolean {
-  if (other.isPartial) return false
-  const inWords = [...other.words].every(([name, wide]) => {
-    const narrow = one.words.get(name)
-    return narrow !== undefined && [...narrow].every((word) => wide.has(word))
-  })
-  const inNumbers = [...other.numbers].every(([name, wide]) => {
-    const narrow = one.numbers.get(name)
-    return narrow !== undefined && narrow.from >= wide.from && narrow.to <= wide.to
-  })
-  return inWords && inNumbers
+    })),
+  )
 }
 
 /** Facts that a rule between two others may have changed: what holds of the one need not hold of the other then. */
@@ -130,13 +112,12 @@ const changing = ['class', 'dataClass'] as const
 
 /** Rules that no request comes to, because one before them refuses all of theirs; and routes that are never taken. */
 export function shadowedRules(rules: readonly Rule[]): ConfigProblem[] {
-  const before: { readonly rule: Rule; readonly demands: Demands }[] = []
+  const before: { readonly rule: Rule; readonly form: ConditionForm }[] = []
   const changed = changing.filter((name) => rules.some(({ then }) => then[name] !== undefined))
   return rules.flatMap((rule, index) => {
-    const demands = demandsOf(rule.when)
-    const covering = before.filter((earlier) => implies(demands, earlier.demands))
-    if (isFinal(rule) && !changed.some((name) => demands.words.has(name)))
-      before.push({ rule, demands })
+    const form = formOf(rule.when)
+    const covering = before.filter((earlier) => implies(form, earlier.form))
+    if (isFinal(rule) && !changed.some((name) => form.names.has(name))) before.push({ rule, form })
     const { then } = rule
     const refuser = covering.find((earlier) => earlier.rule.then.refuse !== undefined)
     if (refuser !== undefined)

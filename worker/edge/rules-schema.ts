@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../durable-objects/described.ts'
 import {
   listFacts,
   numberFacts,
@@ -20,123 +21,145 @@ import {
 /** The shape of `rules` in `routes.json`: a closed set of tests over facts, and what is done when they hold. */
 
 const longestWord = 256
-const text = z.string().min(1).max(longestWord)
-const words = z.array(text).min(1).max(maxListLength)
+const text = z.string().check(z.minLength(1), z.maxLength(longestWord))
+const words = z.array(text).check(z.minLength(1), z.maxLength(maxListLength))
 const inWords = z.strictObject({ in: words })
 const glob = z.strictObject({
-  glob: z.union([globPattern, z.array(globPattern).min(1).max(maxListLength)]),
+  glob: z.union([
+    globPattern,
+    z.array(globPattern).check(z.minLength(1), z.maxLength(maxListLength)),
+  ]),
 })
 
-const textTest = z
-  .union([text, words, inWords, glob], {
+const textTest = described(
+  z.union([text, words, inWords, glob], {
     error: 'must be a word, a list of words, {"in": [...]} or {"glob": "..."}',
-  })
-  .describe('A word, several of which one has to match, or patterns with `*`.')
-  .meta({ id: 'wordTest' })
+  }),
+  'A word, several of which one has to match, or patterns with `*`.',
+  'wordTest',
+)
 
-const orderedTest = z
-  .union(
+const orderedTest = described(
+  z.union(
     [
       text,
       words,
       inWords,
       glob,
       z.strictObject({
-        range: z.strictObject({ from: text.optional(), to: text.optional() }),
+        range: z.strictObject({ from: z.optional(text), to: z.optional(text) }),
       }),
     ],
     {
       error:
         'must be a word, a list of words, {"in": [...]}, {"glob": "..."} or {"range": {"from", "to"}}',
     },
-  )
-  .describe('As for other words, or a range of the order they stand in.')
-  .meta({ id: 'orderedTest' })
+  ),
+  'As for other words, or a range of the order they stand in.',
+  'orderedTest',
+)
 
-const number = z.number().nonnegative()
-const numberTest = z
-  .union(
+const number = z.number().check(z.nonnegative())
+const numberTest = described(
+  z.union(
     [
       number,
-      z.strictObject({ in: z.array(number).min(1).max(maxListLength) }),
+      z.strictObject({ in: z.array(number).check(z.minLength(1), z.maxLength(maxListLength)) }),
       z.strictObject({
-        range: z.strictObject({ from: number.optional(), to: number.optional() }),
+        range: z.strictObject({ from: z.optional(number), to: z.optional(number) }),
       }),
     ],
     { error: 'must be a number, {"in": [...]} or {"range": {"from", "to"}}' },
-  )
-  .describe('A number, several, or a range, both ends included.')
-  .meta({ id: 'numberTest' })
+  ),
+  'A number, several, or a range, both ends included.',
+  'numberTest',
+)
 
-function fieldsOf<Name extends string, Schema extends z.ZodType>(
+function fieldsOf<Name extends string, Schema extends z.ZodMiniType>(
   names: readonly Name[],
   schema: Schema,
-): Record<Name, z.ZodOptional<Schema>> {
-  return Object.fromEntries(names.map((name) => [name, schema.optional()])) as Record<
+): Record<Name, z.ZodMiniOptional<Schema>> {
+  return Object.fromEntries(names.map((name) => [name, z.optional(schema)])) as Record<
     Name,
-    z.ZodOptional<Schema>
+    z.ZodMiniOptional<Schema>
   >
 }
 
-export const conditionSchema: z.ZodType<Condition> = z.lazy(() =>
+export const conditionSchema: z.ZodMiniType<Condition> = z.lazy(() =>
   z.strictObject({
     ...fieldsOf(textFacts, textTest),
     ...fieldsOf(orderedFacts, orderedTest),
     ...fieldsOf(numberFacts, numberTest),
     ...fieldsOf(listFacts, textTest),
-    stream: z.boolean().optional(),
-    tags: z.record(text, textTest as z.ZodType<TextTest>).optional(),
-    all: z.array(conditionSchema).max(maxListLength).optional().describe('All of these hold.'),
-    any: z
-      .array(conditionSchema)
-      .min(1)
-      .max(maxListLength)
-      .optional()
-      .describe('One of these holds.'),
-    not: conditionSchema.optional().describe('This does not hold.'),
+    stream: z.optional(z.boolean()),
+    tags: z.optional(z.record(text, textTest as z.ZodMiniType<TextTest>)),
+    all: described(
+      z.optional(z.array(conditionSchema).check(z.maxLength(maxListLength))),
+      'All of these hold.',
+    ),
+    any: described(
+      z.optional(z.array(conditionSchema).check(z.minLength(1), z.maxLength(maxListLength))),
+      'One of these holds.',
+    ),
+    not: described(z.optional(conditionSchema), 'This does not hold.'),
   }),
 )
 
 const refusal = z.strictObject({
-  status: z
-    .union(
+  status: z._default(
+    z.union(
       refusalStatuses.map((status) => z.literal(status)),
       { error: `must be one of ${refusalStatuses.join(', ')}` },
-    )
-    .default(403),
-  message: z.string().min(1).max(500).describe('What the caller is told.'),
+    ),
+    403,
+  ),
+  message: described(
+    z.string().check(z.minLength(1), z.maxLength(500)),
+    'What the caller is told.',
+  ),
 })
 
 export const outcomeSchema = z
   .strictObject({
-    route: z
-      .string()
-      .optional()
-      .describe('Sends the request to this route; the first rule decides.'),
-    constrain: constraintSchema.optional().describe('Asks this of every target, beside all else.'),
-    refuse: refusal.optional().describe('Answers with an error; no other outcome beside it.'),
-    class: requestClass.optional().describe('Makes the request one of this class.'),
-    dataClass: dataClass.optional().describe('Raises the class of its data.'),
+    route: described(
+      z.optional(z.string()),
+      'Sends the request to this route; the first rule decides.',
+    ),
+    constrain: described(
+      z.optional(constraintSchema),
+      'Asks this of every target, beside all else.',
+    ),
+    refuse: described(z.optional(refusal), 'Answers with an error; no other outcome beside it.'),
+    class: described(z.optional(requestClass), 'Makes the request one of this class.'),
+    dataClass: described(z.optional(dataClass), 'Raises the class of its data.'),
   })
-  .refine((then) => Object.keys(then).length > 0, 'must say what is done')
-  .refine(
-    (then) => then.refuse === undefined || Object.keys(then).length === 1,
-    '"refuse" stands alone',
+  .check(
+    z.refine((then) => Object.keys(then).length > 0, 'must say what is done'),
+    z.refine(
+      (then) => then.refuse === undefined || Object.keys(then).length === 1,
+      '"refuse" stands alone',
+    ),
   )
 
-export const rulesSchema = z
-  .array(
-    z.strictObject({
-      name: z
-        .string()
-        .regex(
-          /^[a-z0-9][a-z0-9._-]{0,63}$/,
-          'a name is made of lower-case letters, digits, ".", "_" and "-", at most 64 of them',
+export const rulesSchema = described(
+  z
+    .array(
+      z.strictObject({
+        name: z
+          .string()
+          .check(
+            z.regex(
+              /^[a-z0-9][a-z0-9._-]{0,63}$/,
+              'a name is made of lower-case letters, digits, ".", "_" and "-", at most 64 of them',
+            ),
+          ),
+        when: conditionSchema.check(
+          z.describe('Everything that stands here has to hold; `{}` always does.'),
         ),
-      when: conditionSchema.describe('Everything that stands here has to hold; `{}` always does.'),
-      // eslint-disable-next-line unicorn/no-thenable -- an outcome, no promise: it is no function
-      then: outcomeSchema,
-    }),
-  )
-  .max(ruleLimits.rules)
-  .describe('Asked in order, for every request.')
+        // eslint-disable-next-line unicorn/no-thenable -- an outcome, no promise: it is no function
+        then: outcomeSchema,
+      }),
+    )
+    .check(z.maxLength(ruleLimits.rules)),
+  'Asked in order, for every request.',
+)

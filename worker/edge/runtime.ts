@@ -10,6 +10,7 @@ import type { AdapterTarget, ProviderAdapter } from '../providers/adapter.ts'
 import type { Config, RouteConfig } from './config-schema.ts'
 import { modelOfTarget, providerOfTarget } from './config.ts'
 import { createLadders, type Ladders } from './ladder.ts'
+import { withChosenTiers } from './chosen-tiers.ts'
 import { refuseImpossible } from './config-lint.ts'
 import { declaredFacts, type DeclaredFacts } from './declared-facts.ts'
 import { createPolicies, type Policies } from './policies.ts'
@@ -32,6 +33,7 @@ export interface Target {
 
 /** The configuration with names resolved, made once for each isolate. */
 export interface Runtime {
+  /** With the targets of every tier. */
   readonly config: Config
   readonly version: string
   readonly targets: ReadonlyMap<string, Target>
@@ -51,14 +53,16 @@ export interface Runtime {
   readonly environment: string | null
 }
 
-export function createRuntime(config: Config, version: string, variables: Variables): Runtime {
+/** Throws a `ConfigurationError` of what can never be. */
+export function createRuntime(written: Config, version: string, variables: Variables): Runtime {
   const providers = new Map(
-    Object.entries(config.providers).map(([id, provider]) => [
+    Object.entries(written.providers).map(([id, provider]) => [
       id,
       createProvider(id, provider, variables),
     ]),
   )
-  const { targets, models } = createTargets(config, providers)
+  const { targets, models } = createTargets(written, providers)
+  const config = withChosenTiers(written, targets)
   const tiers = new Map(
     Object.entries(config.routes).map(([name, route]) => [name, tiersOf(route).targets]),
   )

@@ -1,9 +1,10 @@
 import type { Feature } from '../canonical/features.ts'
 import { classify } from '../policy/classify.ts'
 import type { Constraint, SourcedConstraint } from '../policy/constraint.ts'
-import { judgeOf, residencyConstraint } from '../policy/constraints.ts'
+import { judgeOf, residencyConstraint, tooCareful } from '../policy/constraints.ts'
+import { moreCareful } from '../policy/data-class.ts'
 import { compileGlob } from '../policy/glob.ts'
-import type { RequestClass } from '../policy/request-facts.ts'
+import type { DataClass, RequestClass } from '../policy/request-facts.ts'
 import { pathText, type ConfigProblem } from './config-problem.ts'
 import type { Runtime, Target } from './runtime.ts'
 
@@ -19,19 +20,23 @@ const noFacts = classify({
   includeCost: false,
 })
 
-/** These constraints can ever let one of the targets through. What has to be measured first may be tomorrow. */
-function isPossible(
+/** These constraints can ever let one of the targets through, with data of this class. What has to be measured first may be tomorrow. */
+export function isPossible(
   targets: readonly Target[],
   constraints: readonly SourcedConstraint[],
+  dataClass: DataClass | null = null,
 ): boolean {
-  const judge = judgeOf(constraints, noFacts)
+  const facts = { ...noFacts, dataClass }
+  const judge = judgeOf(constraints, facts)
   return targets.some(({ standing }) => {
-    const against = judge({ ...standing, tier: 0, weight: 1, notBeforeMs: 0 })
+    const candidate = { ...standing, tier: 0, weight: 1, notBeforeMs: 0 }
+    if (tooCareful(candidate, facts) !== null) return false
+    const against = judge(candidate)
     return against === null || against.unavailable === true
   })
 }
 
-function sourced(constraint: Constraint | undefined): readonly SourcedConstraint[] {
+export function sourced(constraint: Constraint | undefined): readonly SourcedConstraint[] {
   return constraint === undefined ? [] : [{ source: '', constraint }]
 }
 
@@ -46,18 +51,24 @@ export function impossible(runtime: Runtime): ConfigProblem[] {
     rule,
     value,
   })
-  const routes = [...runtime.routes].flatMap(([name, { constraints }]) =>
-    constraints === undefined || isPossible(targetsOf(runtime, name), sourced(constraints))
+  const routes = [...runtime.routes].flatMap(([name, { constraints, dataClass }]) => {
+    const targets = targetsOf(runtime, name)
+    if (constraints !== undefined && !isPossible(targets, sourced(constraints)))
+      return [problem(['routes', name, 'constraints'], `${leavesNone} of the route`, constraints)]
+    return dataClass === undefined || isPossible(targets, sourced(constraints), dataClass)
       ? []
-      : [problem(['routes', name, 'constraints'], `${leavesNone} of the route`, constraints)],
-  )
+      : [problem(['routes', name, 'dataClass'], `${leavesNone} of the route`, dataClass)]
+  })
   const rules = (config.rules ?? []).flatMap(({ then: { constrain } }, index) =>
     constrain === undefined || isPossible(all, sourced(constrain))
       ? []
       : [problem(['rules', index, 'then', 'constrain'], leavesNone, constrain)],
   )
-  const tenants = Object.entries(config.tenants).flatMap(([name, { constraints, residency }]) => {
+  const tenants = Object.entries(config.tenants).flatMap(([name, tenant]) => {
+    const { constraints, residency, dataClass } = tenant
     const at = ['tenants', name]
+    if (dataClass !== undefined && !isPossible(all, [], dataClass))
+      return [problem([...at, 'dataClass'], leavesNone, dataClass)]
     if (residency !== undefined && !isPossible(all, [residencyConstraint(residency)]))
       return [problem([...at, 'residency'], leavesNone, residency)]
     return constraints === undefined || isPossible(all, sourced(constraints))
@@ -67,7 +78,7 @@ export function impossible(runtime: Runtime): ConfigProblem[] {
   return [...routes, ...rules, ...tenants]
 }
 
-function targetsOf({ tiers, targets }: Runtime, route: string): readonly Target[] {
+export function targetsOf({ tiers, targets }: Runtime, route: string): readonly Target[] {
   return (tiers.get(route) ?? []).flat().flatMap(({ target }) => targets.get(target) ?? [])
 }
 
@@ -105,6 +116,8 @@ function tierDoubts(runtime: Runtime, name: string): ConfigProblem[] {
     ]
     if (!isPossible(targets, sourced(route?.constraints)))
       return doubt('no target of this tier meets the constraints of the route')
+    if (!isPossible(targets, sourced(route?.constraints), route?.dataClass))
+      return doubt(`no target of this tier may be sent data that is ${route?.dataClass}`)
     if (features !== undefined && !isPossible(targets, sourced({ features })))
       return doubt(
         `no target of this tier can do what "${route?.class}" needs: ${features.join(', ')}`,
@@ -123,19 +136,24 @@ function tierDoubts(runtime: Runtime, name: string): ConfigProblem[] {
 /** Routes that a tenant may name and that have no target for it. */
 function tenantDoubts(runtime: Runtime): ConfigProblem[] {
   return Object.entries(runtime.config.tenants).flatMap(([name, tenant]) => {
-    const { residency, constraints, routes } = tenant
-    if (residency === undefined && constraints === undefined) return []
+    const { residency, constraints, routes, dataClass = null } = tenant
+    if (residency === undefined && constraints === undefined && dataClass === null) return []
     const asked = [
       ...sourced(constraints),
       ...(residency === undefined ? [] : [residencyConstraint(residency)]),
     ]
     const named = routes.includes('*') ? [...runtime.routes.keys()] : routes
     const empty = named.filter((route) => {
-      const own = sourced(runtime.routes.get(route)?.constraints)
-      return !isPossible(targetsOf(runtime, route), [...asked, ...own])
+      const own = runtime.routes.get(route)
+      const careful = moreCareful(dataClass, own?.dataClass ?? null)
+      return !isPossible(
+        targetsOf(runtime, route),
+        [...asked, ...sourced(own?.constraints)],
+        careful,
+      )
     })
     const rule = `leaves no target of ${empty.map((route) => `"${route}"`).join(', ')}`
-    const part = residency === undefined ? 'constraints' : 'residency'
+    const part = residency !== undefined ? 'residency' : constraints ? 'constraints' : 'dataClass'
     return empty.length === 0
       ? []
       : [{ path: pathText(['tenants', name, part]), rule, value: tenant[part] }]

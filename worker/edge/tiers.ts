@@ -9,9 +9,14 @@ export interface TierEntry {
   readonly weight: number
 }
 
-/** The targets of a tier, however it is written. */
+/** It says why it is there, and leaves it to the gateway which targets that are (`chosen-tiers.ts`). */
+export function targetsAreChosen(tier: TierConfig): boolean {
+  return !Array.isArray(tier) && tier.targets === undefined
+}
+
+/** The targets of a tier, however it is written; none where they are still to be chosen. */
 export function entriesOfTier(tier: TierConfig): TierEntry[] {
-  const targets = Array.isArray(tier) ? tier : tier.targets
+  const targets = Array.isArray(tier) ? tier : (tier.targets ?? [])
   return targets.map((entry) => (typeof entry === 'string' ? { target: entry, weight: 1 } : entry))
 }
 

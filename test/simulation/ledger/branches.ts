@@ -71,6 +71,15 @@ export const ledgerBranches = [
   'guess of another route given back',
   'isolate died with a first hold',
   'first request paid in advance',
+  // Credit of a pinned tenant's request, handed on to the object that runs it.
+  'handed credit refused',
+  'handed credit paid for the request',
+  'handed credit of no use',
+  'handed credit given back at the door',
+  'handed credit given back unused',
+  'handed credit not answered in time',
+  'handed credit died on its way',
+  'handed credit died with its object',
 ] as const
 
 export type LedgerBranch = (typeof ledgerBranches)[number]

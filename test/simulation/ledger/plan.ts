@@ -40,6 +40,8 @@ export interface LedgerPlan {
   readonly freezeEveryMs: number
   readonly adminEveryMs: number
   readonly maxSkewMs: number
+  /** Requests of a pinned tenant, each run by an object of its own. */
+  readonly pinnedEveryMs: number
 }
 
 /** Each fault is there or not (swarm testing): what always happens together is never seen alone. */
@@ -97,6 +99,8 @@ export function drawPlan(random: Random): LedgerPlan {
     freezeEveryMs: often(0.4, 40_000),
     adminEveryMs: often(0.6, 15_000),
     maxSkewMs: often(0.5, 3_600_000, 0),
+    // Of its own chance, as above.
+    pinnedEveryMs: random.fork('pinned').chance(0.6) ? 3000 : Infinity,
   }
 }
 

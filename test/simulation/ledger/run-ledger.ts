@@ -35,7 +35,8 @@ export async function runLedger(
     await timeline.run(busyUntilMs, () => timeline.steps >= settings.maxSteps)
     world.isDraining = true
     for (const isolate of world.isolates) isolate.isLeaving = true
-    await timeline.run(timeline.nowMs + settings.drainMs, () => world.isolates.length === 0)
+    const isOver = () => world.isolates.length === 0 && world.pinned.isQuiet
+    await timeline.run(timeline.nowMs + settings.drainMs, isOver)
     world.checkDrained()
     return { world, broken: null, steps: timeline.steps }
   } catch (error) {

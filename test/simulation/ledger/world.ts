@@ -9,6 +9,7 @@ import { advanceOf, hasFirstHold } from './first-requests.ts'
 import { SimulatedIsolate } from './isolate.ts'
 import { LedgerHost } from './ledger-host.ts'
 import { reconcileLost, releaseByBills } from './operator.ts'
+import { PinnedRequests } from './pinned-requests.ts'
 import { drawPlan, type LedgerPlan } from './plan.ts'
 import { Truth } from './truth.ts'
 
@@ -25,6 +26,7 @@ export class LedgerWorld {
   readonly branches: LedgerBranches = newLedgerBranches()
   readonly log: EventLog
   readonly isolates: SimulatedIsolate[] = []
+  readonly pinned: PinnedRequests
   /** Faults are over and nobody asks any more. */
   isDraining = false
   deaths = 0
@@ -46,6 +48,7 @@ export class LedgerWorld {
     for (let count = 0; count < this.plan.isolates; count += 1) this.#bear()
     this.#chaos()
     this.#wake()
+    this.pinned = new PinnedRequests(this)
   }
 
   get ledgerNowMs(): number {
@@ -105,9 +108,13 @@ export class LedgerWorld {
     })
   }
 
-  send(isolate: SimulatedIsolate, exchange: Exchange): void {
-    for (const said of exchange.statements)
+  promised({ statements }: Exchange): void {
+    for (const said of statements)
       if (said.kind === 'seal' || said.kind === 'close') this.#promised.add(said.leaseId)
+  }
+
+  send(isolate: SimulatedIsolate, exchange: Exchange): void {
+    this.promised(exchange)
     this.#carry(() => {
       const dies = !this.isDraining && this.random.chance(this.plan.unstoredShare)
       const reply = this.host.exchange(exchange, this.ledgerNowMs, dies)
@@ -254,6 +261,7 @@ export class LedgerWorld {
   checkDrained(): void {
     const { host, deaths } = this
     host.books.audit()
+    this.pinned.checkDrained()
     const living = new Set(this.isolates.map(({ name }) => name))
     for (const isolate of this.isolates) {
       const { leases } = isolate.holder

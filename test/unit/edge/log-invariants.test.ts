@@ -71,6 +71,49 @@ describe('logLine()', () => {
   })
 })
 
+describe('logRequest() and what is long', () => {
+  const told = (of: RequestRecord) => {
+    const printed = vi.spyOn(console, 'log').mockImplementation(() => undefined)
+    const text = logRequest(of)
+    expect(printed).toHaveBeenCalledWith(text)
+    return { text, line: JSON.parse(text) as Record<string, unknown> }
+  }
+  const decisionOf = (characters: number) =>
+    ({ v: 1, names: ['x'.repeat(characters)] }) as unknown as NonNullable<RequestRecord['decision']>
+
+  it('leaves out a decision that makes the line longer than 80 kB, and says so', () => {
+    const short = told({ ...record, decision: decisionOf(60_000) })
+    expect(short.line).toHaveProperty('switchyard.decision')
+    expect(short.line).not.toHaveProperty('switchyard.cut')
+    const long = told({ ...record, decision: decisionOf(90_000) })
+    expect(long.line).not.toHaveProperty('switchyard.decision')
+    expect(long.line).toMatchObject({
+      'switchyard.cut': ['switchyard.decision'],
+      'switchyard.reason': 'tier 1',
+    })
+  })
+
+  it('is never longer than that, whatever is in the record', () => {
+    const [attempt] = record.attempts
+    if (attempt === undefined) throw new Error('no attempt')
+    const { text, line } = told({
+      ...record,
+      reason: 'y'.repeat(400_000),
+      requestedModel: 'z'.repeat(400_000),
+      attempts: Array.from({ length: 5000 }, () => attempt),
+      decision: decisionOf(400_000),
+    })
+    expect(text.length).toBeLessThan(81_920)
+    expect(line['switchyard.attempts']).toHaveLength(16)
+    expect(line['switchyard.cut']).toEqual([
+      'switchyard.decision',
+      'gen_ai.request.model',
+      'switchyard.attempts',
+      'switchyard.reason',
+    ])
+  })
+})
+
 describe('logRequest() and logFault()', () => {
   it('write one line of JSON', () => {
     const lines: string[] = []

@@ -105,6 +105,19 @@ describe('GET /v1/requests/{id}', () => {
     expect(viewOfLines('req_1', [])).toBeNull()
   })
 
+  it('says of a call that it went on with an answer of another, wherever it is asked', () => {
+    const continues = { from: 'm@a', because: 'truncated', mode: 'prefill' } as const
+    const [first, second] = record.attempts
+    const attempts = [first, { ...second, continues }] as RequestRecord['attempts']
+    const here = viewOfKept(kept({ ...record, attempts }), [])
+    expect(here.attempts.map((one) => one.continues)).toEqual([null, continues])
+    const [before, after] = [row(1, 400, 'm@a'), row(2, 1500, 'm@b')]
+    const told = { ...after, attempt: { ...after.attempt, continues } } as LineRow
+    const elsewhere = viewOfLines('req_1', [told, before])
+    expect(elsewhere?.attempts.map((one) => one.continues)).toEqual([null, continues])
+    expect(withLines(here, [before, told]).attempts[1]).toMatchObject({ continues, basis: 'exact' })
+  })
+
   it('is what the object that ran it tells, with the money of its ledger lines', () => {
     const decision = { v: 1, names: ['chat'] } as unknown as DecisionRecord
     const known = viewOfKept(kept({ ...record, decision }), [])
@@ -128,6 +141,16 @@ describe('GET /v1/requests/{id}', () => {
     const decision = { v: 1, names: ['chat'] } as unknown as DecisionRecord
     expect(viewOfKept(kept({ ...record, decision }), []).decision).toEqual(decision)
     expect(viewOfKept(kept(record), []).decision).toBeNull()
+  })
+
+  it('does not remember a line over 64 kB, and none in its place', () => {
+    const recent = new RecentRequests()
+    const keep = (requestId: string, reason: string) =>
+      recent.keep(requestId, JSON.stringify(logLine({ ...record, requestId, reason })), 1)
+    keep('short', 'tier 1')
+    keep('long', 'x'.repeat(65_536))
+    expect(recent.find('long', 'acme')).toBeNull()
+    expect(recent.find('short', 'acme')).not.toBeNull()
   })
 
   it('answers only the tenant whose request it was, and remembers so many', () => {

@@ -25,16 +25,17 @@ export class TargetLoad {
     return this.#inFlight
   }
 
-  /**
-   * How many calls at once it takes well. Before it has struggled once nothing speaks for less than the most: a cold
-   * isolate that gets 64 requests at once must not send two thirds of them to the second tier, to another model.
-   */
+  /** How many calls at once it takes well; before it has struggled once, the most that is ever learned. */
   get limit(): number {
     return this.#cutAtMs === -Infinity ? this.#settings.concurrencyMax : this.#limit
   }
 
+  /**
+   * Never before it has struggled once: nothing speaks for less room than is asked for, and a cold isolate that gets 64
+   * requests at once, or holds 500 streams, must not send the rest of them to the second tier, to another model.
+   */
   get full(): boolean {
-    return this.#inFlight >= Math.floor(this.limit)
+    return this.#cutAtMs !== -Infinity && this.#inFlight >= Math.floor(this.#limit)
   }
 
   get lastBegunAtMs(): number {

@@ -57,7 +57,7 @@ function factsOf(
   nowMs: number,
   isImpossible: boolean,
 ): AttemptFacts {
-  const { requestId, caller, route, tags } = billing
+  const { requestId, caller, route, tags, continues } = billing
   const { servedModel, outcome, durationMs, firstTokenMs, status } = seen
   return {
     attemptId: `${requestId}.${attempt}`,
@@ -77,6 +77,9 @@ function factsOf(
     ...(durationMs !== undefined && { durationMs: Math.max(0, durationMs) }),
     ...(firstTokenMs !== undefined && { firstTokenMs: Math.max(0, firstTokenMs) }),
     ...(status !== undefined && { status }),
+    ...(continues !== undefined && {
+      continues: { ...continues, from: nameOf(continues.from) },
+    }),
   }
 }
 

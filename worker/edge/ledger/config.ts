@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../../../durable-objects/described.ts'
 
 const dayMs = 86_400_000
 
@@ -8,21 +9,14 @@ const mostDays = 3660
 /** Of `ledger` in `routes.json`, beside its mode. */
 export const ledgerOptions = {
   /** Thirteen months: a statement can still be compared with that of a year ago. */
-  keepLinesDays: z
-    .int()
-    .min(1)
-    .max(mostDays)
-    .default(400)
-    .describe('Ledger lines are deleted after so many days; sums of budgets are kept.'),
-  boundedRefundPercent: z
-    .number()
-    .multipleOf(0.01)
-    .min(0.01)
-    .max(5)
-    .optional()
-    .describe(
-      'Absent: what an isolate that died had not accounted for stays charged until somebody proves less. Otherwise what it had not reported is given back after 16 minutes, in all at most this share of each cap and period: a budget may be overspent by as much.',
-    ),
+  keepLinesDays: described(
+    z._default(z.int().check(z.minimum(1), z.maximum(mostDays)), 400),
+    'Ledger lines are deleted after so many days; sums of budgets are kept.',
+  ),
+  boundedRefundPercent: described(
+    z.optional(z.number().check(z.multipleOf(0.01), z.minimum(0.01), z.maximum(5))),
+    'Absent: what an isolate that died had not accounted for stays charged until somebody proves less. Otherwise what it had not reported is given back after 16 minutes, in all at most this share of each cap and period: a budget may be overspent by as much.',
+  ),
 } as const
 
 interface LedgerOptions {

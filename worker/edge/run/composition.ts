@@ -123,7 +123,7 @@ function keptOf(
   storesAnswers: boolean,
   { isOnce }: RunContext,
 ): Kept {
-  const { resumable, jobs = defaultJobs } = settings
+  const { resumable, jobs = defaultJobs() } = settings
   const mayKeep = storesAnswers && operation === 'chat' && (request.stream || isOnce)
   const { keepForMs, maxBytes, webhook = null } = jobs
   return { stream: mayKeep ? (resumable ?? null) : null, job: { keepForMs, maxBytes, webhook } }

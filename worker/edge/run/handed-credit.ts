@@ -38,8 +38,9 @@ export async function openForRun(
   key: OpenCall['key'],
   first: () => FirstCredit,
   host: OpenHost,
+  /** Of the holder: must never come twice. */
+  name: string = crypto.randomUUID(),
 ): Promise<OpenedForRun> {
-  const name = crypto.randomUUID()
   const sentAtMs = host.nowMs()
   const { credit, asked } = holderOf(name, tenant, sentAtMs)
   const { holder } = credit.state

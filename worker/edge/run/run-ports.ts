@@ -37,6 +37,11 @@ export class RunPorts extends EdgePorts {
     this.#storesRecords = storesRecords
   }
 
+  /** The object goes on when its client leaves: calls are stopped by their controllers alone. */
+  override expiry(): null {
+    return null
+  }
+
   override async fetch(url: string, init: RequestInit): Promise<Response> {
     const { jurisdiction, runtime } = this.#isolate
     if (jurisdiction !== null) checkAddress(runtime, jurisdiction, url)
@@ -90,12 +95,16 @@ export function placed(place: Hosted['place']): Request {
   return place === null ? request : Object.defineProperty(request, 'cf', { value: place })
 }
 
-/** The record without names that the caller made up, and without the decision, which quotes its fields. */
+/**
+ * The record without names that the caller made up: of its models, of its fields, and of those that the decision quotes;
+ * and without the codes of providers, in which one word of the prompt could stand.
+ */
 function ofNames(
-  { decision: _quotes, ...record }: RequestRecord,
+  { decision: _quotes, errorParam: _field, ...record }: RequestRecord,
   { routes, targets, models }: Runtime,
 ): RequestRecord {
   const { requestedModel: name } = record
   const isKnown = name === null || routes.has(name) || targets.has(name) || models.has(name)
-  return isKnown ? record : { ...record, requestedModel: null }
+  const attempts = record.attempts.map(({ providerCode: _theirs, ...attempt }) => attempt)
+  return { ...record, attempts, ...(isKnown ? {} : { requestedModel: null }) }
 }

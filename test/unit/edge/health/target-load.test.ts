@@ -11,10 +11,14 @@ function load(inFlight = 0): TargetLoad {
 
 describe('TargetLoad as a guard of concurrency', () => {
   it('lets a cold isolate send as many as there are, while nothing speaks against it', () => {
-    const made = load(199)
+    const made = load(500)
     expect(made.full).toBe(false)
-    made.began(startMs)
+    made.struggled(startMs)
     expect(made.full).toBe(true)
+  })
+
+  it('shares out the most that is ever learned before there is anything to learn from', () => {
+    expect(load().limit).toBe(200)
   })
 
   it('is full at its limit once it has struggled, and not any more when a call has ended', () => {
