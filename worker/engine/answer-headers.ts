@@ -24,8 +24,8 @@ export function headedAnswer(
   const steady = steadyOf(known)
   const { route, target, reason, attempts } = steady
   const key = `${kind}\n${route ?? ''}\n${target?.name ?? ''}\n${attempts ?? ''}\n${reason ?? ''}`
-  const headers = templates.of(key, () => ({ ...steadyHeaders(known, steady), ...ofKind[kind] }))
-  const answer = new Response(body, { headers })
+  const like = templates.of(key, () => ({ ...steadyHeaders(known, steady), ...ofKind[kind] }))
+  const answer = new Response(body, like)
   const { headers: own } = answer
   for (const [name, value] of ownHeaders(known)) own.set(name, value)
   return answer

@@ -21,20 +21,14 @@ export async function readBody(request: Request, limits: BodyLimits): Promise<Re
       ),
     )
   }
-  let bytes: ArrayBuffer | Uint8Array | null
+  let text: string | Unread
   try {
-    bytes = await readBytes(request, limits.maxBodyBytes)
+    text = await readText(request, limits.maxBodyBytes)
   } catch {
     return refuse(invalidRequest('the body ended early'))
   }
-  if (bytes === null)
-    return refuse(
-      gatewayError('body_too_large', 413, `the body is larger than ${limits.maxBodyBytes} bytes`),
-    )
-  if (bytes.byteLength === 0)
-    return refuse(invalidRequest('the body is empty; a JSON object is expected'))
-  const text = decodeUtf8(bytes)
-  if (text === null) return refuse(invalidRequest('the body is not valid UTF-8'))
+  if (typeof text !== 'string') return refuse(refusalOf(text, limits))
+  if (text === '') return refuse(invalidRequest('the body is empty; a JSON object is expected'))
   const parsed = parseGuarded(text, limits)
   return parsed.ok ? parsed : refuse(invalidRequest(parsed.rule))
 }
@@ -43,15 +37,46 @@ function refuse(error: GatewayError): ReadBody {
   return { ok: false, error }
 }
 
-/** The body's bytes, or null as soon as they are too many. */
-async function readBytes(
-  request: Request,
-  maxBytes: number,
-): Promise<ArrayBuffer | Uint8Array | null> {
+/** Why there is no text. */
+type Unread = { readonly because: 'too large' | 'no UTF-8' }
+
+const tooLarge: Unread = { because: 'too large' }
+const notUtf8: Unread = { because: 'no UTF-8' }
+
+function refusalOf({ because }: Unread, { maxBodyBytes }: BodyLimits): GatewayError {
+  return because === 'too large'
+    ? gatewayError('body_too_large', 413, `the body is larger than ${maxBodyBytes} bytes`)
+    : invalidRequest('the body is not valid UTF-8')
+}
+
+/**
+ * The body as text. Where its length is declared, which the runtime itself holds it to, the runtime also decodes it:
+ * an `ArrayBuffer` of its own for each request costs some 10 us of 380 (30 interleaved rounds at concurrency 64, 2026-11-26).
+ */
+async function readText(request: Request, maxBytes: number): Promise<string | Unread> {
   const declared = Number(request.headers.get('content-length') ?? Number.NaN)
-  if (declared > maxBytes) return null
-  // The runtime itself holds a body to the length it declares.
-  if (declared <= maxBytes) return request.arrayBuffer()
+  if (declared > maxBytes) return tooLarge
+  if (declared <= maxBytes) {
+    const text = await request.text()
+    return wasReplaced(text, declared) ? notUtf8 : text
+  }
+  const bytes = await readBytes(request, maxBytes)
+  return bytes === null ? tooLarge : (decodeUtf8(bytes) ?? notUtf8)
+}
+
+/**
+ * Whether bytes that are no UTF-8 became U+FFFD. That is three bytes long in UTF-8, and nearly always stands for one or
+ * two, so the text is longer than what came. A character of four bytes whose last is missing has the same length: it
+ * cannot be told from a U+FFFD that was sent, and goes on as one.
+ */
+function wasReplaced(text: string, receivedBytes: number): boolean {
+  return text.includes('\uFFFD') && utf8.encode(text).byteLength > receivedBytes
+}
+
+const utf8 = new TextEncoder()
+
+/** The body's bytes, or null as soon as they are too many. */
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | null> {
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let total = 0
@@ -71,7 +96,7 @@ async function readBytes(
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
-function decodeUtf8(bytes: ArrayBuffer | Uint8Array): string | null {
+function decodeUtf8(bytes: Uint8Array): string | null {
   try {
     return strictUtf8.decode(bytes)
   } catch {

@@ -146,3 +146,43 @@ describe('readBody()', () => {
     expect(await statusOf(post(cut))).toBe(400)
   })
 })
+
+describe('readBody() of bytes that are no UTF-8', () => {
+  const text = (value: string) => new TextEncoder().encode(JSON.stringify({ a: value }))
+  const sized = (bytes: Uint8Array<ArrayBuffer>) =>
+    post(bytes, { 'content-length': String(bytes.byteLength) })
+  const broken: readonly (readonly [string, readonly number[]])[] = [
+    ['a byte that begins nothing', [0xff]],
+    ['a byte that only goes on', [0x80]],
+    ['a character of two bytes, cut', [0xc3]],
+    ['a character of three bytes, cut', [0xe2, 0x82]],
+    ['a character of four bytes, cut after two', [0xf0, 0x9f]],
+    ['an overlong slash', [0xc0, 0xaf]],
+    ['half of a surrogate pair', [0xed, 0xa0, 0x80]],
+  ]
+
+  it.each(broken)('refuses it, with and without a declared length: %s', async (_name, bytes) => {
+    const whole = new Uint8Array([...text('x').slice(0, 6), ...bytes, 0x22, 0x7d])
+    const chunked = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(whole)
+        controller.close()
+      },
+    })
+    for (const request of [sized(whole), post(chunked)])
+      expect(await readBody(request, limits)).toMatchObject({
+        ok: false,
+        error: { status: 400, message: 'the body is not valid UTF-8' },
+      })
+  })
+
+  it('takes a U+FFFD that was sent, beside characters of every length', async () => {
+    const value = 'a\uFFFD\u00e9\u20ac\u{1f600}'
+    expect(await readBody(sized(text(value)), limits)).toEqual({ ok: true, value: { a: value } })
+  })
+
+  it('takes a byte order mark for what it is', async () => {
+    const marked = new Uint8Array([0xef, 0xbb, 0xbf, ...text('\uFFFD')])
+    expect(await readBody(sized(marked), limits)).toEqual({ ok: true, value: { a: '\uFFFD' } })
+  })
+})
