@@ -135,7 +135,7 @@ function streamCases(quick: boolean): BenchCase[] {
         scenario: { kind: 'paced', chunks, paceMs: 20 },
         concurrency: 64,
         requests: 64,
-        slices: 1,
+        slices: quick ? 1 : 3,
       },
       {
         ...shared,

@@ -15,6 +15,8 @@ import { objectOf } from './wire.ts'
 /** What a message encoder knows of the vendor and the model. */
 export interface MessageContext extends PartOptions {
   readonly quirks: OpenAiQuirks
+  /** Characters of a tool call's id that this model takes; absent: as many as there are. */
+  readonly maxToolCallIdLength?: number | undefined
 }
 
 export function encodeMessages(
@@ -55,7 +57,7 @@ function encodeResults(results: readonly ToolResultBlock[], context: MessageCont
   for (const result of results) {
     const media = result.content.filter((block) => isMedia(block))
     const inline = media.length === 0 ? result.content : result.content.filter((b) => !isMedia(b))
-    const id = shortToolCallId(result.toolCallId, context.quirks.maxToolCallIdLength)
+    const id = shortToolCallId(result.toolCallId, context.maxToolCallIdLength)
     messages.push({
       role: 'tool',
       tool_call_id: id,
@@ -137,9 +139,12 @@ function messageFields(blocks: readonly Block[]): JsonObject {
 }
 
 /** Arguments are JSON text on this wire; a call without any still needs an object. */
-function encodeCall(call: ToolCallBlock, { departures, quirks }: MessageContext): JsonObject {
+function encodeCall(
+  call: ToolCallBlock,
+  { departures, maxToolCallIdLength }: MessageContext,
+): JsonObject {
   const { name } = call
-  const id = shortToolCallId(call.id, quirks.maxToolCallIdLength)
+  const id = shortToolCallId(call.id, maxToolCallIdLength)
   // Marks belong on content, and the proof of a thought behind a call is Gemini's.
   if (call.cache !== undefined) departures.leave('cacheMarks')
   if (call.signature !== undefined) departures.leave('thoughts')

@@ -44,7 +44,11 @@ export function encodeRequest(
   // Assigned, not spread: after a spread V8 defines each property of a literal by a call into its runtime.
   const body: Body = {
     model: target.upstreamModel,
-    messages: encodeMessages(request.messages, { quirks, ...options }),
+    messages: encodeMessages(request.messages, {
+      quirks,
+      maxToolCallIdLength: idLengthOf(quirks, target),
+      ...options,
+    }),
     stream: request.stream,
   }
   writeStreamOptions(body, quirks, request)
@@ -66,6 +70,14 @@ export function encodeRequest(
 
 /** A body that is being written. */
 type Body = Record<string, unknown>
+
+/** How long the id of a tool call may be for this model. */
+function idLengthOf(
+  { maxToolCallIdLength, shortToolCallIds }: OpenAiQuirks,
+  { upstreamModel }: AdapterTarget,
+): number | undefined {
+  return shortToolCallIds?.test(upstreamModel) === false ? undefined : maxToolCallIdLength
+}
 
 function partOptions(
   quirks: OpenAiQuirks,

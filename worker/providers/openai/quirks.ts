@@ -47,6 +47,8 @@ export interface OpenAiQuirks {
   readonly maxStopSequences?: number
   /** Characters of a tool call's id that the vendor takes; longer ones are shortened. */
   readonly maxToolCallIdLength?: number
+  /** Models for which that holds; absent: all of the vendor's. */
+  readonly shortToolCallIds?: RegExp
   /** Characters of `user` that the vendor takes; a longer one is left out, with a warning. */
   readonly maxUserIdLength?: number
   /** The vendor's word for Anthropic's `standard_only`; `default` is OpenAI's. */

@@ -33,8 +33,10 @@ export const gateways: readonly OpenAiQuirks[] = [
     ),
     developerRole: true,
     servesGpt: true,
-    // OpenAI's limit comes through (openclaw pull request 875, read 2026-11-26); an id is nobody's but the conversation's.
+    // OpenAI's limit comes through (openclaw pull request 875, read 2026-11-26); Gemini was sent 49 characters through it, and took them
+    // (corpus openrouter/chat/json-tool-call-openrouter-google-nested-schema-b2fb01).
     maxToolCallIdLength: openAiLimits.maxToolCallIdLength,
+    shortToolCallIds: /^~?openai\//,
     // Its own: ujisati/claude-code-provider-proxy pull request 11 (read 2026-11-26).
     maxUserIdLength: 128,
     reasoning: 'object',

@@ -7,16 +7,19 @@ import { adapterOf, adapters } from '../../../../worker/providers/index.ts'
 import { candidateOf as candidate } from '../../../support/policy-world.ts'
 import { requestOf } from '../../../support/recorded-exchange.ts'
 
-function call(adapter: string, fields: Partial<CanonicalRequest>) {
-  const target = { upstreamModel: 'gpt-4.1', options: {} }
+/** A model of OpenAI's, as the adapter's vendor names it. */
+const gptOf = (adapter: string) => (adapter === 'openrouter' ? 'openai/gpt-4.1' : 'gpt-4.1')
+
+function call(adapter: string, fields: Partial<CanonicalRequest>, upstreamModel = gptOf(adapter)) {
+  const target = { upstreamModel, options: {} }
   const written = adapterOf(adapter)?.encodeRequest(requestOf(fields), target)
   if (written === undefined) throw new Error(`no adapter ${adapter}`)
   return written
 }
 
 /** A call and its result, as the wire has their ids. */
-function idsOf(adapter: string, id: string): string[] {
-  const { body } = call(adapter, {
+function idsOf(adapter: string, id: string, upstreamModel?: string): string[] {
+  const fields: Partial<CanonicalRequest> = {
     messages: [
       { role: 'user', content: [{ type: 'text', text: 'Weather?' }] },
       {
@@ -28,7 +31,8 @@ function idsOf(adapter: string, id: string): string[] {
         content: [{ type: 'toolResult', toolCallId: id, content: [{ type: 'text', text: 'sun' }] }],
       },
     ],
-  })
+  }
+  const { body } = call(adapter, fields, upstreamModel)
   const [, asked, answered] = body['messages'] as [
     unknown,
     { tool_calls: [{ id: string }] },
@@ -50,6 +54,10 @@ describe('ids of tool calls', () => {
       expect(idsOf(adapter, 'call_1')).toEqual(['call_1', 'call_1'])
     },
   )
+
+  test("a gateway's models of other makers get them as they are", () => {
+    expect(idsOf('openrouter', longId, 'google/gemini-2.5-flash')).toEqual([longId, longId])
+  })
 
   test('a result that holds a picture names its call by the id that was sent', () => {
     const image = { kind: 'base64', mediaType: 'image/png', data: 'AA==' } as const
