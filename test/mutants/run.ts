@@ -13,6 +13,16 @@ const left = ['test/disconnect/run-objects.test.ts'] as const
 /** Pinned tenants, and requests that outlive their client. */
 export const runMutants: readonly Mutant[] = [
   {
+    id: 'run-kept-by-its-timer',
+    invariant: 'limits',
+    file: 'worker/edge/run/run-ports.ts',
+    find: 'override expiry(): null {\n    return null',
+    replace: 'override expiry(): never {\n    return super.expiry(1000) as never',
+    killedBy: run,
+    why: 'Every object stays in memory, and is billed, until the limit of its call has passed.',
+    slow: true,
+  },
+  {
     id: 'run-door-reads-at-the-edge',
     invariant: 'S2 residency',
     file: 'worker/run-door.ts',

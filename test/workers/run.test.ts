@@ -272,6 +272,8 @@ describe('a pinned tenant', () => {
     const inside = isolateInside(runWorld.isolate, 'eu')
     const request = new Request('https://run.invalid/v1/chat/completions')
     const ports = new RunPorts(request, runWorld.bindings(), hosted, inside, wishes, false)
+    // A signal of the runtime cannot be called off, and would keep the object in memory behind its request.
+    expect(ports.expiry()).toBeNull()
     for (const id of ['us-one~openai', 'both~openai', 'mute~openai', 'elsewhere'])
       await expect(ports.fetch(`${simulatorUrl}/${id}/chat`, {})).rejects.toThrow('outside')
     await expect(

@@ -160,7 +160,6 @@ function apart(ports: Ports, money: MoneyPort): Ports {
   return new Proxy(ports, {
     get(place, name) {
       if (name === 'clientGone') return nobody
-      if (name === 'expiry') return undefined
       if (name === 'money') return money
       const value: unknown = Reflect.get(place, name, place)
       return typeof value === 'function' ? value.bind(place) : value

@@ -37,7 +37,7 @@ export class RunPorts extends EdgePorts {
     this.#storesRecords = storesRecords
   }
 
-  /** The object goes on when its client leaves: calls are stopped by their controllers alone. */
+  /** The timer behind such a signal cannot be called off, and keeps an object in memory, which is billed, after its work is done. */
   override expiry(): null {
     return null
   }
