@@ -8,6 +8,7 @@ import { createProber, objectPorts } from './edge/health/prober.ts'
 import { createIsolate, type Isolate } from './edge/isolate.ts'
 import { journalComposition } from './edge/ledger/journal.ts'
 import { ledgerComposition } from './edge/ledger/composition.ts'
+import { rehearse } from './rehearsal.ts'
 import { runComposition } from './edge/run/composition.ts'
 
 let isolate: Isolate | null = null
@@ -31,5 +32,7 @@ export class SettleJournal extends settleJournalClass(journalComposition) {}
 
 /** One object for each request that is pinned, resumable or answered later (`durable-objects/run/`). */
 export class Run extends runClass(runComposition(isolateOf)) {}
+
+rehearse()
 
 export default createApp(isolateOf)

@@ -20,6 +20,8 @@ export type Invariant =
   | 'limits'
   /** What is given, kept and marked in place of the answer that was asked for: `docs/degrade.md`. */
   | 'degrade'
+  /** What V8 optimized stays optimized: `worker/canonical/specimens.ts`. */
+  | 'shapes'
   /** Those of the ledger, by their numbers in `docs/ledger.md`. */
   | `${'A' | 'I'}${number} ${string}`
 

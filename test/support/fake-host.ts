@@ -285,7 +285,7 @@ export class FakeHost {
     const call: UpstreamCallSeen = {
       provider: name,
       url,
-      headers: init.headers as Record<string, string>,
+      headers: Object.fromEntries(new Headers(init.headers)),
       redirect: init.redirect,
       body: typeof init.body === 'string' ? JSON.parse(init.body) : null,
       signal,

@@ -188,7 +188,7 @@ describe('an unstreamed request', () => {
     const [url, init] = fetch.mock.calls[0] ?? []
     expect(url).toBe('https://api.openai.com/v1/chat/completions')
     expect(init).toMatchObject({ redirect: 'manual', method: 'POST' })
-    expect(init?.headers).toEqual({
+    expect(Object.fromEntries(new Headers(init?.headers))).toEqual({
       'content-type': 'application/json',
       accept: 'application/json',
       'user-agent': 'switchyard',

@@ -1,3 +1,4 @@
+import { keepSpecimen } from './specimens.ts'
 import type { Block, Citation, Wire } from './blocks.ts'
 import type { CanonicalEvent, ChoiceFinish, TokenLogprob } from './events.ts'
 import type { Failure } from './failure.ts'
@@ -238,3 +239,6 @@ export function collect(events: Iterable<CanonicalEvent>): Collected {
   for (const event of events) collector.add(event)
   return collector.result()
 }
+
+keepSpecimen(new ResponseCollector())
+keepSpecimen(new OpenChoice(0))

@@ -24,11 +24,17 @@ export interface AwsKeys {
 }
 
 export function headerCredential(host: string, name: string, value: string): BoundCredential {
+  // Of headers that are a constant: nearly all.
+  const kept = new WeakMap<object, Readonly<Record<string, string>>>()
   return {
     host,
     sign(url, _method, headers) {
       refuseOtherHost(url, host)
-      return { ...headers, [name]: value }
+      const known = kept.get(headers)
+      if (known !== undefined) return known
+      const signed = { ...headers, [name]: value }
+      if (Object.isFrozen(headers)) kept.set(headers, Object.freeze(signed))
+      return signed
     },
     hide: hiding(value.replace(/^Bearer /, '')),
   }

@@ -152,7 +152,11 @@ export function nameSpace(runtime: Runtime, tenant: string): NameSpace | null {
   return runtime.spaces.get(tenant) ?? null
 }
 
-/** The plain data that the policy reads of each target, with how it stands now. */
+/**
+ * The plain data that the policy reads of each target, with how it stands now. Of one shape, whether something is known of
+ * its health or not: a second shape that is seldom there costs all functions that saw both their optimized code, each
+ * time the collector finds none of it (`--trace-deopt`, "embedded weak objects cleared").
+ */
 export function candidates(
   runtime: Runtime,
   tiers: readonly (readonly WeightedTarget[])[],
@@ -166,7 +170,7 @@ export function candidates(
     const target = runtime.targets.get(candidate.target)
     const { health, notBeforeMs } = target === undefined ? unknown : standingOf(target)
     if (health === undefined && notBeforeMs === 0) return candidate
-    return { ...candidate, notBeforeMs, ...(health === undefined ? {} : { health }) }
+    return { ...candidate, notBeforeMs, health }
   })
 }
 
@@ -186,7 +190,7 @@ function standing(
     tier.flatMap(({ target: name, weight }) => {
       const target = runtime.targets.get(name)
       if (target === undefined) return []
-      return [{ ...target.standing, tier: tierIndex, weight, notBeforeMs: 0 }]
+      return [{ ...target.standing, tier: tierIndex, weight, notBeforeMs: 0, health: undefined }]
     }),
   )
 }

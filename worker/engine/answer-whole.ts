@@ -63,10 +63,15 @@ function settle(
   { account, firstTokenMs }: Extract<RunResult, { kind: 'answered' }>,
   events: readonly CanonicalEvent[],
 ): void {
+  const { ending, usage, receivedBytes, servedModel } = seenOfAnswer(events, 'complete')
+  const durationMs = firstTokenMs
   account.settle({
-    ...seenOfAnswer(events, 'complete'),
+    ending,
+    usage,
+    receivedBytes,
+    servedModel,
     outcome: 'ok',
-    durationMs: firstTokenMs,
+    durationMs,
     status: 200,
   })
 }

@@ -76,10 +76,21 @@ export async function attempt(
     : ([limits.answerTimeoutMs, 'answer'] as const)
   control.arm(limitMs, cause)
   const result = await tryAttempt(call, request, target, relay, control, ports)
-  const departed = { unhonoured: call.unhonoured ?? [], changed: call.changed ?? [] }
-  if (result.kind === 'stream') return { ...result, ...departed }
+  if (result.kind === 'stream')
+    return { ...result, unhonoured: call.unhonoured ?? [], changed: call.changed ?? [] }
   control.release()
-  if (result.kind === 'whole') return { ...result, ...departed }
+  if (result.kind === 'whole') {
+    // A literal of its own: a spread costs every small answer more than the rest of this function.
+    const { events, body, text } = result
+    return {
+      kind: 'whole',
+      events,
+      body,
+      text,
+      unhonoured: call.unhonoured ?? [],
+      changed: call.changed ?? [],
+    }
+  }
   // A failed call may still be sending: its body is given up, not left to the collector.
   control.stop(cause)
   return { ...result, failure: withoutSecret(result.failure, target) }

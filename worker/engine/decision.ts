@@ -27,30 +27,30 @@ export interface DecisionRecord {
   readonly names: readonly [string, ...string[]]
   readonly tenant: string
   /** What the caller's key may do, as far as it narrows; absent: everything of its tenant. */
-  readonly key?: DecisionKey
-  readonly preferences?: ProviderPreferences
+  readonly key?: DecisionKey | undefined
+  readonly preferences?: ProviderPreferences | undefined
   /** As they were read, less what is empty. */
   readonly facts: Partial<RequestFacts>
   /** Names of the rules that matched. */
-  readonly rules?: readonly string[]
+  readonly rules?: readonly string[] | undefined
   /** By target, what was known of it at that moment; absent: nothing spoke against it. */
-  readonly standing?: Readonly<Record<string, RecordedStanding>>
-  readonly ranking?: RankingFacts
-  readonly thrifty?: true
+  readonly standing?: Readonly<Record<string, RecordedStanding>> | undefined
+  readonly ranking?: RankingFacts | undefined
+  readonly thrifty?: true | undefined
   readonly nowMs: number
   readonly seed: number
   /** Targets in the order in which they would be asked. */
   readonly steps: readonly string[]
   /** What each of them scored under the objective of its tier; absent where none scores. */
-  readonly scores?: readonly (number | null)[]
+  readonly scores?: readonly (number | null)[] | undefined
   /** Why the tier of each of them is there; absent where the route does not say. */
-  readonly intents?: readonly (TierIntent | null)[]
+  readonly intents?: readonly (TierIntent | null)[] | undefined
   /** What was left out, and why. */
-  readonly exclusions?: readonly Pick<Exclusion, 'target' | 'reason'>[]
+  readonly exclusions?: readonly Pick<Exclusion, 'target' | 'reason'>[] | undefined
   /** What stood beside the request, where it was refused for that. */
-  readonly asked?: RecordedAsk
+  readonly asked?: RecordedAsk | undefined
   /** What the caller was told, where nothing was planned. */
-  readonly refused?: RecordedRefusal
+  readonly refused?: RecordedRefusal | undefined
   /** A short name of the whole plan, or of the refusal, with all its reasons: a replay that gives another one is not the same. */
   readonly plan: string
 }
@@ -58,9 +58,11 @@ export interface DecisionRecord {
 export type DecisionKey = Pick<KeyProfile, 'grant' | 'residency' | 'tier'>
 
 /** Null in `notBeforeMs`: never. */
-export type RecordedStanding = Partial<
-  Pick<Candidate, 'health' | 'measured' | 'reserved' | 'unavailable'>
-> & { readonly notBeforeMs?: number | null }
+export type RecordedStanding = {
+  readonly [Field in 'health' | 'measured' | 'reserved' | 'unavailable']?:
+    | Candidate[Field]
+    | undefined
+} & { readonly notBeforeMs?: number | null | undefined }
 
 export function decisionOf(
   { input, found, read, rules, plan, refused }: Decided,
@@ -69,6 +71,14 @@ export function decisionOf(
   config: string,
 ): DecisionRecord {
   const { preferences, ranking, isThrifty, nowMs, seed } = input
+  const { candidates } = input
+  const standing = standingOf(
+    found.length > candidates.length ? withAll(candidates, found) : candidates,
+  )
+  const { exclusions } = plan
+  const steps = plan.kind === 'steps' ? plan.steps : []
+  // Always every field, absent ones undefined: behind a spread each is a call into the engine's runtime, and a shape
+  // that is seldom there costs whatever reads it its optimized code.
   const record: Mutable<DecisionRecord> = {
     v: 1,
     config,
@@ -78,26 +88,27 @@ export function decisionOf(
     facts: factsToRecord(read),
     nowMs,
     seed,
-    steps: plan.kind === 'steps' ? plan.steps.map(({ target }) => target) : [],
+    steps: steps.map(({ target }) => target),
     plan: planName(plan),
+    key: profile !== null && isNarrow(profile) ? keyOf(profile) : undefined,
+    preferences: isEmpty(preferences) ? undefined : preferences,
+    rules: rules.length > 0 ? rules : undefined,
+    standing: standing ?? undefined,
+    ranking,
+    thrifty: isThrifty ? true : undefined,
+    scores: steps.some(({ score = null }) => score !== null)
+      ? steps.map(({ score = null }) => score)
+      : undefined,
+    intents: steps.some(({ intent }) => intent !== undefined)
+      ? steps.map(({ intent = null }) => intent)
+      : undefined,
+    exclusions:
+      exclusions.length > 0
+        ? exclusions.map(({ target, reason }) => ({ target, reason }))
+        : undefined,
+    asked: undefined,
+    refused: undefined,
   }
-  // One by one: a spread for each of them would cost every request more than the rest of the record.
-  const { candidates } = input
-  const standing = standingOf(
-    found.length > candidates.length ? withAll(candidates, found) : candidates,
-  )
-  if (profile !== null && isNarrow(profile)) record.key = keyOf(profile)
-  if (!isEmpty(preferences)) record.preferences = preferences
-  if (rules.length > 0) record.rules = rules
-  if (standing !== null) record.standing = standing
-  if (ranking !== undefined) record.ranking = ranking
-  if (isThrifty) record.thrifty = true
-  if (plan.kind === 'steps' && plan.steps.some(({ score = null }) => score !== null))
-    record.scores = plan.steps.map(({ score = null }) => score)
-  if (plan.kind === 'steps' && plan.steps.some(({ intent }) => intent !== undefined))
-    record.intents = plan.steps.map(({ intent = null }) => intent)
-  if (plan.exclusions.length > 0)
-    record.exclusions = plan.exclusions.map(({ target, reason }) => ({ target, reason }))
   if (refused !== undefined) addRefusal(record, refused, plan, profile)
   return record
 }
@@ -170,11 +181,11 @@ function standingOf(
     if (isPlain) continue
     found ??= {}
     found[target] = {
-      ...(health === undefined ? {} : { health }),
-      ...(measured === undefined ? {} : { measured }),
-      ...(reserved === undefined ? {} : { reserved }),
-      ...(unavailable === null ? {} : { unavailable }),
-      ...(notBeforeMs === 0 ? {} : { notBeforeMs: finite(notBeforeMs) }),
+      health,
+      measured,
+      reserved,
+      unavailable: unavailable ?? undefined,
+      notBeforeMs: notBeforeMs === 0 ? undefined : finite(notBeforeMs),
     }
   }
   return found

@@ -11,10 +11,11 @@ import type { RunResult } from './run-plan.ts'
  * What the target that was asked did not get of the request, or got otherwise:
  * one sentence for each way, in the caller's own words for their fields.
  */
-export function departuresOf({ step, ...result }: RunResult, planned: PlannedRequest): string[] {
-  const departed = result.kind === 'answered' ? result.answer : { unhonoured: [], changed: [] }
-  return sentencesOf(step, departed, planned)
+export function departuresOf(result: RunResult, planned: PlannedRequest): string[] {
+  return sentencesOf(result.step, result.kind === 'answered' ? result.answer : nothing, planned)
 }
+
+const nothing = { unhonoured: [], changed: [] }
 
 /** The same before anything is sent: what writing the request for this target would leave out or change. */
 export function foreseenDepartures(

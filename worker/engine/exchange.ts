@@ -154,23 +154,20 @@ export class Exchange {
   }
 
   renderContext(target: Target): RenderContext {
-    return {
-      ...this.#context(target.adapterTarget.upstreamModel),
-      costUsd: (usage) => {
-        const nano = this.costNanoUsd(target, usage)
-        return nano === null ? null : nano / 1e9
-      },
-    }
+    return this.#context(target.adapterTarget.upstreamModel, (usage) => {
+      const nano = this.costNanoUsd(target, usage)
+      return nano === null ? null : nano / 1e9
+    })
   }
 
   /** Of an answer that nobody was asked for, and that costs nothing. */
   madeContext({ source }: Made): RenderContext {
     const model =
       source?.target.adapterTarget.upstreamModel ?? this.#known.planned?.request.model ?? ''
-    return { ...this.#context(model), costUsd: () => 0 }
+    return this.#context(model, () => 0)
   }
 
-  #context(model: string): Omit<RenderContext, 'costUsd'> {
+  #context(model: string, costUsd: RenderContext['costUsd']): RenderContext {
     const request = this.#known.planned?.request
     return {
       requestId: this.requestId,
@@ -178,7 +175,8 @@ export class Exchange {
       nowS: Math.floor(this.ports.nowMs() / 1000),
       includeUsage: request?.includeUsage ?? true,
       includeCost: request?.includeCost ?? false,
-      ...(request?.legacyFunctions === true ? { legacyFunctions: true } : {}),
+      legacyFunctions: request?.legacyFunctions === true,
+      costUsd,
     }
   }
 

@@ -1,6 +1,7 @@
 import type { UpstreamCall } from '../providers/adapter.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { AttemptControl } from './attempt-control.ts'
+import { callHeaders, runtimeHeaders } from './call-headers.ts'
 import type { Ports } from './ports.ts'
 
 /**
@@ -25,14 +26,9 @@ export async function send(
     throw new Error('a provider without address or credential was planned')
   const url = baseUrl + call.path
   const body = call.method === 'GET' ? null : JSON.stringify(call.body)
-  const plain = {
-    'content-type': 'application/json',
-    accept: stream ? 'text/event-stream, application/json' : 'application/json',
-    'user-agent': 'switchyard',
-    ...call.headers,
-  }
-  const signed = credential.sign(url, call.method, plain, body)
-  const headers = signed instanceof Promise ? await signed : signed
+  const plain = callHeaders(call.headers, stream)
+  const signing = credential.sign(url, call.method, plain, body)
+  const headers = runtimeHeaders(signing instanceof Promise ? await signing : signing)
   // A fetch whose signal has fired before it begins never leaves.
   control.isSent = !signal.aborted
   return ports.fetch(url, { method: call.method, headers, body, redirect: 'manual', signal })

@@ -28,7 +28,7 @@ export interface Candidate {
   /** Not asked before then while there is another (`retry-after`, an open circuit), epoch ms; 0 when it may be. */
   readonly notBeforeMs: number
   /** How it has been doing; absent while nothing speaks against it. */
-  readonly health?: TargetHealth
+  readonly health?: TargetHealth | undefined
   /** Why it cannot be called at all here (a missing secret), or null. */
   readonly unavailable: string | null
   /** Macro-regions in which it may process what it is sent; absent or empty: nobody has declared any. */

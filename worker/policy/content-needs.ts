@@ -1,5 +1,6 @@
 import type { Block, FileBlock, ImageBlock, MediaSource } from '../canonical/blocks.ts'
 import type { Feature } from '../canonical/features.ts'
+import { keepSpecimen } from '../canonical/specimens.ts'
 import type { CanonicalRequest, Message } from '../canonical/request.ts'
 import { nameOf } from './field-names.ts'
 
@@ -190,3 +191,13 @@ function fileFeature(source: MediaSource): Feature {
       return 'fileText'
   }
 }
+
+const noRequest: CanonicalRequest = {
+  model: '',
+  messages: [],
+  sampling: {},
+  stream: false,
+  includeUsage: true,
+  includeCost: false,
+}
+keepSpecimen(new Asked(noRequest))

@@ -1,3 +1,4 @@
+import { keepSpecimen } from '../canonical/specimens.ts'
 import type { Candidate } from './candidate.ts'
 import type { TierIntent } from './route-policy.ts'
 
@@ -68,3 +69,5 @@ function notesOf(candidates: readonly Candidate[]): Map<number, TierNote> {
   }
   return notes
 }
+
+keepSpecimen(new TierNotes([]))

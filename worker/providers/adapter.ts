@@ -40,7 +40,7 @@ export interface UpstreamCall {
   readonly method: 'POST' | 'GET'
   /** Appended to the provider's base URL, beginning with `/`; may carry a query. Model ids are percent-encoded here. */
   readonly path: string
-  /** Headers besides content type and credential: `anthropic-version`, ... */
+  /** Headers besides content type and credential: `anthropic-version`, ... A frozen object is a constant. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: JsonObject
   /**
@@ -93,3 +93,6 @@ export interface ProviderAdapter {
   /** Names what went wrong when the status was not 2xx. `body` is at most 64 KiB; header names are lower-case. */
   decodeFailure(status: number, headers: ReadonlyMap<string, string>, body: string): Failure
 }
+
+/** Of calls that need no header of their own: one object, so that what is made of it can be kept. */
+export const noHeaders: Readonly<Record<string, string>> = Object.freeze({})

@@ -1,3 +1,4 @@
+import { keepSpecimen } from '../canonical/specimens.ts'
 import type { Feature, Field } from '../canonical/features.ts'
 import type { CanonicalRequest } from '../canonical/request.ts'
 import type { AdapterTarget, UpstreamCall } from './adapter.ts'
@@ -62,3 +63,5 @@ export function outputLimitOf(
   departures.change('maxOutputTokens', `${most}, the most this model gives`)
   return most
 }
+
+keepSpecimen(new Departures())

@@ -53,6 +53,23 @@ describe('headerCredential()', () => {
     })
   })
 
+  it('signs a constant once, and anew whatever may change', async () => {
+    const [, credential] = credentials[0] ?? []
+    const url = `https://${host}/`
+    const constant = Object.freeze({ accept: 'x' })
+    const once = await credential?.sign(url, 'POST', constant, null)
+    expect(once).toEqual({ accept: 'x', authorization: `Bearer ${secret}` })
+    expect(await credential?.sign(url, 'POST', constant, null)).toBe(once)
+    expect(Object.isFrozen(once)).toBe(true)
+    const own = { accept: 'x' }
+    await credential?.sign(url, 'POST', own, null)
+    own.accept = 'y'
+    expect(await credential?.sign(url, 'POST', own, null)).toMatchObject({ accept: 'y' })
+    await expect(async () =>
+      credential?.sign('https://evil.example/', 'POST', constant, null),
+    ).rejects.toThrow('not bound')
+  })
+
   it('is bound to a port where it names one', async () => {
     const local = headerCredential('127.0.0.1:8788', 'authorization', secret)
     await expect(async () => sign(local, 'http://127.0.0.1:8789/')).rejects.toThrow('not bound')

@@ -36,6 +36,8 @@ describe('an answer of a tier with an intent', () => {
     gateway.host.on('openai', refusing(500)).on('backup', json(wholeAnswer))
     const seen = await ask(gateway)
     expect(seen.reason).toMatch(/tier 2, /)
-    expect(gateway.host.records[0]?.decision).not.toHaveProperty('intents')
+    const { decision } = gateway.host.records[0] ?? {}
+    expect(decision?.steps).toHaveLength(2)
+    expect(JSON.stringify(decision)).not.toContain('intents')
   })
 })

@@ -1,3 +1,4 @@
+import { keepSpecimen } from '../../canonical/specimens.ts'
 import type { Block, Citation } from '../../canonical/blocks.ts'
 import type { CanonicalResponse, ChoiceResponse } from '../../canonical/response.ts'
 import type { JsonObject } from '../../canonical/request.ts'
@@ -140,3 +141,5 @@ function renderToolCall(block: Extract<Block, { type: 'toolCall' }>): JsonObject
     ? { id, type: 'custom', custom: { name, input: block.arguments }, ...signed }
     : { id, type: 'function', function: { name, arguments: block.arguments }, ...signed }
 }
+
+keepSpecimen(new MessageFields())

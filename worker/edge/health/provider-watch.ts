@@ -90,7 +90,7 @@ export class ProviderWatch {
     if (this.#shared.quiet && this.#local.quiet && !suspect && !full) {
       const loadMs = this.#loadMs(target, size)
       if (loadMs === null) return allWell
-      return { health: { ...nothingWrong, loadMs }, notBeforeMs: 0 }
+      return { health: nothingWrong(loadMs), notBeforeMs: 0 }
     }
     const combined = combine(this.#domains(target, nowMs), nowMs)
     const notBeforeMs = Math.max(combined.notBeforeMs, this.#paceMs(target, nowMs))
@@ -312,10 +312,6 @@ const noPermits: readonly Permit[] = []
 /** While nothing is wrong every standing without a measured load is this one. */
 const allWell: Standing = { health: undefined, notBeforeMs: 0 }
 
-const nothingWrong: Omit<TargetHealth, 'loadMs'> = {
-  state: 'closed',
-  why: null,
-  slow: false,
-  weight: 1,
-  full: false,
+function nothingWrong(loadMs: number): TargetHealth {
+  return { state: 'closed', why: null, slow: false, weight: 1, loadMs, full: false }
 }

@@ -11,16 +11,8 @@ export function decodeResponse(body: unknown): CanonicalEvent[] {
     return [{ type: 'failure', failure: failureOfError(objectOf(message['error']) ?? {}) }]
   if (message === undefined || !Array.isArray(message['content']))
     return [{ type: 'failure', failure: failure('malformed', 'the answer is not a message') }]
-  const { usage, ...head } = message
-  const decoder = new AnthropicDecoder()
   const events: CanonicalEvent[] = []
-  decoder.take({ type: 'message_start', message: head }, events)
-  for (const [index, block] of objectsOf(message['content']).entries()) {
-    decoder.take({ type: 'content_block_start', index, content_block: block }, events)
-    decoder.take({ type: 'content_block_stop', index }, events)
-  }
-  decoder.take({ type: 'message_delta', delta: head, usage }, events)
-  decoder.take({ type: 'message_stop' }, events)
+  new AnthropicDecoder().takeWhole(message, objectsOf(message['content']), events)
   return events
 }
 

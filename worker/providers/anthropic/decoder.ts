@@ -1,3 +1,4 @@
+import { keepSpecimen } from '../../canonical/specimens.ts'
 import type { CanonicalEvent, ChoiceFinish } from '../../canonical/events.ts'
 import { failure } from '../../canonical/failure.ts'
 import type { JsonObject } from '../../canonical/request.ts'
@@ -26,6 +27,8 @@ type OpenBlock =
 export class AnthropicDecoder implements EventDecoder {
   readonly #open = new Map<number, OpenBlock>()
   #usage: JsonObject = {}
+  /** A report of usage has been read. */
+  #isCounted = false
   #finish: ChoiceFinish = { choice: 0, reason: 'other' }
   hasFinish = false
   #toolCalls = 0
@@ -76,6 +79,21 @@ export class AnthropicDecoder implements EventDecoder {
     }
   }
 
+  /** Reads a whole message as the stream it would have been, without writing the events of that stream. */
+  takeWhole(message: JsonObject, content: readonly JsonObject[], out: CanonicalEvent[]): void {
+    this.#start(message, out)
+    let index = 0
+    for (const block of content) {
+      this.#blockStart(index, block, out)
+      this.#blockStop(index, out)
+      index += 1
+    }
+    this.hasFinish = true
+    this.#finish = finishFromWire(message) ?? this.#finish
+    this.#reportUsage(objectOf(message['usage']), out)
+    this.#messageStop(out)
+  }
+
   #fail(out: CanonicalEvent[], message: string): void {
     this.#ended = true
     out.push({ type: 'failure', failure: failure('malformed', message) })
@@ -91,16 +109,21 @@ export class AnthropicDecoder implements EventDecoder {
   #messageStart(message: JsonObject, out: CanonicalEvent[]): void {
     this.#closeAll(out)
     this.#blockOffset = this.#nextBlock
-    if (!this.#started) {
-      const [id, model] = [textOf(message['id']), textOf(message['model'])]
+    if (!this.#started) this.#start(message, out)
+    this.#reportUsage(objectOf(message['usage']), out)
+  }
+
+  #start(message: JsonObject, out: CanonicalEvent[]): void {
+    this.#started = true
+    const [id, model] = [textOf(message['id']), textOf(message['model'])]
+    // The usual case is a literal of its own: behind a spread each field is a call into the engine's runtime.
+    if (id !== undefined && model !== undefined) out.push({ type: 'start', id, model })
+    else
       out.push({
         type: 'start',
         ...(id === undefined ? {} : { id }),
         ...(model === undefined ? {} : { model }),
       })
-    }
-    this.#started = true
-    this.#reportUsage(objectOf(message['usage']), out)
   }
 
   /** A block may begin with all it has: redacted thinking and server results do, and so does every block of a whole answer. */
@@ -193,7 +216,8 @@ export class AnthropicDecoder implements EventDecoder {
 
   #reportUsage(usage: JsonObject | undefined, out: CanonicalEvent[]): void {
     if (usage === undefined) return
-    this.#usage = overlayUsage(this.#usage, usage)
+    this.#usage = this.#isCounted ? overlayUsage(this.#usage, usage) : usage
+    this.#isCounted = true
     out.push({ type: 'usage', usage: usageFromWire(this.#usage) })
   }
 
@@ -218,3 +242,5 @@ export class AnthropicDecoder implements EventDecoder {
     out.push({ type: 'citation', choice: 0, block, citation: citationFromWire(citation) })
   }
 }
+
+keepSpecimen(new AnthropicDecoder())

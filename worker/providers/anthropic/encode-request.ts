@@ -31,11 +31,21 @@ export function encodeRequest(request: CanonicalRequest, target: AdapterTarget):
   const model = claudeModel(target.upstreamModel)
   const maxTokens = maxTokensOf(request, target, departures)
   const thinking = thinkingOf(request, model, maxTokens, departures)
+  const prompt = promptOf(request, target, model, departures)
+  const stop = stopOf(request, departures)
+  const sampling = samplingOf(request, model, thinking, departures)
+  // Field by field: behind a spread each is a call into the engine's runtime.
   const body = withExtensions(request, {
-    ...promptOf(request, target, model, departures),
+    model: prompt.model,
+    system: prompt.system,
+    messages: prompt.messages,
+    tools: prompt.tools,
+    tool_choice: prompt.tool_choice,
     max_tokens: maxTokens,
-    stop_sequences: stopOf(request, departures),
-    ...samplingOf(request, model, thinking, departures),
+    stop_sequences: stop,
+    temperature: sampling.temperature,
+    top_p: sampling.top_p,
+    top_k: sampling.top_k,
     thinking: thinking.thinking,
     output_config: outputConfigOf(request, thinking),
     metadata: request.userId === undefined ? undefined : { user_id: request.userId },
@@ -65,12 +75,20 @@ export function encodeCountTokens(request: CanonicalRequest, target: AdapterTarg
   return { method: 'POST', path: '/messages/count_tokens', headers: headersOf(request), body }
 }
 
+interface Prompt {
+  readonly model: string
+  readonly system: readonly JsonObject[] | undefined
+  readonly messages: readonly JsonObject[]
+  readonly tools: readonly JsonObject[] | undefined
+  readonly tool_choice: JsonObject | undefined
+}
+
 function promptOf(
   request: CanonicalRequest,
   target: AdapterTarget,
   model: ClaudeModel,
   departures: Departures,
-): JsonObject {
+): Prompt {
   const { leave } = departures
   const { system, messages } = encodeMessages(request.messages, model, departures)
   const tools = encodeTools(offeredTools(request), leave)
@@ -162,7 +180,11 @@ export function samplingOf(
   model: ClaudeModel,
   { thinking }: Thinking,
   departures: Departures,
-): JsonObject {
+): {
+  readonly temperature: number | undefined
+  readonly top_p: number | undefined
+  readonly top_k: number | undefined
+} {
   const thinks = thinking !== undefined && thinking['type'] !== 'disabled'
   const keep = <Value>(value: Value | undefined, allowed: boolean, feature: Feature) => {
     if (value !== undefined && !allowed) departures.leave(feature)
@@ -228,7 +250,7 @@ function withExtensions(request: CanonicalRequest, body: JsonObject): JsonObject
   return result
 }
 
-const versionHeader = { 'anthropic-version': '2023-06-01' }
+const versionHeader = Object.freeze({ 'anthropic-version': '2023-06-01' })
 
 function headersOf(request: CanonicalRequest): Readonly<Record<string, string>> {
   const extensions = request.extensions?.['anthropic-messages']

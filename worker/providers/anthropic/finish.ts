@@ -19,6 +19,8 @@ export function finishFromWire(wire: JsonObject): ChoiceFinish | undefined {
   if (raw === undefined) return undefined
   const stopSequence = textOf(wire['stop_sequence'])
   const reason = reasons[raw]
+  if (reason !== undefined && stopSequence === undefined && raw !== 'stop_sequence')
+    return { choice: 0, reason }
   return {
     choice: 0,
     reason: reason ?? 'other',

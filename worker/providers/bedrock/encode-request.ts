@@ -1,5 +1,5 @@
 import type { CanonicalRequest, JsonObject } from '../../canonical/request.ts'
-import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { noHeaders, type AdapterTarget, type UpstreamCall } from '../adapter.ts'
 import { outputSchema } from '../anthropic/output-schema.ts'
 import { Departures, type Leave } from '../departures.ts'
 import { objectOf, present } from '../json-values.ts'
@@ -30,7 +30,7 @@ export function encodeRequest(request: CanonicalRequest, target: AdapterTarget):
   return {
     method: 'POST',
     path: pathOf(target, request.stream ? 'converse-stream' : 'converse'),
-    headers: {},
+    headers: noHeaders,
     body,
     ...departures.listed(),
   }
@@ -48,7 +48,7 @@ export function encodeCountTokens(request: CanonicalRequest, target: AdapterTarg
   return {
     method: 'POST',
     path: pathOf(target, 'count-tokens'),
-    headers: {},
+    headers: noHeaders,
     body: { input: { converse } },
   }
 }

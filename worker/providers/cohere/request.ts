@@ -1,5 +1,5 @@
 import type { CanonicalRequest, JsonObject, Tool, ToolChoice } from '../../canonical/request.ts'
-import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { noHeaders, type AdapterTarget, type UpstreamCall } from '../adapter.ts'
 import { Departures, type Leave, outputLimitOf } from '../departures.ts'
 import { describedSchema } from '../described-schema.ts'
 import { noteProofs } from '../foreign-proof.ts'
@@ -39,7 +39,7 @@ export function encodeRequest(request: CanonicalRequest, target: AdapterTarget):
       stream: request.stream,
     }),
   }
-  return { method: 'POST', path: '/chat', headers: {}, body, ...departures.listed() }
+  return { method: 'POST', path: '/chat', headers: noHeaders, body, ...departures.listed() }
 }
 
 /** There is no choice by name: the tools that may not be called are not shown. */

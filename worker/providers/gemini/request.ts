@@ -1,5 +1,5 @@
 import type { CanonicalRequest, JsonObject } from '../../canonical/request.ts'
-import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { noHeaders, type AdapterTarget, type UpstreamCall } from '../adapter.ts'
 import { Departures, type Leave, outputLimitOf } from '../departures.ts'
 import { describedSchema } from '../described-schema.ts'
 import { objectOf, present, without } from '../json-values.ts'
@@ -39,7 +39,12 @@ export function decodeCountTokens(body: unknown): number | null {
 }
 
 function callOf(target: AdapterTarget, method: string, body: JsonObject): UpstreamCall {
-  return { method: 'POST', path: `${modelPath(target.upstreamModel)}:${method}`, headers: {}, body }
+  return {
+    method: 'POST',
+    path: `${modelPath(target.upstreamModel)}:${method}`,
+    headers: noHeaders,
+    body,
+  }
 }
 
 /** A bare id is one of `models/`; `tunedModels/x` and `endpoints/x` name their own collection. */

@@ -1,5 +1,5 @@
 import type { CanonicalRequest, JsonObject, ToolChoice } from '../../canonical/request.ts'
-import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { noHeaders, type AdapterTarget, type UpstreamCall } from '../adapter.ts'
 import { Departures, outputLimitOf } from '../departures.ts'
 import { noteProofs } from '../foreign-proof.ts'
 import { objectOf, present, without } from '../json-values.ts'
@@ -37,7 +37,13 @@ export function encodeRequest(request: CanonicalRequest, target: AdapterTarget):
       stream: request.stream,
     }),
   }
-  return { method: 'POST', path: '/chat/completions', headers: {}, body, ...departures.listed() }
+  return {
+    method: 'POST',
+    path: '/chat/completions',
+    headers: noHeaders,
+    body,
+    ...departures.listed(),
+  }
 }
 
 function toolsOf(request: CanonicalRequest): JsonObject[] | undefined {

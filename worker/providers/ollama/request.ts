@@ -1,5 +1,5 @@
 import type { CanonicalRequest, JsonObject } from '../../canonical/request.ts'
-import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { noHeaders, type AdapterTarget, type UpstreamCall } from '../adapter.ts'
 import { Departures, outputLimitOf } from '../departures.ts'
 import { describedSchema } from '../described-schema.ts'
 import { noteProofs } from '../foreign-proof.ts'
@@ -28,7 +28,7 @@ export function encodeRequest(request: CanonicalRequest, target: AdapterTarget):
       stream: request.stream,
     }),
   }
-  return { method: 'POST', path: '/api/chat', headers: {}, body, ...departures.listed() }
+  return { method: 'POST', path: '/api/chat', headers: noHeaders, body, ...departures.listed() }
 }
 
 function optionsOf(

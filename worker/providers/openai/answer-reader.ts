@@ -1,3 +1,4 @@
+import { keepSpecimen } from '../../canonical/specimens.ts'
 import type { CanonicalEvent } from '../../canonical/events.ts'
 import { failure } from '../../canonical/failure.ts'
 import { decodeSources } from './citations.ts'
@@ -133,3 +134,5 @@ export class AnswerReader {
     return null
   }
 }
+
+keepSpecimen(new AnswerReader({} as never, 'message'))

@@ -1,3 +1,4 @@
+import { keepSpecimen } from '../../canonical/specimens.ts'
 import type { CanonicalEvent, ChoiceFinish } from '../../canonical/events.ts'
 import { decodeAnnotations } from './citations.ts'
 import { finishOf } from './finish.ts'
@@ -164,3 +165,5 @@ function thinkingText(value: unknown): string {
     .map((item) => textOf(objectOf<{ text?: unknown }>(item)?.text) ?? '')
     .join('')
 }
+
+keepSpecimen(new ChoiceState(0, 'message', false))

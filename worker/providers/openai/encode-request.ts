@@ -1,6 +1,6 @@
 import type { Feature } from '../../canonical/features.ts'
 import type { CanonicalRequest, JsonObject, ResponseFormat } from '../../canonical/request.ts'
-import type { AdapterTarget, UpstreamCall } from '../adapter.ts'
+import { noHeaders, type AdapterTarget, type UpstreamCall } from '../adapter.ts'
 import { Departures, outputLimitOf } from '../departures.ts'
 import { encodeMessages } from './encode-messages.ts'
 import type { PartOptions } from './encode-parts.ts'
@@ -65,7 +65,7 @@ export function encodeRequest(
   if (quirks.usageInclude === true && request.includeCost) body['usage'] = { include: true }
   const path = quirks.path ?? '/chat/completions'
   const written = withExtensions(request, body as JsonObject)
-  return { method: 'POST', path, headers: {}, body: written, ...departures.listed() }
+  return { method: 'POST', path, headers: noHeaders, body: written, ...departures.listed() }
 }
 
 /** A body that is being written. */

@@ -1,3 +1,4 @@
+import { keepSpecimen } from '../../canonical/specimens.ts'
 import type { CanonicalEvent } from '../../canonical/events.ts'
 import { listOf, objectOf, textOf, type WireToolCall } from './wire.ts'
 
@@ -163,3 +164,5 @@ function inventedId(responseId: string, choice: number, index: number): string {
   const tail = responseId.replace(/[^A-Za-z0-9]/g, '').slice(-24)
   return `call_${tail}${choice === 0 ? '' : `_${choice}`}_${index}`
 }
+
+keepSpecimen(new ToolCallAssembler(0))
