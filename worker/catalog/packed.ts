@@ -9,22 +9,40 @@ import {
 } from './schema.ts'
 
 /**
- * `models.json` as the Worker carries it, 8 kB smaller compressed than as JSON: the same content (`models.test.ts`), a
- * text for each provider. A text costs a start nothing until it is read; a literal of 1,800 entries costs it 11 ms.
+ * `models.json` as the Worker carries it, 12 kB smaller compressed than as JSON: the same content (`models.test.ts`), in
+ * columns. A text costs a start nothing until it is read; a literal of 1,800 entries costs it 11 ms.
  */
 export interface PackedCatalog {
   readonly version: string
   readonly sources: CatalogFile['sources']
-  /** What many entries have in common, a JSON list of `PackedTraits`. */
-  readonly traits: string
   /**
-   * By provider: its models, its aliases and its retired ids, an empty line between them. A model is a line of
-   * `id trait context maxOutput retires`, then `packedPrices`; for each longer context, behind a `;`, from how many
-   * tokens on and the same prices. The trait is a place in `traits`, to the base 36. What is absent is empty, and at the
-   * end of a line left out.
+   * By provider: its models, its aliases, each before the model it means, and its retired ids, an empty line between them.
+   * A line begins with the code (`firstCode`) of how many characters the id has in common with the one above.
    */
-  readonly sections: Readonly<Record<string, string>>
+  readonly ids: Readonly<Record<string, string>>
+  /** What stands in a column, a line each, the most common first; a trait is JSON (`PackedTraits`). */
+  readonly values: Readonly<Record<PackedColumn, string>>
+  /** A line for each provider, in the order of `ids`; in it, a place in `values` for each model (`placeOf`). */
+  readonly columns: Readonly<Record<PackedColumn, string>>
 }
+
+/**
+ * What is absent is empty. `maxOutput` is `=` where it is `context`. Prices but that of input are multiples: of the
+ * input's, or, of a longer context, of the same price without it; behind `=`, they are as they stand. `more` has
+ * `packedPrices` from `cacheWrite` on, and for each longer context, behind a `;`, from how many tokens on and
+ * all of them.
+ */
+export type PackedColumn = (typeof packedColumns)[number]
+export const packedColumns = [
+  'trait',
+  'context',
+  'maxOutput',
+  'retires',
+  'input',
+  'output',
+  'cacheRead',
+  'more',
+] as const
 
 export type PackedTraits = Omit<CatalogEntry, 'context' | 'maxOutput' | 'retires' | 'prices'>
 
@@ -34,90 +52,133 @@ export const packedPrices = [
   ...piecePrices,
 ] as const
 
-/**
- * Finds single entries in the text of a section, without reading the others: a first request looks up a dozen of
- * hundreds. The entries are not checked here (`checkEntry` does it as they are used).
- */
-export function readPackedSection(
-  text: string,
-  traits: () => readonly PackedTraits[],
-): SectionReader {
-  const [first, aliases, retired] = partsOf(text)
-  const models = `\n${first}`
-  const meant = new Map(aliases)
-  const lineOf = (id: string) => {
-    // What holds a space is the beginning of a line, and no id.
-    const start = id.includes(' ') ? -1 : models.indexOf(`\n${id} `) + 1
-    return start <= 0 ? null : models.slice(start, endOfLine(models, start))
-  }
-  return {
-    model: (id) => (lineOf(id) === null ? (meant.get(id) ?? null) : id),
-    isRetired: (id) => retired.includes(id),
-    entry: (model) => {
-      const line = lineOf(model)
-      return line === null ? undefined : modelOf(line, traits())[1]
-    },
-    aliasesOf: (model) => aliases.flatMap(([alias, target]) => (target === model ? alias : [])),
-  }
-}
+/** Small numbers are written as one character each: all that is printed in ASCII, from `#` to `~`. */
+export const firstCode = 35
+export const codes = 92
+/** The places that one character has room for; the other characters are the first of two. */
+export const commonPlaces = 86
 
-function endOfLine(text: string, start: number): number {
-  const end = text.indexOf('\n', start)
-  return end < 0 ? text.length : end
+type Texts<Text> = Readonly<Record<PackedColumn, Text>>
+
+/**
+ * Reads a section when it is asked for: its ids all at once, its models one by one, as a first request looks up a
+ * dozen of hundreds. The entries are not checked here (`checkEntry` does it as they are used).
+ */
+export function packedSections(packed: PackedCatalog): (provider: string) => SectionReader | null {
+  const rows = Object.keys(packed.ids)
+  let values: Texts<readonly string[]> | undefined
+  return (provider) => {
+    const row = rows.indexOf(provider)
+    if (row < 0) return null
+    const cells = eachColumn((name) => cellsOf(packed.columns[name].split('\n')[row] ?? ''))
+    return readSection(packed.ids[provider] ?? '', (place) => {
+      const known = (values ??= eachColumn((name) => packed.values[name].split('\n')))
+      return entryOf(eachColumn((name) => known[name][placeOf(cells[name][place] ?? '')] ?? ''))
+    })
+  }
 }
 
 /** The whole section: for whoever packs, and has to see that nothing is lost. */
-export function unpackSection(text: string, traits: readonly PackedTraits[]): CatalogSection {
-  const [models, aliases, retired] = partsOf(text)
+export function unpackSection(packed: PackedCatalog, provider: string): CatalogSection {
+  const { models, aliases, retired } = namesOf(packed.ids[provider] ?? '')
+  const reader = packedSections(packed)(provider)
   return {
-    models: Object.fromEntries(models.split('\n').map((line) => modelOf(line, traits))),
-    ...(aliases.length === 0 ? {} : { aliases: Object.fromEntries(aliases) }),
+    models: Object.fromEntries(
+      models.flatMap((id) => {
+        const entry = reader?.entry(id)
+        return entry === undefined ? [] : [[id, entry]]
+      }),
+    ),
+    ...(aliases.size === 0 ? {} : { aliases: Object.fromEntries(aliases) }),
     ...(retired.length === 0 ? {} : { retired }),
   }
 }
 
-function partsOf(
-  text: string,
-): readonly [string, readonly (readonly [string, string])[], readonly string[]] {
-  const [models = '', aliases = '', retired = ''] = text.split('\n\n')
-  return [models, linesOf(aliases).map(pairOf), linesOf(retired)]
+function eachColumn<Made>(make: (name: PackedColumn) => Made): Texts<Made> {
+  const made = packedColumns.map((name) => [name, make(name)] as const)
+  return Object.fromEntries(made) as unknown as Texts<Made>
 }
 
-function linesOf(text: string): string[] {
-  return text === '' ? [] : text.split('\n')
+function readSection(ids: string, entryAt: (place: number) => CatalogEntry): SectionReader {
+  const { models, aliases, retired } = namesOf(ids)
+  const places = new Map(models.map((id, place) => [id, place]))
+  return {
+    model: (id) => (places.has(id) ? id : (aliases.get(id) ?? null)),
+    isRetired: (id) => retired.includes(id),
+    entry: (model) => {
+      const place = places.get(model)
+      return place === undefined ? undefined : entryAt(place)
+    },
+    aliasesOf: (model) => [...aliases].flatMap(([alias, meant]) => (meant === model ? alias : [])),
+  }
 }
 
-function pairOf(line: string): readonly [string, string] {
-  const [alias = '', model = ''] = line.split(' ')
-  return [alias, model]
+function namesOf(text: string) {
+  const [models = [], named = [], retired = []] = text.split('\n\n').map(idsOf)
+  const aliases = new Map<string, string>()
+  for (let at = 1; at < named.length; at += 2) aliases.set(named[at - 1] ?? '', named[at] ?? '')
+  return { models, aliases, retired }
 }
 
-function modelOf(line: string, traits: readonly PackedTraits[]): readonly [string, CatalogEntry] {
-  const [base = '', ...tiers] = line.split(';')
-  const [id = '', trait = '', context, maxOutput, retires, ...prices] = base.split(' ')
-  const entry = {
-    ...traits[Number.parseInt(trait, 36)],
-    prices: pricesOf(prices),
-  } as Fields & { prices: Fields }
-  if (context) entry['context'] = Number(context)
-  if (maxOutput) entry['maxOutput'] = Number(maxOutput)
-  if (retires) entry['retires'] = retires
-  if (tiers.length > 0) entry.prices['longContext'] = tiers.map(tierOf)
-  return [id, entry as unknown as CatalogEntry]
+function idsOf(text: string): readonly string[] {
+  if (text === '') return []
+  let above = ''
+  return text.split('\n').map((line) => {
+    above = above.slice(0, line.charCodeAt(0) - firstCode) + line.slice(1)
+    return above
+  })
+}
+
+/** The codes of a line of a column, one for each model. */
+function cellsOf(line: string): readonly string[] {
+  return line.match(/[#-x]|[y-~]./g) ?? []
+}
+
+function placeOf(cell: string): number {
+  const rare = cell.charCodeAt(0) - firstCode - commonPlaces
+  return commonPlaces + (rare < 0 ? rare : rare * codes + cell.charCodeAt(1) - firstCode)
 }
 
 type Fields = Record<string, unknown>
 
-function tierOf(text: string): Fields {
-  const [above, ...prices] = text.split(' ')
-  return { aboveInputTokens: Number(above), ...pricesOf(prices) }
+function entryOf({
+  trait,
+  context,
+  maxOutput,
+  retires,
+  input,
+  output,
+  cacheRead,
+  more,
+}: Texts<string>): CatalogEntry {
+  const [base = '', ...tiers] = more.split(';')
+  const inputPrice = Number(input)
+  const prices = pricesOf([`=${input}`, output, cacheRead, ...base.split(' ')], () => inputPrice)
+  if (tiers.length > 0) prices['longContext'] = tiers.map((tier) => tierOf(tier, prices))
+  const entry: Fields = { ...(JSON.parse(trait) as PackedTraits), prices }
+  if (context !== '') entry['context'] = Number(context)
+  if (maxOutput !== '') entry['maxOutput'] = Number(maxOutput === '=' ? context : maxOutput)
+  if (retires !== '') entry['retires'] = retires
+  return entry as unknown as CatalogEntry
 }
 
-function pricesOf(texts: readonly string[]): Fields {
+function tierOf(text: string, without: Fields): Fields {
+  const [above, ...prices] = text.split(' ')
+  return {
+    aboveInputTokens: Number(above),
+    ...pricesOf(prices, (field) => without[field] as number),
+  }
+}
+
+/** Multiples have at most four digits, so that what is lost of them is less than half a unit (`pack.ts` looks). */
+function pricesOf(texts: readonly string[], unitOf: (field: string) => number): Fields {
   const prices: Fields = {}
   for (const [at, text] of texts.entries()) {
     const field = packedPrices[at]
-    if (field !== undefined && text !== '') prices[field] = Number(text)
+    if (field === undefined || text === '') continue
+    prices[field] = text.startsWith('=')
+      ? Number(text.slice(1))
+      : Math.round(Number(text) * unitOf(field))
   }
   return prices
 }
