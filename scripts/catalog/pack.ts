@@ -5,16 +5,19 @@ import {
   firstCode,
   packedColumns,
   packedPrices,
+  traitFlags,
   type PackedCatalog,
   type PackedColumn,
   unpackSection,
 } from '../../worker/catalog/packed.ts'
-import type {
-  CatalogEntry,
-  CatalogFile,
-  CatalogSection,
-  PriceTier,
-  Prices,
+import {
+  abilities,
+  modalities,
+  type CatalogEntry,
+  type CatalogFile,
+  type CatalogSection,
+  type PriceTier,
+  type Prices,
 } from '../../worker/catalog/schema.ts'
 
 /** Packs a catalog as `PackedCatalog` says; throws where reading it back would give anything else. */
@@ -24,7 +27,7 @@ export function packCatalog({ version, sources, providers }: CatalogFile): Packe
     version,
     sources,
     ids: mapValues(providers, packIds),
-    ...packColumns(sections),
+    ...packColumns(Object.keys(sources), sections),
   }
   for (const [provider, section] of Object.entries(providers))
     if (!isKept(packed, provider, section))
@@ -56,28 +59,23 @@ function packIds({ models, aliases = {}, retired = [] }: CatalogSection): string
 
 function packNames(ids: readonly string[]): string {
   const lines = ids.map((id, at) => {
-    const shared = sharedStart(ids[at - 1] ?? '', id)
-    return written(shared) + id.slice(shared)
+    const above = ids[at - 1] ?? ''
+    const shared = sharedStart(above, id)
+    return written(above.length - shared) + id.slice(shared)
   })
   return lines.join('\n')
 }
 
-/** How many characters two ids begin with alike, as far as one character tells. */
+/** How many characters two ids begin with alike. */
 function sharedStart(one: string, other: string): number {
   let shared = 0
-  while (shared < commonPlaces - 1 && shared < other.length && one[shared] === other[shared])
-    shared += 1
+  while (shared < other.length && one[shared] === other[shared]) shared += 1
   return shared
 }
 
-const textOf: Readonly<Record<PackedColumn, (entry: CatalogEntry) => string>> = {
-  trait: ({
-    context: _context,
-    maxOutput: _output,
-    retires: _retires,
-    prices: _prices,
-    ...trait
-  }) => JSON.stringify(trait),
+type TextOf = (entry: CatalogEntry) => string
+
+const textOf: Readonly<Record<Exclude<PackedColumn, 'trait'>, TextOf>> = {
   context: ({ context }) => short(context),
   maxOutput: ({ context, maxOutput }) =>
     maxOutput !== undefined && maxOutput === context ? '=' : short(maxOutput),
@@ -92,6 +90,25 @@ const textOf: Readonly<Record<PackedColumn, (entry: CatalogEntry) => string>> = 
   },
 }
 
+function packTrait(entry: CatalogEntry, sources: readonly string[]): string {
+  const fields = [
+    String(sources.indexOf(entry.from)),
+    digitsOf(abilities, entry.can?.split(' ')),
+    digitsOf(abilities, entry.cannot?.split(' ')),
+    digitsOf(modalities, entry.in),
+    digitsOf(modalities, entry.out),
+    digitsOf(
+      traitFlags,
+      traitFlags.filter((flag) => entry[flag] === true),
+    ),
+  ]
+  return fields.join(' ').trimEnd()
+}
+
+function digitsOf(words: readonly string[], chosen: readonly string[] = []): string {
+  return chosen.map((word) => words.indexOf(word)).join('')
+}
+
 function packTier(tier: PriceTier, without: Prices): readonly string[] {
   const prices: Partial<Prices> = tier
   const multiples = packedPrices.map((field) => multiple(prices[field], without[field]))
@@ -99,12 +116,14 @@ function packTier(tier: PriceTier, without: Prices): readonly string[] {
 }
 
 function packColumns(
+  sources: readonly string[],
   sections: readonly (readonly CatalogEntry[])[],
 ): Pick<PackedCatalog, 'values' | 'columns'> {
   const values: Record<string, string> = {}
   const columns: Record<string, string> = {}
   for (const name of packedColumns) {
-    const texts = sections.map((entries) => entries.map(textOf[name]))
+    const text: TextOf = name === 'trait' ? (entry) => packTrait(entry, sources) : textOf[name]
+    const texts = sections.map((entries) => entries.map(text))
     const known = byUse(texts.flat())
     const placeOf = new Map(known.map((text, place) => [text, written(place)]))
     values[name] = known.join('\n')

@@ -1,5 +1,7 @@
 import type { SectionReader } from './alias.ts'
 import {
+  abilities,
+  modalities,
   optionalTokenPrices,
   piecePrices,
   requiredTokenPrices,
@@ -17,17 +19,18 @@ export interface PackedCatalog {
   readonly sources: CatalogFile['sources']
   /**
    * By provider: its models, its aliases, each before the model it means, and its retired ids, an empty line between them.
-   * A line begins with the code (`firstCode`) of how many characters the id has in common with the one above.
+   * A line begins with the code (`firstCode`) of how many characters at the end of the id above give way to the rest of it.
    */
   readonly ids: Readonly<Record<string, string>>
-  /** What stands in a column, a line each, the most common first; a trait is JSON (`PackedTraits`). */
+  /** What stands in a column, a line each, the most common first. */
   readonly values: Readonly<Record<PackedColumn, string>>
   /** A line for each provider, in the order of `ids`; in it, a place in `values` for each model (`placeOf`). */
   readonly columns: Readonly<Record<PackedColumn, string>>
 }
 
 /**
- * What is absent is empty. `maxOutput` is `=` where it is `context`. Prices but that of input are multiples: of the
+ * What is absent is empty. `trait` has what many models have in common, each as digits: the place of its source, the
+ * places of `can` and `cannot` in `abilities`, of `in` and `out` in `modalities`, and of what it is in `traitFlags`. `maxOutput` is `=` where it is `context`. Prices but that of input are multiples: of the
  * input's, or, of a longer context, of the same price without it; behind `=`, they are as they stand. `more` has
  * `packedPrices` from `cacheWrite` on, and for each longer context, behind a `;`, from how many tokens on and
  * all of them.
@@ -44,7 +47,7 @@ export const packedColumns = [
   'more',
 ] as const
 
-export type PackedTraits = Omit<CatalogEntry, 'context' | 'maxOutput' | 'retires' | 'prices'>
+export const traitFlags = ['free', 'responsesOnly'] as const
 
 export const packedPrices = [
   ...requiredTokenPrices,
@@ -73,7 +76,8 @@ export function packedSections(packed: PackedCatalog): (provider: string) => Sec
     const cells = eachColumn((name) => cellsOf(packed.columns[name].split('\n')[row] ?? ''))
     return readSection(packed.ids[provider] ?? '', (place) => {
       const known = (values ??= eachColumn((name) => packed.values[name].split('\n')))
-      return entryOf(eachColumn((name) => known[name][placeOf(cells[name][place] ?? '')] ?? ''))
+      const texts = eachColumn((name) => known[name][placeOf(cells[name][place] ?? '')] ?? '')
+      return entryOf(texts, Object.keys(packed.sources))
     })
   }
 }
@@ -124,7 +128,8 @@ function idsOf(text: string): readonly string[] {
   if (text === '') return []
   let above = ''
   return text.split('\n').map((line) => {
-    above = above.slice(0, line.charCodeAt(0) - firstCode) + line.slice(1)
+    const kept = above.length - (line.charCodeAt(0) - firstCode)
+    above = above.slice(0, kept) + line.slice(1)
     return above
   })
 }
@@ -141,25 +146,34 @@ function placeOf(cell: string): number {
 
 type Fields = Record<string, unknown>
 
-function entryOf({
-  trait,
-  context,
-  maxOutput,
-  retires,
-  input,
-  output,
-  cacheRead,
-  more,
-}: Texts<string>): CatalogEntry {
+function entryOf(
+  { trait, context, maxOutput, retires, input, output, cacheRead, more }: Texts<string>,
+  sources: readonly string[],
+): CatalogEntry {
   const [base = '', ...tiers] = more.split(';')
   const inputPrice = Number(input)
   const prices = pricesOf([`=${input}`, output, cacheRead, ...base.split(' ')], () => inputPrice)
   if (tiers.length > 0) prices['longContext'] = tiers.map((tier) => tierOf(tier, prices))
-  const entry: Fields = { ...(JSON.parse(trait) as PackedTraits), prices }
+  const entry: Fields = { ...traitsOf(trait, sources), prices }
   if (context !== '') entry['context'] = Number(context)
   if (maxOutput !== '') entry['maxOutput'] = Number(maxOutput === '=' ? context : maxOutput)
   if (retires !== '') entry['retires'] = retires
   return entry as unknown as CatalogEntry
+}
+
+function traitsOf(text: string, sources: readonly string[]): Fields {
+  const [from = '', can = '', cannot = '', input = '', output = '', flags = ''] = text.split(' ')
+  const traits: Fields = { from: sources[Number(from)] }
+  if (can !== '') traits['can'] = wordsOf(abilities, can).join(' ')
+  if (cannot !== '') traits['cannot'] = wordsOf(abilities, cannot).join(' ')
+  if (input !== '') traits['in'] = wordsOf(modalities, input)
+  if (output !== '') traits['out'] = wordsOf(modalities, output)
+  for (const flag of wordsOf(traitFlags, flags)) traits[flag] = true
+  return traits
+}
+
+function wordsOf<Word>(words: readonly Word[], digits: string): readonly Word[] {
+  return words.filter((_, place) => digits.includes(String(place)))
 }
 
 function tierOf(text: string, without: Fields): Fields {

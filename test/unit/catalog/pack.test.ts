@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { packCatalog } from '../../../scripts/catalog/pack.ts'
 import { readPackedCatalog } from '../../../worker/catalog/catalog.ts'
 import { unpackSection } from '../../../worker/catalog/packed.ts'
-import type { CatalogEntry, CatalogSection } from '../../../worker/catalog/schema.ts'
+import {
+  abilities,
+  modalities,
+  type CatalogEntry,
+  type CatalogSection,
+} from '../../../worker/catalog/schema.ts'
 
 const sources = { list: { package: 'npm:list', version: '1', asOf: '2026-11-20' } }
 const plain: CatalogEntry = { from: 'list', prices: { input: 1_250_000, output: 10_000_001 } }
@@ -70,7 +75,22 @@ test.each([
       },
     },
   ],
-  ['ids of many parts', { models: { ['-a'.repeat(50)]: plain, ['-a'.repeat(60)]: plain } }],
+  [
+    'every trait',
+    {
+      models: {
+        all: {
+          ...plain,
+          free: true as const,
+          responsesOnly: true as const,
+          can: abilities.slice(0, 5).join(' '),
+          cannot: abilities.slice(5).join(' '),
+          in: modalities,
+          out: modalities,
+        },
+      },
+    },
+  ],
   [
     'prices that are no round multiples',
     { models: { odd: { from: 'list', prices: { input: 3, output: 10, cacheRead: 1 } } } },
@@ -126,6 +146,8 @@ describe('readPackedCatalog()', () => {
 })
 
 test.each([
+  ['an id of 93 letters before another', { models: { ['a'.repeat(93)]: plain, b: plain } }],
+  ['an ability that it does not know', { models: { plain: { ...plain, can: 'tools telepathy' } } }],
   ['an id of two lines', { models: { 'a\nb': plain } }],
   ['an alias with a line of its own', { ...section, aliases: { 'a\nb': 'plain' } }],
   ['a date of two lines', { models: { plain: { ...plain, retires: '2027\n01' } } }],
