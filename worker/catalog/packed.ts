@@ -69,11 +69,13 @@ type Texts<Text> = Readonly<Record<PackedColumn, Text>>
  */
 export function packedSections(packed: PackedCatalog): (provider: string) => SectionReader | null {
   const rows = Object.keys(packed.ids)
+  let lines: Texts<readonly string[]> | undefined
   let values: Texts<readonly string[]> | undefined
   return (provider) => {
     const row = rows.indexOf(provider)
     if (row < 0) return null
-    const cells = eachColumn((name) => cellsOf(packed.columns[name].split('\n')[row] ?? ''))
+    const columns = (lines ??= eachColumn((name) => packed.columns[name].split('\n')))
+    const cells = eachColumn((name) => cellsOf(columns[name][row] ?? ''))
     return readSection(packed.ids[provider] ?? '', (place) => {
       const known = (values ??= eachColumn((name) => packed.values[name].split('\n')))
       const texts = eachColumn((name) => known[name][placeOf(cells[name][place] ?? '')] ?? '')
@@ -93,7 +95,7 @@ export function unpackSection(packed: PackedCatalog, provider: string): CatalogS
         return entry === undefined ? [] : [[id, entry]]
       }),
     ),
-    ...(aliases.size === 0 ? {} : { aliases: Object.fromEntries(aliases) }),
+    ...(aliases.length === 0 ? {} : { aliases: Object.fromEntries(aliases) }),
     ...(retired.length === 0 ? {} : { retired }),
   }
 }
@@ -105,22 +107,23 @@ function eachColumn<Made>(make: (name: PackedColumn) => Made): Texts<Made> {
 
 function readSection(ids: string, entryAt: (place: number) => CatalogEntry): SectionReader {
   const { models, aliases, retired } = namesOf(ids)
-  const places = new Map(models.map((id, place) => [id, place]))
   return {
-    model: (id) => (places.has(id) ? id : (aliases.get(id) ?? null)),
+    model: (id) =>
+      models.includes(id) ? id : (aliases.find(([alias]) => alias === id)?.[1] ?? null),
     isRetired: (id) => retired.includes(id),
     entry: (model) => {
-      const place = places.get(model)
-      return place === undefined ? undefined : entryAt(place)
+      const place = models.indexOf(model)
+      return place < 0 ? undefined : entryAt(place)
     },
-    aliasesOf: (model) => [...aliases].flatMap(([alias, meant]) => (meant === model ? alias : [])),
+    aliasesOf: (model) => aliases.flatMap(([alias, meant]) => (meant === model ? alias : [])),
   }
 }
 
 function namesOf(text: string) {
   const [models = [], named = [], retired = []] = text.split('\n\n').map(idsOf)
-  const aliases = new Map<string, string>()
-  for (let at = 1; at < named.length; at += 2) aliases.set(named[at - 1] ?? '', named[at] ?? '')
+  const aliases = named.flatMap((id, at) =>
+    at % 2 === 0 ? [[id, named[at + 1] ?? ''] as const] : [],
+  )
   return { models, aliases, retired }
 }
 
@@ -134,9 +137,9 @@ function idsOf(text: string): readonly string[] {
   })
 }
 
-/** The codes of a line of a column, one for each model. */
-function cellsOf(line: string): readonly string[] {
-  return line.match(/[#-x]|[y-~]./g) ?? []
+/** The codes of a line of a column, one for each model; a line of common values alone is as good as a list of them. */
+function cellsOf(line: string): string | readonly string[] {
+  return /[y-~]/.test(line) ? (line.match(/[#-x]|[y-~]./g) ?? []) : line
 }
 
 function placeOf(cell: string): number {
