@@ -1,4 +1,5 @@
-import { Hono } from 'hono'
+import { HonoBase as Hono } from 'hono/hono-base'
+import { RegExpRouter } from 'hono/router/reg-exp-router'
 import type { LineRow } from '../durable-objects/tenant-ledger/rows.ts'
 import type { TenantLedgerStub } from '../durable-objects/tenant-ledger/stub.ts'
 import { mountAdmin, type AdminEnvironment } from './admin/mount.ts'
@@ -40,7 +41,8 @@ type App = Hono<Environment>
 
 /** Which URL goes to which dialect, and the checks every request passes, in order (`guard`). */
 export function createApp(isolateOf: IsolateOf): App {
-  const app = new Hono<Environment>()
+  // What Hono itself chooses for these paths; the two routers beside it are 1 kB of a bundle, compressed.
+  const app = new Hono<Environment>({ router: new RegExpRouter() })
   app.get(
     '/healthz',
     identified(isolateOf, (context, isolate) =>

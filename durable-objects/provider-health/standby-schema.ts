@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../described.ts'
+import { described, toolText } from '../described.ts'
 import { regions } from './place.ts'
 import type { StandbySettings } from './standby.ts'
 
@@ -17,11 +17,13 @@ const usd = z
 export const standbySchema = z.strictObject({
   intervalMs: described(
     z._default(z.int().check(z.minimum(10_000), z.maximum(86_400_000)), 60_000),
-    'How often the target is asked while it has no traffic of its own to show that it works, ms.',
+    toolText(
+      'How often the target is asked while it has no traffic of its own to show that it works, ms.',
+    ),
   ),
   maxUsdPerDay: described(
     z._default(usd, '0.50'),
-    'What the probes may cost a UTC day, all regions together.',
+    toolText('What the probes may cost a UTC day, all regions together.'),
   ),
 })
 
@@ -29,13 +31,13 @@ export const standbySchema = z.strictObject({
 export const alertsSchema = z.strictObject({
   url: described(
     z.string().check(z.maxLength(2048), z.regex(/^https?:\/\/\S+$/, 'an https address')),
-    'Where alerts are posted: https, or http on loopback when the local switch is set.',
+    toolText('Where alerts are posted: https, or http on loopback when the local switch is set.'),
   ),
   secret: described(
     z
       .string()
       .check(z.regex(/^[A-Z][A-Z0-9_]*$/, 'the name of a secret: upper-case letters, digits, "_"')),
-    'Name of the secret that alerts are signed with.',
+    toolText('Name of the secret that alerts are signed with.'),
   ),
 })
 

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../durable-objects/described.ts'
+import { described, toolText } from '../../durable-objects/described.ts'
 import { lazily } from '../../durable-objects/lazily.ts'
 import { nanoUsdOfText, usdText } from '../../durable-objects/tenant-ledger/access/key-request.ts'
 import {
@@ -56,13 +56,13 @@ export const scopeText = lazily(() =>
         if (rule !== null) context.addIssue({ code: 'custom', message: rule })
       }),
     ),
-    '`tenant`, `team:ID`, `key:ID`, `route:NAME` or `tag:NAME=VALUE`.',
+    toolText('`tenant`, `team:ID`, `key:ID`, `route:NAME` or `tag:NAME=VALUE`.'),
   ),
 )
 
 const thresholdBody = lazily(() =>
   z.strictObject({
-    percent: described(z.int().check(z.minimum(1), z.maximum(100)), 'Of the limit.'),
+    percent: described(z.int().check(z.minimum(1), z.maximum(100)), toolText('Of the limit.')),
     actions: z.array(z.enum(['warn', 'degrade', 'clamp', 'block'])).check(
       z.minLength(1),
       z.maxLength(4),
@@ -88,7 +88,9 @@ const budgetBody = lazily(() =>
             ),
           'UTC',
         ),
-        'Where days, weeks and months begin. Another zone is another budget, with nothing spent.',
+        toolText(
+          'Where days, weeks and months begin. Another zone is another budget, with nothing spent.',
+        ),
       ),
       thresholds: z._default(
         z.array(thresholdBody()).check(
@@ -102,7 +104,7 @@ const budgetBody = lazily(() =>
       ),
       failOpenUsd: described(
         z.optional(usdText()),
-        'What one isolate may spend while it cannot reach the ledger; soft budgets only.',
+        toolText('What one isolate may spend while it cannot reach the ledger; soft budgets only.'),
       ),
     })
     .check(
@@ -126,7 +128,7 @@ const limitBody = lazily(() =>
       limit: z.int().check(z.minimum(0), z.maximum(Number.MAX_SAFE_INTEGER)),
       windowMs: described(
         z.optional(z.int().check(z.minimum(1000), z.maximum(longestWindowMs))),
-        'Of `requests` and `tokens`; 60,000 when it is left out.',
+        toolText('Of `requests` and `tokens`; 60,000 when it is left out.'),
       ),
     })
     .check(

@@ -1,6 +1,6 @@
 import type { Context, Env, Hono } from 'hono'
 import * as z from 'zod/mini'
-import { described } from '../../durable-objects/described.ts'
+import { described, toolText } from '../../durable-objects/described.ts'
 import { lazily } from '../../durable-objects/lazily.ts'
 import '../../durable-objects/zod-english.ts'
 import type { HealthPlace } from '../../durable-objects/provider-health/object-name.ts'
@@ -72,7 +72,7 @@ export const forceBody = lazily(() =>
     state: z.enum(['open', 'closed', 'auto']),
     forMs: described(
       z._default(z.int().check(z.minimum(1000), z.maximum(longestForceMs)), 3_600_000),
-      'How long it is held, ms; without meaning for `auto`.',
+      toolText('How long it is held, ms; without meaning for `auto`.'),
     ),
   }),
 )

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../durable-objects/described.ts'
+import { described, toolText } from '../../durable-objects/described.ts'
 import { lazily } from '../../durable-objects/lazily.ts'
 import { problemsOf } from '../../durable-objects/tenant-ledger/access/problems.ts'
 import type { ScopeId } from '../../durable-objects/tenant-ledger/protocol.ts'
@@ -21,7 +21,7 @@ export const freezeRoutes: readonly TenantRoute[] = [
 
 export const freezeBody = lazily(() =>
   z.strictObject({
-    scope: described(z._default(scopeText(), 'tenant'), 'Left out: all of the tenant.'),
+    scope: described(z._default(scopeText(), 'tenant'), toolText('Left out: all of the tenant.')),
   }),
 )
 

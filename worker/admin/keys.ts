@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../durable-objects/described.ts'
+import { described, toolText } from '../../durable-objects/described.ts'
 import { lazily } from '../../durable-objects/lazily.ts'
 import type { ListedKey } from '../../durable-objects/tenant-ledger/access/keys.ts'
 import { isKeyId } from '../../durable-objects/tenant-ledger/access/names.ts'
@@ -54,7 +54,7 @@ export const rotateBody = lazily(() =>
         z.int().check(z.minimum(0), z.maximum(defaultAccessSettings.overlapMostMs)),
         defaultAccessSettings.overlapDefaultMs,
       ),
-      'How long the secret of before stays good, ms; 24 h when it is left out.',
+      toolText('How long the secret of before stays good, ms; 24 h when it is left out.'),
     ),
   }),
 )

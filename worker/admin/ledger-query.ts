@@ -22,18 +22,12 @@ const formatText = lazily(() => z.optional(z.enum(['json', 'csv'])))
 const pageLines = 100
 
 const limitText = lazily(() =>
-  z
-    .pipe(
-      z.string().check(z.regex(/^\d{1,3}$/, `a number from 1 to ${maxPageLines}`)),
-      z.transform(Number),
-    )
-    .check(
-      z.refine(
-        (limit) => limit >= 1 && limit <= maxPageLines,
-        `a number from 1 to ${maxPageLines}`,
-      ),
-    ),
+  z.string().check(z.refine(isLimit, `a number from 1 to ${maxPageLines}`)),
 )
+
+function isLimit(text: string): boolean {
+  return /^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= maxPageLines
+}
 
 const cursorText = lazily(() =>
   z
@@ -100,7 +94,7 @@ export function readLedgerQuery(
   if (toMs < fromMs) return invalid('to', 'lies before `from`')
   return {
     kind: 'read',
-    ask: { fromMs, toMs, cursor: cursor ?? null, limit: limit ?? pageLines, csv },
+    ask: { fromMs, toMs, cursor: cursor ?? null, limit: Number(limit ?? pageLines), csv },
   }
 }
 

@@ -21,6 +21,7 @@ import { keyRoutes } from './keys.ts'
 import { lineRoutes } from './lines.ts'
 import { reconcileRoutes } from './reconcile.ts'
 import { recoveryRoutes } from './recovery.ts'
+import { openApiDocument } from './openapi.ts'
 import { mountTenantRoutes, type TenantRoute } from './tenant-door.ts'
 import { tenantRoutes } from './tenants.ts'
 import { isShadowPayer } from '../edge/parallel-problems.ts'
@@ -42,11 +43,9 @@ export interface AdminDoors {
 /** The admin plane: every call behind an admin key (`app.ts`), JSON in and out, each write logged. */
 export function mountAdmin(app: Hono<AdminEnvironment>, doors: AdminDoors): void {
   const { isolateOf, answer, refuse } = doors
-  app.get('/admin/v1/openapi.json', async (context) => {
-    // Read so rarely that no start should pay for making it.
-    const { openApiDocument } = await import('./openapi.ts')
-    return answer(context, openApiDocument(isolateOf(context.env).runtime.version))
-  })
+  app.get('/admin/v1/openapi.json', (context) =>
+    answer(context, openApiDocument(isolateOf(context.env).runtime.version)),
+  )
   const shared = { callerOf, answer, refuse, log: logAdmin }
   mountCircuits(app, {
     ...shared,

@@ -190,29 +190,31 @@ const path = (name: string, description: string) => ({
   description,
 })
 
-export const tenantParameters = {
-  tenant: path('tenant', 'Id of a tenant.'),
-  key: path('key', 'Id of a key: 8 letters and digits.'),
-  from: query('from', 'A time of ISO 8601 with its zone, or a day (UTC); included.'),
-  to: query('to', 'The same; not included. Now when it is left out.'),
-  cursor: query('cursor', '`nextCursor` of the page before.'),
-  limit: query('limit', 'Lines of a page; not with CSV.', {
-    type: 'integer',
-    minimum: 1,
-    maximum: 500,
-    default: 100,
-  }),
-  format: query('format', 'Instead of `accept`.', { enum: ['json', 'csv'] }),
-  period: {
-    ...query('period', 'A month, such as 2026-11, or a day, such as 2026-11-30.'),
-    required: true,
-  },
-  by: query('by', '`target`, `route`, `key` or `tag:NAME`.', {
-    type: 'string',
-    default: 'target',
-  }),
-  zone: query('zone', 'Where the period begins: an IANA name.', {
-    type: 'string',
-    default: 'UTC',
-  }),
+export function tenantParameters() {
+  return {
+    tenant: path('tenant', 'Id of a tenant.'),
+    key: path('key', 'Id of a key: 8 letters and digits.'),
+    from: query('from', 'A time of ISO 8601 with its zone, or a day (UTC); included.'),
+    to: query('to', 'The same; not included. Now when it is left out.'),
+    cursor: query('cursor', '`nextCursor` of the page before.'),
+    limit: query('limit', 'Lines of a page; not with CSV.', {
+      type: 'integer',
+      minimum: 1,
+      maximum: 500,
+      default: 100,
+    }),
+    format: query('format', 'Instead of `accept`.', { enum: ['json', 'csv'] }),
+    period: {
+      ...query('period', 'A month, such as 2026-11, or a day, such as 2026-11-30.'),
+      required: true,
+    },
+    by: query('by', '`target`, `route`, `key` or `tag:NAME`.', {
+      type: 'string',
+      default: 'target',
+    }),
+    zone: query('zone', 'Where the period begins: an IANA name.', {
+      type: 'string',
+      default: 'UTC',
+    }),
+  }
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../durable-objects/described.ts'
+import { described, toolText } from '../../durable-objects/described.ts'
 import { lazily } from '../../durable-objects/lazily.ts'
 import { problemsOf } from '../../durable-objects/tenant-ledger/access/problems.ts'
 import { nanoUsdOfText, usdText } from '../../durable-objects/tenant-ledger/access/key-request.ts'
@@ -29,9 +29,12 @@ export const rewindBody = lazily(() =>
     .strictObject({
       to: described(
         z.optional(z.iso.datetime({ offset: true, error: 'a time of RFC 3339 with its zone' })),
-        'The moment that the ledger is taken back to: within the last 30 days.',
+        toolText('The moment that the ledger is taken back to: within the last 30 days.'),
       ),
-      toMs: described(z.optional(z.int().check(z.minimum(0))), 'The same, in ms since 1970.'),
+      toMs: described(
+        z.optional(z.int().check(z.minimum(0))),
+        toolText('The same, in ms since 1970.'),
+      ),
     })
     .check(
       z.refine(({ to, toMs }) => (to === undefined) !== (toMs === undefined), {
@@ -85,7 +88,9 @@ export const restoreBody = lazily(() =>
   z.strictObject({
     complete: described(
       z._default(z.boolean(), false),
-      'Somebody vouches that nothing that was granted is missing. Otherwise nothing is granted for 16 minutes, and nothing of hard budgets before a release.',
+      toolText(
+        'Somebody vouches that nothing that was granted is missing. Otherwise nothing is granted for 16 minutes, and nothing of hard budgets before a release.',
+      ),
     ),
   }),
 )
@@ -129,7 +134,9 @@ export const releaseBody = lazily(() =>
   z.strictObject({
     billedUsd: described(
       z._default(z.record(z.string(), usdText()), {}),
-      'What providers billed in the period of an uncertain budget, by its id. What the ledger has not firmly charged of it, it charges for good. Without it: nothing that was granted is missing.',
+      toolText(
+        'What providers billed in the period of an uncertain budget, by its id. What the ledger has not firmly charged of it, it charges for good. Without it: nothing that was granted is missing.',
+      ),
     ),
   }),
 )

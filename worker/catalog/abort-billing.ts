@@ -1,9 +1,10 @@
+import { toolText } from '../canonical/tool-text.ts'
 import type { AbortBilling } from './schema.ts'
 
 interface AbortBillingRow {
   readonly billing: AbortBilling
   /** The page the row was read from. */
-  readonly source: string
+  readonly source: string | undefined
   /** The day it was read, YYYY-MM-DD. */
   readonly readOn: string
 }
@@ -13,7 +14,9 @@ interface AbortBillingRow {
  * both the model and the bill, and for which it does neither. It is the one
  * published list of its kind; no vendor promises it for itself.
  */
-const openRouterList = 'https://openrouter.ai/docs/api-reference/streaming#provider-support'
+const openRouterList = toolText(
+  'https://openrouter.ai/docs/api-reference/streaming#provider-support',
+)
 const readOn = '2026-11-20'
 
 const stops: AbortBillingRow = { billing: 'stops', source: openRouterList, readOn }

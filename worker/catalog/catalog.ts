@@ -1,7 +1,7 @@
 import { abortBillingOf } from './abort-billing.ts'
 import { resolveModel, type Resolution, type SectionReader } from './alias.ts'
 import { checkEntry, describeProblem } from './load.ts'
-import { type PackedCatalog, type PackedTraits, readPackedSection } from './packed.ts'
+import { type PackedCatalog, packedSections } from './packed.ts'
 import {
   abilities,
   type Ability,
@@ -59,16 +59,16 @@ function own<Value>(record: Readonly<Record<string, Value>>, key: string): Value
 
 /** Reads a packed catalog, each entry when it is asked for. */
 export function readPackedCatalog(packed: PackedCatalog): CatalogReader {
-  const known = new Map<string, SectionReader>()
-  let read: readonly PackedTraits[] | undefined
-  const traits = () => (read ??= JSON.parse(packed.traits) as readonly PackedTraits[])
+  const read = packedSections(packed)
+  const known = new Map<string, SectionReader | null>()
   return {
     sources: packed.sources,
     section: (provider) => {
-      const text = own(packed.sections, provider)
-      if (text === undefined) return null
       let section = known.get(provider)
-      if (section === undefined) known.set(provider, (section = readPackedSection(text, traits)))
+      if (section === undefined) {
+        section = read(provider)
+        if (section !== null) known.set(provider, section)
+      }
       return section
     },
   }

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../durable-objects/described.ts'
+import { described, toolText } from '../../durable-objects/described.ts'
 import {
   alertsSchema,
   standbySchema,
@@ -90,20 +90,20 @@ export const providerSchema = z.strictObject({
   adapter: id,
   baseUrl: described(
     z.optional(z.string()),
-    'https, or http on loopback when the local switch is set. No query, no user info.',
+    toolText('https, or http on loopback when the local switch is set. No query, no user info.'),
   ),
   binding: described(
     z.optional(z.string()),
-    'Name of a Workers AI binding to call instead of a URL.',
+    toolText('Name of a Workers AI binding to call instead of a URL.'),
   ),
   credential: credentialSchema,
   regions: described(
     z._default(z.array(z.string()), []),
-    'Where this provider processes data: macro-regions such as `us`, `eu`.',
+    toolText('Where this provider processes data: macro-regions such as `us`, `eu`.'),
   ),
   options: described(
     z._default(z.record(z.string(), z.string()), {}),
-    'Settings of the adapter: `apiVersion` (Azure), ...',
+    toolText('Settings of the adapter: `apiVersion` (Azure), ...'),
   ),
   ...providerPolicyFields,
 })
@@ -111,23 +111,25 @@ export const providerSchema = z.strictObject({
 export const targetSchema = z.strictObject({
   upstreamModel: described(
     z.optional(z.string().check(z.minLength(1))),
-    "The provider's own id, where it differs from the name's model part.",
+    toolText("The provider's own id, where it differs from the name's model part."),
   ),
   catalogModel: described(
     z.optional(z.string().check(z.minLength(1))),
-    "Key into the catalog, where the provider's id is not the one the catalog knows.",
+    toolText("Key into the catalog, where the provider's id is not the one the catalog knows."),
   ),
   free: described(
     z.optional(z.literal(true)),
-    'Nobody bills for it (a server of your own): it is priced at 0 instead of unpriced.',
+    toolText('Nobody bills for it (a server of your own): it is priced at 0 instead of unpriced.'),
   ),
   maxConcurrent: described(
     z.optional(z.int().check(z.minimum(1), z.maximum(1_000_000))),
-    'Calls it takes at once, from all isolates together; for `scarcity`.',
+    toolText('Calls it takes at once, from all isolates together; for `scarcity`.'),
   ),
   standby: described(
     z.optional(standbySchema),
-    'Keep it warm: a one-token request now and then, so that it is known to work before it is needed.',
+    toolText(
+      'Keep it warm: a one-token request now and then, so that it is known to work before it is needed.',
+    ),
   ),
   ...targetPolicyFields,
   ...targetRankingFields,
@@ -138,19 +140,19 @@ const ms = z.int().check(z.positive())
 export const timeoutsSchema = z.strictObject({
   firstTokenTimeoutMs: described(
     z._default(ms.check(z.maximum(600_000)), 30_000),
-    'From sending a streamed request to its first meaningful token, ms.',
+    toolText('From sending a streamed request to its first meaningful token, ms.'),
   ),
   answerTimeoutMs: described(
     z._default(ms.check(z.maximum(900_000)), 60_000),
-    'From sending an unstreamed request to the end of its answer, ms.',
+    toolText('From sending an unstreamed request to the end of its answer, ms.'),
   ),
   idleTimeoutMs: described(
     z._default(ms.check(z.maximum(600_000)), 30_000),
-    'Longest silence after the first token, ms.',
+    toolText('Longest silence after the first token, ms.'),
   ),
   deadlineMs: described(
     z._default(ms.check(z.maximum(3_600_000)), 600_000),
-    'For the whole request, all attempts, ms.',
+    toolText('For the whole request, all attempts, ms.'),
   ),
 })
 
@@ -209,22 +211,22 @@ export const routeSchema = z.strictObject({
   description: z.optional(z.string()),
   tiers: described(
     z.array(tier).check(z.minLength(1)),
-    'Tried in order; inside a tier by weighted chance.',
+    toolText('Tried in order; inside a tier by weighted chance.'),
   ),
   timeouts: z.prefault(timeoutsSchema, {}),
   heartbeatAfterMs: described(
     z._default(ms.check(z.maximum(100_000)), 15_000),
-    'Silence after which a streaming client gets a heartbeat in its dialect, ms.',
+    toolText('Silence after which a streaming client gets a heartbeat in its dialect, ms.'),
   ),
   limits: z.prefault(
     z.strictObject({
       maxAttempts: described(
         z._default(z.int().check(z.minimum(1), z.maximum(3)), 3),
-        'Upstream calls for one request, over all targets.',
+        toolText('Upstream calls for one request, over all targets.'),
       ),
       maxOutputTokens: described(
         z.optional(z.int().check(z.positive())),
-        'Upper bound laid over what the caller asks for, tokens.',
+        toolText('Upper bound laid over what the caller asks for, tokens.'),
       ),
     }),
     {},
@@ -232,9 +234,12 @@ export const routeSchema = z.strictObject({
   degrade: z.optional(degradeSchema),
   cache: described(
     z.optional(cacheSchema),
-    'Keeps answers of this route, each for its own tenant.',
+    toolText('Keeps answers of this route, each for its own tenant.'),
   ),
-  validate: described(z.optional(validateSchema), 'What an answer must be to count as one.'),
+  validate: described(
+    z.optional(validateSchema),
+    toolText('What an answer must be to count as one.'),
+  ),
   priority: z.optional(prioritySchema),
   ...parallelFields,
   ...runFields,
@@ -245,11 +250,11 @@ export const routeSchema = z.strictObject({
 export const tenantSchema = z.strictObject({
   routes: described(
     z._default(z.array(z.string()).check(z.minLength(1)), ['*']),
-    'Routes this tenant may name; `*` is all of them.',
+    toolText('Routes this tenant may name; `*` is all of them.'),
   ),
   directTargets: described(
     z._default(z.boolean(), true),
-    'May name targets and bare models beside routes.',
+    toolText('May name targets and bare models beside routes.'),
   ),
   ...residencyFields,
   ...tenantPolicyFields,
@@ -262,7 +267,7 @@ export const configSchema = z.strictObject({
     z.strictObject({
       origins: described(
         z._default(z.array(origin), []),
-        'Origins that browsers may call from; empty turns CORS off.',
+        toolText('Origins that browsers may call from; empty turns CORS off.'),
       ),
     }),
     {},
@@ -272,11 +277,11 @@ export const configSchema = z.strictObject({
   decisions: z.prefault(decisionsSchema, {}),
   scarcity: described(
     z.optional(scarcitySchema),
-    'Who goes first when targets are full. Absent: everybody alike.',
+    toolText('Who goes first when targets are full. Absent: everybody alike.'),
   ),
   alerts: described(
     z.optional(alertsSchema),
-    'A signed webhook for circuits, credentials, quotas and standby targets.',
+    toolText('A signed webhook for circuits, credentials, quotas and standby targets.'),
   ),
   detectors: z.optional(detectorsSchema),
   rules: z.optional(rulesSchema),

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../durable-objects/described.ts'
+import { described, toolText } from '../../durable-objects/described.ts'
 import type { Feature } from '../canonical/features.ts'
 import type { Constraint } from '../policy/constraint.ts'
 import { findings } from '../policy/data-scan.ts'
@@ -102,61 +102,65 @@ export const constraintSchema = described(
   z.strictObject({
     regions: described(
       z.optional(z.array(macroRegion).check(z.maxLength(maxListLength))),
-      'Targets have to process in these alone, and to declare it.',
+      toolText('Targets have to process in these alone, and to declare it.'),
     ),
-    allow: described(z.optional(globs), 'Patterns of targets; one of them has to match.'),
-    deny: described(z.optional(globs), 'Patterns of targets; none of them may match.'),
+    allow: described(z.optional(globs), toolText('Patterns of targets; one of them has to match.')),
+    deny: described(z.optional(globs), toolText('Patterns of targets; none of them may match.')),
     maxRetentionDays: described(
       z.optional(z.int().check(z.nonnegative(), z.maximum(36_500))),
-      'Longest time that a provider may keep what it is sent, days.',
+      toolText('Longest time that a provider may keep what it is sent, days.'),
     ),
     zeroDataRetention: described(
       z.optional(z.literal(true)),
-      'Providers have to declare that they keep nothing.',
+      toolText('Providers have to declare that they keep nothing.'),
     ),
     noTraining: described(
       z.optional(z.literal(true)),
-      'Providers have to declare that they train on nothing they are sent.',
+      toolText('Providers have to declare that they train on nothing they are sent.'),
     ),
     certifications: described(
       z.optional(z.array(word).check(z.minLength(1), z.maxLength(maxListLength))),
-      'Providers have to declare all of these.',
+      toolText('Providers have to declare all of these.'),
     ),
     maxInputUsdPerMillion: described(
       z.optional(usdPerMillion),
-      'Highest price of the prompt, USD per million tokens.',
+      toolText('Highest price of the prompt, USD per million tokens.'),
     ),
     maxOutputUsdPerMillion: described(
       z.optional(usdPerMillion),
-      'Highest price of the answer, USD per million tokens.',
+      toolText('Highest price of the answer, USD per million tokens.'),
     ),
     maxFirstTokenP95Ms: described(
       z.optional(z.int().check(z.positive(), z.maximum(600_000))),
-      'Highest measured 95th percentile to the first token, ms; what is not measured passes.',
+      toolText(
+        'Highest measured 95th percentile to the first token, ms; what is not measured passes.',
+      ),
     ),
     requireMeasured: described(
       z.optional(z.literal(true)),
-      'Targets whose time to the first token nobody has measured are left out.',
+      toolText('Targets whose time to the first token nobody has measured are left out.'),
     ),
-    minQualityTier: described(z.optional(qualityTier), 'Lowest declared `qualityTier`.'),
+    minQualityTier: described(z.optional(qualityTier), toolText('Lowest declared `qualityTier`.')),
     features: described(
       z.optional(z.array(feature).check(z.minLength(1), z.maxLength(maxListLength))),
-      'What targets have to be able to do, whether the request uses it or not.',
+      toolText('What targets have to be able to do, whether the request uses it or not.'),
     ),
     require: described(
       z.optional(z.array(feature).check(z.minLength(1), z.maxLength(maxListLength))),
-      'Of what the request asks for, what targets have to be able to do, such as `seed` or `reasoning`, which otherwise are warned of.',
+      toolText(
+        'Of what the request asks for, what targets have to be able to do, such as `seed` or `reasoning`, which otherwise are warned of.',
+      ),
     ),
     minContextTokens: described(
       z.optional(z.int().check(z.positive(), z.maximum(100_000_000))),
-      'Smallest context, tokens.',
+      toolText('Smallest context, tokens.'),
     ),
     fitsContext: described(
       z.optional(z.literal(true)),
-      'A target whose context is too small is left out, even if it is the last.',
+      toolText('A target whose context is too small is left out, even if it is the last.'),
     ),
   }),
-  'What targets have to be. Several constraints of one request all have to be met.',
+  toolText('What targets have to be. Several constraints of one request all have to be met.'),
   'constraint',
 )
 
@@ -167,20 +171,22 @@ export const dataFactsSchema = described(
   z.strictObject({
     retentionDays: described(
       z.optional(z.int().check(z.nonnegative(), z.maximum(36_500))),
-      'How long it may keep what it is sent, days.',
+      toolText('How long it may keep what it is sent, days.'),
     ),
-    training: described(z.optional(z.boolean()), 'It trains on what it is sent.'),
-    zeroDataRetention: described(z.optional(z.boolean()), 'It keeps nothing at all.'),
+    training: described(z.optional(z.boolean()), toolText('It trains on what it is sent.')),
+    zeroDataRetention: described(z.optional(z.boolean()), toolText('It keeps nothing at all.')),
     certifications: described(
       z.optional(z.array(word).check(z.maxLength(maxListLength))),
-      'Such as `hipaa`, `iso27001`, `soc2`.',
+      toolText('Such as `hipaa`, `iso27001`, `soc2`.'),
     ),
     maxDataClass: described(
       z.optional(dataClass),
-      'The most careful class of data that may be sent there.',
+      toolText('The most careful class of data that may be sent there.'),
     ),
   }),
-  'How it handles what it is sent, as your contract with it says. What is left out is not declared.',
+  toolText(
+    'How it handles what it is sent, as your contract with it says. What is left out is not declared.',
+  ),
   'dataHandling',
 )
 
@@ -191,16 +197,21 @@ export const providerPolicyFields = { data: z.optional(dataFactsSchema) }
 export const targetPolicyFields = {
   regions: described(
     z.optional(z.array(macroRegion).check(z.minLength(1), z.maxLength(maxListLength))),
-    'Where this target processes data, in place of the regions of its provider.',
+    toolText('Where this target processes data, in place of the regions of its provider.'),
   ),
-  data: described(z.optional(dataFactsSchema), 'Laid over `data` of its provider, field by field.'),
+  data: described(
+    z.optional(dataFactsSchema),
+    toolText('Laid over `data` of its provider, field by field.'),
+  ),
   family: described(
     z.optional(word),
-    'Which line of models it belongs to, such as `claude` or `llama`, where its name does not say.',
+    toolText(
+      'Which line of models it belongs to, such as `claude` or `llama`, where its name does not say.',
+    ),
   ),
   qualityTier: described(
     z.optional(qualityTier),
-    'How good its answers are, from 1 (weakest) to 10, by your own judgement.',
+    toolText('How good its answers are, from 1 (weakest) to 10, by your own judgement.'),
   ),
 }
 
@@ -209,11 +220,13 @@ export const routePolicyFields = {
   constraints: z.optional(constraintSchema),
   class: described(
     z.optional(requestClass),
-    'What its requests are, where the caller gives no class of its own.',
+    toolText('What its requests are, where the caller gives no class of its own.'),
   ),
   dataClass: described(
     z.optional(dataClass),
-    'How carefully its requests are handled at least; callers and detectors can only raise it.',
+    toolText(
+      'How carefully its requests are handled at least; callers and detectors can only raise it.',
+    ),
   ),
 }
 
@@ -221,12 +234,14 @@ export const routePolicyFields = {
 export const tenantPolicyFields = {
   tier: described(
     z.optional(word),
-    'Such as `premium`, `standard`, `batch`; rules read it as `tenantTier`.',
+    toolText('Such as `premium`, `standard`, `batch`; rules read it as `tenantTier`.'),
   ),
   constraints: z.optional(constraintSchema),
   dataClass: described(
     z.optional(dataClass),
-    'How carefully its requests are handled at least; callers and detectors can only raise it.',
+    toolText(
+      'How carefully its requests are handled at least; callers and detectors can only raise it.',
+    ),
   ),
 }
 
@@ -241,5 +256,5 @@ export const detectorsSchema = described(
       z.ZodMiniOptional<typeof detector>
     >,
   ),
-  'Which class of data each detector makes of a request in which it finds something.',
+  toolText('Which class of data each detector makes of a request in which it finds something.'),
 )

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../durable-objects/described.ts'
+import { described, toolText } from '../../durable-objects/described.ts'
 
 /** How a route orders its targets (`docs/routing-objectives.md`): objectives, affinity, canary, reserved capacity, floors. */
 
@@ -8,11 +8,11 @@ const weight = z.number().check(z.nonnegative(), z.maximum(1000))
 
 const balancedSchema = z
   .strictObject({
-    cost: described(z._default(weight, 0), 'Expected cost of a successful answer.'),
-    firstToken: described(z._default(weight, 0), 'Expected time to the first token.'),
-    throughput: described(z._default(weight, 0), 'Tokens of output per second.'),
-    quality: described(z._default(weight, 0), 'Declared `qualityTier`.'),
-    failures: described(z._default(weight, 0), 'Share of calls that fail.'),
+    cost: described(z._default(weight, 0), toolText('Expected cost of a successful answer.')),
+    firstToken: described(z._default(weight, 0), toolText('Expected time to the first token.')),
+    throughput: described(z._default(weight, 0), toolText('Tokens of output per second.')),
+    quality: described(z._default(weight, 0), toolText('Declared `qualityTier`.')),
+    failures: described(z._default(weight, 0), toolText('Share of calls that fail.')),
   })
   .check(
     z.refine(
@@ -32,7 +32,7 @@ export const objectiveSchema = described(
         'must be "weighted", "priority", "cheapest", "fastest", "balanced", or an object such as {"balanced": {"cost": 2, "firstToken": 1}}',
     },
   ),
-  'What each tier is ordered by, below health.',
+  toolText('What each tier is ordered by, below health.'),
 )
 
 const affinityBy = z.enum(['session', 'tenant', 'prefix'])
@@ -45,7 +45,9 @@ const affinitySchema = described(
         by: affinityBy,
         tolerance: described(
           z._default(share, 0.2),
-          'Under an objective that scores: how much worse than the best a target may be to keep a request, as a share.',
+          toolText(
+            'Under an objective that scores: how much worse than the best a target may be to keep a request, as a share.',
+          ),
         ),
       }),
     ],
@@ -54,26 +56,28 @@ const affinitySchema = described(
         'must be "session", "tenant" or "prefix", or an object such as {"by": "session", "tolerance": 0.1}',
     },
   ),
-  'Which requests stay with one target, so that its prompt cache is used.',
+  toolText('Which requests stay with one target, so that its prompt cache is used.'),
 )
 
 const canarySchema = described(
   z.strictObject({
     target: described(
       z.string().check(z.maxLength(256)),
-      'The target on trial; it need not stand in the tiers of the route.',
+      toolText('The target on trial; it need not stand in the tiers of the route.'),
     ),
     share: described(
       z.number().check(z.gt(0), z.maximum(0.5)),
-      'Of the requests of the route, those that go to it first: 0.05 is one in twenty.',
+      toolText('Of the requests of the route, those that go to it first: 0.05 is one in twenty.'),
     ),
     by: described(
       z._default(z.enum(['session', 'tenant']), 'session'),
-      'Which requests stay on the same side; those without a session are drawn by chance.',
+      toolText(
+        'Which requests stay on the same side; those without a session are drawn by chance.',
+      ),
     ),
     slowAfterMs: described(
       z.optional(z.int().check(z.positive(), z.maximum(600_000))),
-      'A first token later than this counts as a failure, on both sides, ms.',
+      toolText('A first token later than this counts as a failure, on both sides, ms.'),
     ),
     run: described(
       z._default(
@@ -87,28 +91,28 @@ const canarySchema = described(
           ),
         '1',
       ),
-      'Another word is another trial: it starts a canary again that was stopped.',
+      toolText('Another word is another trial: it starts a canary again that was stopped.'),
     ),
   }),
-  'A target on trial. It is stopped by itself when it fails about twice as often.',
+  toolText('A target on trial. It is stopped by itself when it fails about twice as often.'),
 )
 
 const floorsSchema = described(
   z.strictObject({
     schemaValidity: described(
       z.optional(share),
-      'Share of answers that parse where JSON was asked for.',
+      toolText('Share of answers that parse where JSON was asked for.'),
     ),
     toolCallSuccess: described(
       z.optional(share),
-      'Share of answers whose tool calls parse, where tools were given.',
+      toolText('Share of answers whose tool calls parse, where tools were given.'),
     ),
     minSamples: described(
       z._default(z.int().check(z.minimum(5), z.maximum(10_000)), 20),
-      'Fewer answers than this say nothing.',
+      toolText('Fewer answers than this say nothing.'),
     ),
   }),
-  'A target that falls below one of these is asked when all others have failed.',
+  toolText('A target that falls below one of these is asked when all others have failed.'),
 )
 
 /** Of a route. */
@@ -125,14 +129,16 @@ const rate = z.number().check(z.positive(), z.maximum(1_000_000_000))
 export const targetRankingFields = {
   cachedShare: described(
     z.optional(share),
-    "Share of its prompts that is expected in the provider's cache, for the expected cost, until usage reports say: 0.6 is six tokens in ten.",
+    toolText(
+      "Share of its prompts that is expected in the provider's cache, for the expected cost, until usage reports say: 0.6 is six tokens in ten.",
+    ),
   ),
   reserved: described(
     z.optional(
       z
         .strictObject({
           requestsPerMinute: z.optional(rate),
-          tokensPerMinute: described(z.optional(rate), 'Of prompt and output together.'),
+          tokensPerMinute: described(z.optional(rate), toolText('Of prompt and output together.')),
         })
         .check(
           z.refine(
@@ -141,7 +147,9 @@ export const targetRankingFields = {
           ),
         ),
     ),
-    'Capacity that is paid for anyway, of one macro-region: it is used first, and what is over it spills to the others of the tier.',
+    toolText(
+      'Capacity that is paid for anyway, of one macro-region: it is used first, and what is over it spills to the others of the tier.',
+    ),
   ),
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../durable-objects/described.ts'
+import { described, toolText } from '../../durable-objects/described.ts'
 import { type Jurisdiction, jurisdictions } from '../../durable-objects/provider-health/place.ts'
 import type { Caller } from '../engine/caller.ts'
 
@@ -15,15 +15,19 @@ export function isResidency(word: string): word is Residency {
 export const residencyFields = {
   residency: described(
     z.optional(z.enum(residencies)),
-    'Its requests are read, planned, sent, kept and booked there and nowhere else; providers have to declare this region and no other.',
+    toolText(
+      'Its requests are read, planned, sent, kept and booked there and nowhere else; providers have to declare this region and no other.',
+    ),
   ),
   strict: described(
     z._default(z.boolean(), false),
-    'With `residency`: refuse requests that reach Cloudflare in a data centre outside of it (`worker/edge/colos.ts`).',
+    toolText(
+      'With `residency`: refuse requests that reach Cloudflare in a data centre outside of it (`worker/edge/colos.ts`).',
+    ),
   ),
   storage: described(
     z._default(z.boolean(), true),
-    '`false`: no answer and no event of a stream is kept, not even encrypted.',
+    toolText('`false`: no answer and no event of a stream is kept, not even encrypted.'),
   ),
 }
 

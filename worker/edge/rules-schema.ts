@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../durable-objects/described.ts'
+import { described, toolText } from '../../durable-objects/described.ts'
 import {
   listFacts,
   numberFacts,
@@ -35,7 +35,7 @@ const textTest = described(
   z.union([text, words, inWords, glob], {
     error: 'must be a word, a list of words, {"in": [...]} or {"glob": "..."}',
   }),
-  'A word, several of which one has to match, or patterns with `*`.',
+  toolText('A word, several of which one has to match, or patterns with `*`.'),
   'wordTest',
 )
 
@@ -55,7 +55,7 @@ const orderedTest = described(
         'must be a word, a list of words, {"in": [...]}, {"glob": "..."} or {"range": {"from", "to"}}',
     },
   ),
-  'As for other words, or a range of the order they stand in.',
+  toolText('As for other words, or a range of the order they stand in.'),
   'orderedTest',
 )
 
@@ -71,7 +71,7 @@ const numberTest = described(
     ],
     { error: 'must be a number, {"in": [...]} or {"range": {"from", "to"}}' },
   ),
-  'A number, several, or a range, both ends included.',
+  toolText('A number, several, or a range, both ends included.'),
   'numberTest',
 )
 
@@ -95,13 +95,13 @@ export const conditionSchema: z.ZodMiniType<Condition> = z.lazy(() =>
     tags: z.optional(z.record(text, textTest as z.ZodMiniType<TextTest>)),
     all: described(
       z.optional(z.array(conditionSchema).check(z.maxLength(maxListLength))),
-      'All of these hold.',
+      toolText('All of these hold.'),
     ),
     any: described(
       z.optional(z.array(conditionSchema).check(z.minLength(1), z.maxLength(maxListLength))),
-      'One of these holds.',
+      toolText('One of these holds.'),
     ),
-    not: described(z.optional(conditionSchema), 'This does not hold.'),
+    not: described(z.optional(conditionSchema), toolText('This does not hold.')),
   }),
 )
 
@@ -115,7 +115,7 @@ const refusal = z.strictObject({
   ),
   message: described(
     z.string().check(z.minLength(1), z.maxLength(500)),
-    'What the caller is told.',
+    toolText('What the caller is told.'),
   ),
 })
 
@@ -123,15 +123,18 @@ export const outcomeSchema = z
   .strictObject({
     route: described(
       z.optional(z.string()),
-      'Sends the request to this route; the first rule decides.',
+      toolText('Sends the request to this route; the first rule decides.'),
     ),
     constrain: described(
       z.optional(constraintSchema),
-      'Asks this of every target, beside all else.',
+      toolText('Asks this of every target, beside all else.'),
     ),
-    refuse: described(z.optional(refusal), 'Answers with an error; no other outcome beside it.'),
-    class: described(z.optional(requestClass), 'Makes the request one of this class.'),
-    dataClass: described(z.optional(dataClass), 'Raises the class of its data.'),
+    refuse: described(
+      z.optional(refusal),
+      toolText('Answers with an error; no other outcome beside it.'),
+    ),
+    class: described(z.optional(requestClass), toolText('Makes the request one of this class.')),
+    dataClass: described(z.optional(dataClass), toolText('Raises the class of its data.')),
   })
   .check(
     z.refine((then) => Object.keys(then).length > 0, 'must say what is done'),
@@ -161,5 +164,5 @@ export const rulesSchema = described(
       }),
     )
     .check(z.maxLength(ruleLimits.rules)),
-  'Asked in order, for every request.',
+  toolText('Asked in order, for every request.'),
 )

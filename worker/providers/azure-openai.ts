@@ -1,3 +1,4 @@
+import { toolText } from '../canonical/tool-text.ts'
 import type { AdapterTarget, ProviderAdapter, UpstreamCall } from './adapter.ts'
 import { encodeRequest } from './openai/encode-request.ts'
 import type { OpenAiQuirks } from './openai/quirks.ts'
@@ -11,7 +12,7 @@ import { features, featureSets, openAiLimits } from './rows/feature-sets.ts'
  */
 export const azureOpenAiQuirks: OpenAiQuirks = {
   id: 'azure-openai',
-  page: 'https://learn.microsoft.com/azure/foundry/openai/reference',
+  page: toolText('https://learn.microsoft.com/azure/foundry/openai/reference'),
   readOn: '2026-11-20',
   verified: 'recorded',
   // No relay: its streams begin with an event of empty `id`, `object` and `model`, and filtered answers
@@ -74,7 +75,7 @@ export const azureOpenAi: ProviderAdapter = {
  */
 const azureFoundryQuirks: OpenAiQuirks = {
   id: 'azure-foundry',
-  page: 'https://learn.microsoft.com/rest/api/aifoundry/modelinference',
+  page: toolText('https://learn.microsoft.com/rest/api/aifoundry/modelinference'),
   readOn: '2026-11-20',
   verified: 'recorded',
   features: features([featureSets.common, featureSets.sampling], ['audioInput']),

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../described.ts'
+import { described, toolText } from '../../described.ts'
 import { lazily } from '../../lazily.ts'
 import { isNanoUsd, type NanoUsd } from '../money.ts'
 import type { Asked } from './grant.ts'
@@ -40,13 +40,13 @@ export const keyBody = lazily(() =>
   z.strictObject({
     name: z.string().check(z.minLength(1), z.maxLength(64)),
     routes: z.optional(nameList()),
-    models: described(z.optional(nameList()), 'Model ids, or `model@provider`.'),
+    models: described(z.optional(nameList()), toolText('Model ids, or `model@provider`.')),
     operations: z.optional(nameList()),
     regions: z.optional(z.array(regionName()).check(z.minLength(1), z.maxLength(32))),
     environments: z.optional(nameList()),
     tags: described(
       z.optional(tagsSchema()),
-      "On every request of the key; they win over the caller's.",
+      toolText("On every request of the key; they win over the caller's."),
     ),
     team: z.optional(z.string().check(z.refine(isTeamId, teamRule))),
     expiresAt: z.optional(

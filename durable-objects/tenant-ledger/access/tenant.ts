@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../described.ts'
+import { described, toolText } from '../../described.ts'
 import { lazily } from '../../lazily.ts'
 import type { ScopeId } from '../protocol.ts'
 import { everything, type Grant } from './grant.ts'
@@ -39,13 +39,16 @@ export const tenantBody = lazily(() =>
   z.strictObject({
     residency: described(
       z.optional(regionName()),
-      'Requests are processed there and nowhere else.',
+      toolText('Requests are processed there and nowhere else.'),
     ),
     strict: described(
       z._default(z.boolean(), false),
-      'Refuse what has no bound, and count bytes, also where all budgets are soft.',
+      toolText('Refuse what has no bound, and count bytes, also where all budgets are soft.'),
     ),
-    routes: described(z.optional(nameList()), 'Routes it may name; left out, or "*", is all.'),
+    routes: described(
+      z.optional(nameList()),
+      toolText('Routes it may name; left out, or "*", is all.'),
+    ),
     tier: z.optional(
       z
         .string()
@@ -58,11 +61,11 @@ export const tenantBody = lazily(() =>
     ),
     tags: described(
       z._default(tagsSchema(), {}),
-      'On every request; no key and no caller changes them.',
+      toolText('On every request; no key and no caller changes them.'),
     ),
     storesAnswers: described(
       z._default(z.boolean(), true),
-      'Answers may be kept 24 h for retries with the same idempotency key.',
+      toolText('Answers may be kept 24 h for retries with the same idempotency key.'),
     ),
   }),
 )

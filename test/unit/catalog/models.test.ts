@@ -56,7 +56,7 @@ describe('models.json', () => {
 
   test('stays under its share of the Worker, compressed', () => {
     const file = new URL('../../../worker/catalog/models.packed.json', import.meta.url)
-    expect(gzipSync(readFileSync(file)).length).toBeLessThan(25_000)
+    expect(gzipSync(readFileSync(file)).length).toBeLessThan(20_000)
   })
 
   test('keeps free models to the providers that declare them', () => {

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { described } from '../../../durable-objects/described.ts'
+import { described, toolText } from '../../../durable-objects/described.ts'
 import { lazily } from '../../../durable-objects/lazily.ts'
 import { alertsSchema } from '../../../durable-objects/provider-health/standby-schema.ts'
 
@@ -10,34 +10,39 @@ const keepForMs = z.int().check(z.minimum(10_000), z.maximum(604_800_000))
 export const resumableSchema = z.strictObject({
   keepForMs: described(
     z._default(keepForMs, 3_600_000),
-    'How long after its end an answer can be attached to again, ms.',
+    toolText('How long after its end an answer can be attached to again, ms.'),
   ),
   maxBytes: described(
     z._default(z.int().check(z.minimum(16_384), z.maximum(16_777_216)), 4_194_304),
-    'The largest answer that is kept, bytes; a larger one is sent and not kept.',
+    toolText('The largest answer that is kept, bytes; a larger one is sent and not kept.'),
   ),
 })
 
 export const jobsSchema = z.strictObject({
   keepForMs: described(
     z._default(keepForMs, 86_400_000),
-    'How long after its end the answer of a job can be fetched, ms.',
+    toolText('How long after its end the answer of a job can be fetched, ms.'),
   ),
   maxBytes: described(
     z._default(z.int().check(z.minimum(16_384), z.maximum(16_777_216)), 8_388_608),
-    'The largest answer of a job, bytes; a larger one ends the job as failed.',
+    toolText('The largest answer of a job, bytes; a larger one ends the job as failed.'),
   ),
-  webhook: described(z.optional(alertsSchema), 'Told when a job of this route has ended.'),
+  webhook: described(
+    z.optional(alertsSchema),
+    toolText('Told when a job of this route has ended.'),
+  ),
 })
 
 export const runFields = {
   resumable: described(
     z.optional(resumableSchema),
-    'Streams of this route outlive their client: each event has an id to attach again with, and a retry with the same idempotency key joins.',
+    toolText(
+      'Streams of this route outlive their client: each event has an id to attach again with, and a retry with the same idempotency key joins.',
+    ),
   ),
   jobs: described(
     z.optional(jobsSchema),
-    'Of requests with `prefer: respond-async` on this route.',
+    toolText('Of requests with `prefer: respond-async` on this route.'),
   ),
 }
 

@@ -8,13 +8,13 @@ import type { FailureClass } from '../../canonical/failure.ts'
 export interface OpenAiQuirks {
   /** Adapter name in `routes.json`. */
   readonly id: string
-  /** The vendor's page that describes the wire, and the day it was read. */
-  readonly page: string
+  /** The vendor's page that describes the wire, and the day it was read (`toolText`). */
+  readonly page: string | undefined
   readonly readOn: string
   /** `recorded`: real exchanges pin it; `unverified`: written from the page alone. */
   readonly verified: 'recorded' | 'unverified'
-  /** The vendor's public base URL; absent where every operator has an own one. */
-  readonly baseUrl?: string
+  /** The vendor's public base URL, to be written into `routes.json` (`toolText`); absent where every operator has an own one. */
+  readonly baseUrl?: string | undefined
   /** Appended to the base URL; default `/chat/completions`. */
   readonly path?: string
   /** Answers are OpenAI's form, whole: they may be passed on byte for byte. */

@@ -1,3 +1,4 @@
+import { toolText } from '../../canonical/tool-text.ts'
 import type { OpenAiQuirks } from '../openai/quirks.ts'
 import { features, featureSets, openAiLimits } from './feature-sets.ts'
 
@@ -8,10 +9,10 @@ const readOn = '2026-11-20'
 export const gateways: readonly OpenAiQuirks[] = [
   {
     id: 'openrouter',
-    page: 'https://openrouter.ai/docs/api-reference/chat-completion',
+    page: toolText('https://openrouter.ai/docs/api-reference/chat-completion'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://openrouter.ai/api/v1',
+    baseUrl: toolText('https://openrouter.ai/api/v1'),
     features: features(
       [common, sampling, engineSampling],
       [
@@ -48,10 +49,10 @@ export const gateways: readonly OpenAiQuirks[] = [
   },
   {
     id: 'vercel-gateway',
-    page: 'https://vercel.com/docs/ai-gateway/openai-compat',
+    page: toolText('https://vercel.com/docs/ai-gateway/openai-compat'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://ai-gateway.vercel.sh/v1',
+    baseUrl: toolText('https://ai-gateway.vercel.sh/v1'),
     features: features(
       [common, sampling],
       ['fileBase64', 'imageOutput', 'cacheMarks', 'userId', 'singleToolCall'],
@@ -64,18 +65,18 @@ export const gateways: readonly OpenAiQuirks[] = [
   },
   {
     id: 'huggingface',
-    page: 'https://huggingface.co/docs/inference-providers/tasks/chat-completion',
+    page: toolText('https://huggingface.co/docs/inference-providers/tasks/chat-completion'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://router.huggingface.co/v1',
+    baseUrl: toolText('https://router.huggingface.co/v1'),
     features: features([common, sampling], ['logprobs'], ['reasoning']),
   },
   {
     id: 'github-models',
-    page: 'https://docs.github.com/en/rest/models/inference',
+    page: toolText('https://docs.github.com/en/rest/models/inference'),
     readOn,
     verified: 'unverified',
-    baseUrl: 'https://models.github.ai/inference',
+    baseUrl: toolText('https://models.github.ai/inference'),
     features: features([common, sampling], ['reasoning'], ['toolResultImages']),
     servesGpt: true,
     reasoning: 'effort',

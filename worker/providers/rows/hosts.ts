@@ -1,3 +1,4 @@
+import { toolText } from '../../canonical/tool-text.ts'
 import type { OpenAiQuirks } from '../openai/quirks.ts'
 import { features, featureSets } from './feature-sets.ts'
 
@@ -9,10 +10,10 @@ export const hosts: readonly OpenAiQuirks[] = [
   {
     id: 'groq',
     // The page lists what is refused: logprobs, logit_bias, n above 1, names of participants.
-    page: 'https://console.groq.com/docs/openai',
+    page: toolText('https://console.groq.com/docs/openai'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://api.groq.com/openai/v1',
+    baseUrl: toolText('https://api.groq.com/openai/v1'),
     features: features(
       [common],
       ['seed', 'singleToolCall', 'userId', 'serviceTier'],
@@ -25,10 +26,10 @@ export const hosts: readonly OpenAiQuirks[] = [
   },
   {
     id: 'together',
-    page: 'https://docs.together.ai/reference/chat-completions-1',
+    page: toolText('https://docs.together.ai/reference/chat-completions-1'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://api.together.xyz/v1',
+    baseUrl: toolText('https://api.together.xyz/v1'),
     // `logprobs` is a number there, so ours cannot be sent.
     features: features([common, sampling, engineSampling], ['n', 'videoInput', 'audioInput']),
     reasoning: 'effort',
@@ -36,10 +37,10 @@ export const hosts: readonly OpenAiQuirks[] = [
   },
   {
     id: 'fireworks',
-    page: 'https://docs.fireworks.ai/api-reference/post-chatcompletions',
+    page: toolText('https://docs.fireworks.ai/api-reference/post-chatcompletions'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://api.fireworks.ai/inference/v1',
+    baseUrl: toolText('https://api.fireworks.ai/inference/v1'),
     features: features(
       [common, sampling, engineSampling],
       ['n', 'logprobs', 'singleToolCall', 'userId', 'promptCacheKey'],
@@ -50,10 +51,10 @@ export const hosts: readonly OpenAiQuirks[] = [
   {
     id: 'cerebras',
     // Penalties and logit_bias are answered with 400.
-    page: 'https://inference-docs.cerebras.ai/api-reference/chat-completions',
+    page: toolText('https://inference-docs.cerebras.ai/api-reference/chat-completions'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://api.cerebras.ai/v1',
+    baseUrl: toolText('https://api.cerebras.ai/v1'),
     features: features(
       [common],
       ['seed', 'singleToolCall', 'logprobs', 'userId', 'serviceTier', 'promptCacheKey'],
@@ -65,19 +66,19 @@ export const hosts: readonly OpenAiQuirks[] = [
   },
   {
     id: 'sambanova',
-    page: 'https://docs.sambanova.ai/docs/en/features/openai-compatibility',
+    page: toolText('https://docs.sambanova.ai/docs/en/features/openai-compatibility'),
     readOn,
     verified: 'unverified',
-    baseUrl: 'https://api.sambanova.ai/v1',
+    baseUrl: toolText('https://api.sambanova.ai/v1'),
     features: features([common], ['topK', 'singleToolCall'], ['toolChoiceNone']),
     reasoning: 'effort',
   },
   {
     id: 'deepinfra',
-    page: 'https://deepinfra.com/docs/openai_api',
+    page: toolText('https://deepinfra.com/docs/openai_api'),
     readOn,
     verified: 'unverified',
-    baseUrl: 'https://api.deepinfra.com/v1/openai',
+    baseUrl: toolText('https://api.deepinfra.com/v1/openai'),
     features: features(
       [common, sampling, engineSampling],
       ['n', 'userId', 'promptCacheKey', 'serviceTier'],
@@ -88,60 +89,60 @@ export const hosts: readonly OpenAiQuirks[] = [
   },
   {
     id: 'nebius',
-    page: 'https://docs.tokenfactory.nebius.com/api-reference',
+    page: toolText('https://docs.tokenfactory.nebius.com/api-reference'),
     readOn,
     verified: 'unverified',
-    baseUrl: 'https://api.tokenfactory.nebius.com/v1',
+    baseUrl: toolText('https://api.tokenfactory.nebius.com/v1'),
     features: features([common, sampling, engineSampling], ['n', 'logprobs', 'userId']),
     reasoning: 'effort',
     reasoningEcho: 'reasoning_content',
   },
   {
     id: 'novita',
-    page: 'https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion',
+    page: toolText('https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion'),
     readOn,
     verified: 'unverified',
-    baseUrl: 'https://api.novita.ai/openai/v1',
+    baseUrl: toolText('https://api.novita.ai/openai/v1'),
     features: features([common, sampling, engineSampling], ['n', 'logprobs'], ['toolChoiceNone']),
     reasoning: 'effort',
     reasoningEcho: 'reasoning_content',
   },
   {
     id: 'nvidia',
-    page: 'https://docs.api.nvidia.com/nim/reference/llm-apis',
+    page: toolText('https://docs.api.nvidia.com/nim/reference/llm-apis'),
     readOn,
     verified: 'unverified',
-    baseUrl: 'https://integrate.api.nvidia.com/v1',
+    baseUrl: toolText('https://integrate.api.nvidia.com/v1'),
     features: features([common, sampling]),
     reasoning: 'effort',
     reasoningEcho: 'reasoning_content',
   },
   {
     id: 'coreweave',
-    page: 'https://docs.wandb.ai/inference/api-reference',
+    page: toolText('https://docs.wandb.ai/inference/api-reference'),
     readOn,
     verified: 'unverified',
-    baseUrl: 'https://api.inference.wandb.ai/v1',
+    baseUrl: toolText('https://api.inference.wandb.ai/v1'),
     features: features([common, sampling, engineSampling], ['n', 'logprobs', 'userId']),
     reasoning: 'effort',
     reasoningEcho: 'reasoning_content',
   },
   {
     id: 'doubleword',
-    page: 'https://docs.doubleword.ai/inference-api',
+    page: toolText('https://docs.doubleword.ai/inference-api'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://api.doubleword.ai/v1',
+    baseUrl: toolText('https://api.doubleword.ai/v1'),
     features: features([common, sampling, engineSampling], ['n', 'logprobs']),
     reasoning: 'effort',
     reasoningEcho: 'reasoning_content',
   },
   {
     id: 'venice',
-    page: 'https://docs.venice.ai/api-reference/endpoint/chat/completions',
+    page: toolText('https://docs.venice.ai/api-reference/endpoint/chat/completions'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://api.venice.ai/api/v1',
+    baseUrl: toolText('https://api.venice.ai/api/v1'),
     features: features(
       [common, sampling],
       ['topK', 'minP', 'repetitionPenalty', 'n', 'logprobs', 'singleToolCall', 'promptCacheKey'],
@@ -153,7 +154,7 @@ export const hosts: readonly OpenAiQuirks[] = [
   },
   {
     id: 'snowflake',
-    page: 'https://docs.snowflake.com/en/user-guide/snowflake-cortex/open_ai_sdk',
+    page: toolText('https://docs.snowflake.com/en/user-guide/snowflake-cortex/open_ai_sdk'),
     readOn,
     verified: 'recorded',
     features: features([common], ['imageBase64'], ['imageUrl', 'seed']),

@@ -1,3 +1,4 @@
+import { toolText } from '../../canonical/tool-text.ts'
 import type { OpenAiQuirks } from '../openai/quirks.ts'
 import { features, featureSets, openAiLimits } from './feature-sets.ts'
 
@@ -8,10 +9,10 @@ const readOn = '2026-11-20'
 export const modelMakers: readonly OpenAiQuirks[] = [
   {
     id: 'openai',
-    page: 'https://platform.openai.com/docs/api-reference/chat',
+    page: toolText('https://platform.openai.com/docs/api-reference/chat'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://api.openai.com/v1',
+    baseUrl: toolText('https://api.openai.com/v1'),
     relay: true,
     features: features([openAi], [], ['longToolNames']),
     ...openAiLimits,
@@ -27,10 +28,10 @@ export const modelMakers: readonly OpenAiQuirks[] = [
   },
   {
     id: 'deepseek',
-    page: 'https://api-docs.deepseek.com/api/create-chat-completion',
+    page: toolText('https://api-docs.deepseek.com/api/create-chat-completion'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://api.deepseek.com',
+    baseUrl: toolText('https://api.deepseek.com'),
     // Text parts only (corpus deepseek/chat/err400-blocking-pdf-*), JSON mode without a schema;
     // "a maximum length of 64" for the name of a function (read 2026-11-26).
     features: features(
@@ -46,10 +47,10 @@ export const modelMakers: readonly OpenAiQuirks[] = [
   },
   {
     id: 'xai',
-    page: 'https://docs.x.ai/docs/api-reference#chat-completions',
+    page: toolText('https://docs.x.ai/docs/api-reference#chat-completions'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://api.x.ai/v1',
+    baseUrl: toolText('https://api.x.ai/v1'),
     features: features([common, sampling], ['singleToolCall', 'n', 'logprobs', 'userId']),
     maxTokensField: 'max_completion_tokens',
     // "Adding them in the request would result in an error" (docs.x.ai/docs/guides/reasoning, read 2026-11-26).
@@ -65,10 +66,10 @@ export const modelMakers: readonly OpenAiQuirks[] = [
   },
   {
     id: 'perplexity',
-    page: 'https://docs.perplexity.ai/api-reference/chat-completions-post',
+    page: toolText('https://docs.perplexity.ai/api-reference/chat-completions-post'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://api.perplexity.ai',
+    baseUrl: toolText('https://api.perplexity.ai'),
     features: features(
       [
         [
@@ -96,11 +97,11 @@ export const modelMakers: readonly OpenAiQuirks[] = [
   },
   {
     id: 'moonshotai',
-    page: 'https://platform.moonshot.ai/docs/api/chat',
+    page: toolText('https://platform.moonshot.ai/docs/api/chat'),
     readOn,
     // The two recorded cases are synthetic; fields are from the page.
     verified: 'unverified',
-    baseUrl: 'https://api.moonshot.ai/v1',
+    baseUrl: toolText('https://api.moonshot.ai/v1'),
     // A forced tool choice is refused while thinking is on, which is the default.
     features: features(
       [common],
@@ -113,10 +114,10 @@ export const modelMakers: readonly OpenAiQuirks[] = [
   },
   {
     id: 'zai',
-    page: 'https://docs.z.ai/api-reference/llm/chat-completion',
+    page: toolText('https://docs.z.ai/api-reference/llm/chat-completion'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://api.z.ai/api/paas/v4',
+    baseUrl: toolText('https://api.z.ai/api/paas/v4'),
     // `tool_choice` is documented with `auto` alone; a named one was accepted on record (corpus zai/chat/json-tool-call-*).
     features: features([common], ['videoInput'], ['toolChoiceRequired', 'toolChoiceNone']),
     // "Currently, only one stop word is supported" (`stop` on the page, read 2026-11-26).
@@ -141,10 +142,10 @@ export const modelMakers: readonly OpenAiQuirks[] = [
   {
     id: 'minimax',
     // Thinking comes inside the text as <think> unless the caller's extensions set `reasoning_split`.
-    page: 'https://platform.minimax.io/docs/api-reference/text-openai-api',
+    page: toolText('https://platform.minimax.io/docs/api-reference/text-openai-api'),
     readOn,
     verified: 'unverified',
-    baseUrl: 'https://api.minimax.io/v1',
+    baseUrl: toolText('https://api.minimax.io/v1'),
     features: features(
       [common],
       [],
@@ -172,10 +173,10 @@ export const modelMakers: readonly OpenAiQuirks[] = [
   },
   {
     id: 'alibaba',
-    page: 'https://www.alibabacloud.com/help/en/model-studio/use-qwen-by-calling-api',
+    page: toolText('https://www.alibabacloud.com/help/en/model-studio/use-qwen-by-calling-api'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+    baseUrl: toolText('https://dashscope-intl.aliyuncs.com/compatible-mode/v1'),
     features: features(
       [common, engineSampling],
       ['seed', 'presencePenalty', 'n', 'logprobs', 'singleToolCall', 'videoInput', 'audioInput'],

@@ -1,3 +1,4 @@
+import { toolText } from '../../canonical/tool-text.ts'
 import type { OpenAiQuirks } from '../openai/quirks.ts'
 import { features, featureSets } from './feature-sets.ts'
 
@@ -8,7 +9,7 @@ const readOn = '2026-11-20'
 export const ownServers: readonly OpenAiQuirks[] = [
   {
     id: 'vllm',
-    page: 'https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html',
+    page: toolText('https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html'),
     readOn,
     verified: 'recorded',
     features: features(
@@ -21,7 +22,7 @@ export const ownServers: readonly OpenAiQuirks[] = [
   },
   {
     id: 'lmstudio',
-    page: 'https://lmstudio.ai/docs/developer/openai-compat/chat-completions',
+    page: toolText('https://lmstudio.ai/docs/developer/openai-compat/chat-completions'),
     readOn,
     verified: 'unverified',
     features: features(
@@ -33,7 +34,7 @@ export const ownServers: readonly OpenAiQuirks[] = [
   },
   {
     id: 'llamacpp',
-    page: 'https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md',
+    page: toolText('https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md'),
     readOn,
     verified: 'recorded',
     features: features(
@@ -47,10 +48,10 @@ export const ownServers: readonly OpenAiQuirks[] = [
   {
     // Ollama's OpenAI-shaped endpoint; its own API is the adapter `ollama`.
     id: 'ollama-openai',
-    page: 'https://docs.ollama.com/api/openai-compatibility',
+    page: toolText('https://docs.ollama.com/api/openai-compatibility'),
     readOn,
     verified: 'recorded',
-    baseUrl: 'http://localhost:11434/v1',
+    baseUrl: toolText('http://localhost:11434/v1'),
     features: features(
       [common, sampling],
       ['logprobs'],
@@ -64,7 +65,7 @@ export const ownServers: readonly OpenAiQuirks[] = [
   {
     id: 'openai-compatible',
     // Any vendor without a row: the plainest form of the wire, and nothing that many refuse.
-    page: 'https://platform.openai.com/docs/api-reference/chat',
+    page: toolText('https://platform.openai.com/docs/api-reference/chat'),
     readOn,
     verified: 'recorded',
     features: features([common, sampling], ['singleToolCall', 'n', 'logprobs']),

@@ -1,3 +1,4 @@
+import { toolText } from '../../canonical/tool-text.ts'
 import type { OpenAiQuirks } from '../openai/quirks.ts'
 import { features, featureSets } from '../rows/feature-sets.ts'
 
@@ -11,10 +12,10 @@ import { features, featureSets } from '../rows/feature-sets.ts'
  */
 export const workersAiQuirks: OpenAiQuirks = {
   id: 'workers-ai',
-  page: 'https://developers.cloudflare.com/workers-ai/models/',
+  page: toolText('https://developers.cloudflare.com/workers-ai/models/'),
   readOn: '2026-11-20',
   verified: 'recorded',
-  baseUrl: 'https://api.cloudflare.com/client/v4/accounts/{account}',
+  baseUrl: toolText('https://api.cloudflare.com/client/v4/accounts/{account}'),
   features: features(
     [featureSets.common, featureSets.sampling],
     ['topK', 'repetitionPenalty'],
