@@ -123,7 +123,7 @@ async function main(): Promise<void> {
     modelsOf([benchCase]),
     directory,
     () => undefined,
-    ['--inspector-addr', `127.0.0.1:${inspectorPort}`],
+    { workerdArgs: ['--inspector-addr', `127.0.0.1:${inspectorPort}`] },
   )
   const load = await startLoad()
   try {

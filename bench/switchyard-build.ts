@@ -23,10 +23,14 @@ export function runWrangler(args: readonly string[]): string {
   }
 }
 
-/** What `wrangler deploy` would upload; `routes` stands in for `routes.json`. Answers the module's path. */
-export function buildSwitchyard(outdir: string, routes: string | null): string {
+/**
+ * What `wrangler deploy` would upload; `routes` stands in for `routes.json`. Answers the module's path. `isReadable`:
+ * functions keep their names.
+ */
+export function buildSwitchyard(outdir: string, routes: string | null, isReadable = false): string {
   const alias = routes === null ? [] : ['--alias', `../../routes.json:${routes}`]
-  runWrangler(['deploy', '--dry-run', '--outdir', outdir, ...alias])
+  const names = isReadable ? ['--minify=false'] : []
+  runWrangler(['deploy', '--dry-run', '--outdir', outdir, ...alias, ...names])
   return join(outdir, 'index.js')
 }
 

@@ -32,6 +32,14 @@ export interface Testbed {
   stop(): Promise<void>
 }
 
+/** How workerd is started beside what every case asks for. */
+export interface RuntimeOptions {
+  readonly workerdArgs?: readonly string[]
+  readonly v8Flags?: readonly string[]
+  /** The gateway is built with the names of its functions. */
+  readonly isReadable?: boolean
+}
+
 const peerDirectory = join(root, 'bench/peer')
 
 /** Starts the mock upstream and the gateways that are asked for; `directory` takes configs, builds and logs. */
@@ -40,7 +48,7 @@ export async function startTestbed(
   models: readonly string[],
   directory: string,
   say: (line: string) => void,
-  workerdArgs: readonly string[] = [],
+  options: RuntimeOptions = {},
 ): Promise<Testbed> {
   mkdirSync(directory, { recursive: true })
   const upstream = await startUpstream()
@@ -52,7 +60,7 @@ export async function startTestbed(
   try {
     for (const id of ids) {
       say(`starting ${id}`)
-      started.set(id, await startTarget(id, upstream.port, models, directory, workerdArgs))
+      started.set(id, await startTarget(id, upstream.port, models, directory, options))
     }
   } catch (cause) {
     await stop()
@@ -70,15 +78,15 @@ function startTarget(
   upstreamPort: number,
   models: readonly string[],
   directory: string,
-  workerdArgs: readonly string[],
+  options: RuntimeOptions,
 ): Promise<Target> {
   switch (id) {
     case 'bare':
-      return startPlainWorker(id, 'passthrough-worker.js', upstreamPort, directory, workerdArgs)
+      return startPlainWorker(id, 'passthrough-worker.js', upstreamPort, directory, options)
     case 'floor':
-      return startPlainWorker(id, 'floor-worker.js', upstreamPort, directory, workerdArgs)
+      return startPlainWorker(id, 'floor-worker.js', upstreamPort, directory, options)
     case 'switchyard':
-      return startSwitchyard(upstreamPort, models, directory, workerdArgs)
+      return startSwitchyard(upstreamPort, models, directory, options)
     case 'node':
       return startNode(upstreamPort, directory)
     case 'portkey':
@@ -91,12 +99,12 @@ async function startPlainWorker(
   script: string,
   upstreamPort: number,
   directory: string,
-  workerdArgs: readonly string[],
+  options: RuntimeOptions,
 ): Promise<Target> {
   const bindings = { UPSTREAM: `http://127.0.0.1:${upstreamPort}` }
   const path = join(root, 'bench/servers', script)
   return target(
-    () => startWorkerd(id, path, bindings, directory, workerdArgs),
+    () => startWorkerd(id, path, bindings, directory, options),
     () => ({}),
   )
 }
@@ -105,14 +113,14 @@ async function startSwitchyard(
   upstreamPort: number,
   models: readonly string[],
   directory: string,
-  workerdArgs: readonly string[],
+  options: RuntimeOptions,
 ): Promise<Target> {
   const routes = join(directory, 'routes.json')
   writeRoutes(routes, upstreamPort, models)
-  const script = buildSwitchyard(join(directory, 'switchyard'), routes)
+  const script = buildSwitchyard(join(directory, 'switchyard'), routes, options.isReadable)
   const { key, variables } = makeKey()
   return target(
-    () => startWorkerd('switchyard', script, variables, directory, workerdArgs),
+    () => startWorkerd('switchyard', script, variables, directory, options),
     () => ({ authorization: `Bearer ${key}` }),
   )
 }
@@ -122,7 +130,7 @@ async function startWorkerd(
   script: string,
   bindings: Readonly<Record<string, string>>,
   directory: string,
-  workerdArgs: readonly string[],
+  options: RuntimeOptions,
 ): Promise<Server> {
   const port = await freePort()
   const config = join(directory, `${id}.capnp`)
@@ -133,8 +141,13 @@ async function startWorkerd(
     bindings,
     ...(id === 'switchyard' ? { objects: gatewayObjects } : {}),
   }
-  writeFileSync(config, workerdConfig(config, [worker], compatibility))
-  return startServer(workerdBinary, ['serve', config, ...workerdArgs], port, logFile(directory, id))
+  writeFileSync(config, workerdConfig(config, [worker], compatibility, options.v8Flags))
+  return startServer(
+    workerdBinary,
+    ['serve', config, ...(options.workerdArgs ?? [])],
+    port,
+    logFile(directory, id),
+  )
 }
 
 /** The Durable Objects of the gateway, as `wrangler.toml` binds them. */

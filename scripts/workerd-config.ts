@@ -37,6 +37,7 @@ export function workerdConfig(
   config: string,
   workers: readonly WorkerdWorker[],
   compatibility: Compatibility,
+  v8Flags: readonly string[] = [],
 ): string {
   const services = workers.flatMap(({ storage }, index) => {
     const disk = `( name = "disk${index}", disk = ( path = ${text(storage ?? '')}, writable = true ) )`
@@ -50,7 +51,7 @@ export function workerdConfig(
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
-  services = [
+${v8Flags.length === 0 ? '' : `  v8Flags = [${v8Flags.map(text).join(', ')}],\n`}  services = [
     ${services.join(',\n    ')},
     ( name = "internet", network = ( allow = ["local", "private", "public"] ) ),
   ],

@@ -9,6 +9,7 @@ import type { TargetHealth } from '../../worker/policy/candidate.ts'
 import { TierNotes } from '../../worker/policy/tier-notes.ts'
 import { AnthropicDecoder } from '../../worker/providers/anthropic/decoder.ts'
 import { Departures } from '../../worker/providers/departures.ts'
+import { compatibleRows } from '../../worker/providers/compatible-rows.ts'
 import { adapterOf } from '../../worker/providers/index.ts'
 import { AnswerReader } from '../../worker/providers/openai/answer-reader.ts'
 import { ChoiceState } from '../../worker/providers/openai/choice-state.ts'
@@ -35,6 +36,8 @@ function deep(values: readonly unknown[]): readonly object[] {
 beforeAll(() => rehearse())
 
 describe('specimens', () => {
+  const [quirks] = compatibleRows
+  if (quirks === undefined) throw new Error('no vendor is known')
   const request = {
     model: 'm',
     messages: [],
@@ -49,7 +52,7 @@ describe('specimens', () => {
     ['Departures', () => new Departures()],
     ['ResponseCollector', () => new ResponseCollector()],
     ['AnthropicDecoder', () => new AnthropicDecoder()],
-    ['AnswerReader', () => new AnswerReader({}, 'message')],
+    ['AnswerReader', () => new AnswerReader(quirks, 'message')],
     ['ChoiceState', () => new ChoiceState(1, 'delta', true)],
     ['ToolCallAssembler', () => new ToolCallAssembler(1)],
   ])('one %s is kept, of the shape that every request makes anew', (_name, make) => {

@@ -37,13 +37,18 @@ export function encodeMessages(
 function encodeOther(message: Message, context: MessageContext): JsonObject[] {
   const role =
     message.role === 'developer' && context.quirks.developerRole !== true ? 'system' : message.role
-  const name = nameField(message, context)
+  const { name } = nameField(message, context)
   const results = message.content.filter((block) => block.type === 'toolResult')
-  if (results.length === 0) return [{ role, content: contentOf(message.content, context), ...name }]
+  if (results.length === 0) return [turnOf(role, contentOf(message.content, context), name)]
   const rest = message.content.filter((block) => block.type !== 'toolResult')
   const encoded = encodeResults(results, context)
-  if (rest.length > 0) encoded.push({ role, content: contentOf(rest, context), ...name })
+  if (rest.length > 0) encoded.push(turnOf(role, contentOf(rest, context), name))
   return encoded
+}
+
+/** Without a spread, which would cost every message a call into the engine's runtime. */
+function turnOf(role: string, content: unknown, name: string | undefined): JsonObject {
+  return name === undefined ? { role, content } : { role, content, name }
 }
 
 /**
@@ -113,7 +118,7 @@ function encodeAssistant(message: Message, context: MessageContext): JsonObject 
   }
 }
 
-function nameField({ name }: Message, { quirks }: MessageContext): JsonObject {
+function nameField({ name }: Message, { quirks }: MessageContext): { readonly name?: string } {
   return name === undefined || !quirks.features.has('participantNames') ? {} : { name }
 }
 

@@ -39,12 +39,16 @@ export interface ReasoningDetails {
   /** Text and summaries, joined: usually the same as `reasoning` beside it. */
   readonly text: string
   /** The signature of the text so far. */
-  readonly signed?: ReasoningProof
+  readonly signed?: ReasoningProof | undefined
   /** Encrypted thoughts, each a block of its own. */
   readonly encrypted: readonly ReasoningProof[]
 }
 
+/** Of nearly every chunk. */
+const noDetails: ReasoningDetails = { text: '', signed: undefined, encrypted: [] }
+
 export function decodeReasoningDetails(value: unknown): ReasoningDetails {
+  if (value === undefined || value === null) return noDetails
   let text = ''
   let signed: ReasoningProof | undefined
   const encrypted: ReasoningProof[] = []
@@ -57,7 +61,7 @@ export function decodeReasoningDetails(value: unknown): ReasoningDetails {
     const data = textOf(detail.data)
     if (data !== undefined) encrypted.push(encryptedProof(detail, data))
   }
-  return { text, ...(signed === undefined ? {} : { signed }), encrypted }
+  return { text, signed, encrypted }
 }
 
 /**
