@@ -95,7 +95,7 @@ export const requestPathMutants: readonly Mutant[] = [
     id: 'relay-goes-on-behind-a-broken-event',
     invariant: 'S3 ending',
     file: 'worker/engine/carry-relay.ts',
-    find: "return over === 'broken' && !hasEndMark ? 0 : lingerMs",
+    find: "return over === 'broken' && !account.hasEndMark ? 0 : lingerMs",
     replace: "return over === 'broken' ? null : lingerMs",
     killedBy: carry,
     why: 'A relay passes the end mark minutes after it has seen that the answer is broken.',

@@ -67,6 +67,8 @@ export async function carryRelayed(
     return await end(ending, account, intact, stream, writable, context)
   } finally {
     control.release()
+    // The pipe has ended: what stops the call has nothing to say to it any more.
+    control.signal.removeEventListener('abort', abort)
     control.stop('client-gone')
     meter.cancel().catch(() => undefined)
     client.cancel().catch(() => undefined)
@@ -203,9 +205,11 @@ async function watchMeter(
 }
 
 /** How long the pipe may still go on, ms; null while nothing speaks against it. What has queued by now is read first. */
-function lingerOf({ over, hasEndMark }: RelayAccount): number | null {
+function lingerOf(account: RelayAccount): number | null {
+  const { over } = account
   if (over === null) return null
-  return over === 'broken' && !hasEndMark ? 0 : lingerMs
+  // Asked for last: it reads all of the tail again.
+  return over === 'broken' && !account.hasEndMark ? 0 : lingerMs
 }
 
 /** What has queued; null when there is no more, or the connection broke. */

@@ -59,7 +59,9 @@ export class RelayAccount {
 
   /** What brings the client to the beginning of an event: nothing where the last one is known to be whole. */
   get boundary(): string {
-    const end = String.fromCharCode(...join(this.#tail, this.#tailBytes).subarray(-4))
+    let end = ''
+    for (let at = this.#tail.length - 1; at >= 0 && end.length < 4; at--)
+      end = String.fromCharCode(...(this.#tail[at]?.subarray(-4) ?? [])) + end
     return /(?:\n\n|\r\r|\r\n\r\n)$/.test(end) ? '' : '\n\n'
   }
 
