@@ -5,20 +5,14 @@ import { judgeOf, residencyConstraint, tooCareful } from '../policy/constraints.
 import { moreCareful } from '../policy/data-class.ts'
 import { compileGlob } from '../policy/glob.ts'
 import type { DataClass, RequestClass } from '../policy/request-facts.ts'
+import { noRequest } from '../policy/content-needs.ts'
 import { pathText, type ConfigProblem } from './config-problem.ts'
 import type { Runtime, Target } from './runtime.ts'
 
 type Path = readonly PropertyKey[]
 
 /** The facts of no request in particular: what stands against a target with them stands against it always. */
-const noFacts = classify({
-  model: '',
-  messages: [],
-  sampling: {},
-  stream: false,
-  includeUsage: true,
-  includeCost: false,
-})
+const noFacts = classify(noRequest)
 
 /** These constraints can ever let one of the targets through, with data of this class. What has to be measured first may be tomorrow. */
 export function isPossible(

@@ -192,7 +192,8 @@ function fileFeature(source: MediaSource): Feature {
   }
 }
 
-const noRequest: CanonicalRequest = {
+/** Asks for nothing. */
+export const noRequest: CanonicalRequest = {
   model: '',
   messages: [],
   sampling: {},
