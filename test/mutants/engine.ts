@@ -23,6 +23,15 @@ export const engineMutants: readonly Mutant[] = [
     why: 'A stream that ends in an event that only is called the end mark ends without a word.',
   },
   {
+    id: 'boundary-by-the-last-piece',
+    invariant: 'S6 fidelity',
+    file: 'worker/engine/relay-account.ts',
+    find: 'at >= 0 && end.length < 4; at--',
+    replace: 'at >= this.#tail.length - 1; at--',
+    killedBy: ['test/unit/engine/relay-account.test.ts'],
+    why: 'A blank line that came in two pieces is written twice.',
+  },
+  {
     id: 'stopped-bytes-not-counted',
     invariant: 'limits',
     file: 'worker/engine/carry-translate.ts',

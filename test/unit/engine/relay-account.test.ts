@@ -56,3 +56,23 @@ describe('the end mark of a relayed stream', () => {
     expect(marked('null')).toEqual(['failed', false])
   })
 })
+
+describe('the boundary behind what was relayed', () => {
+  const piece = 'event: ping\ndata: {"type":"ping"}'
+
+  it.each(['\n\n', '\r\r', '\r\n\r\n'])(
+    'is none behind a blank line of %j, however it was cut',
+    (end) => {
+      for (let at = 0; at <= end.length; at++) {
+        const account = relayed(piece + end.slice(0, at))
+        for (const character of end.slice(at)) account.saw(utf8.encode(character))
+        expect([at, account.boundary]).toEqual([at, ''])
+      }
+    },
+  )
+
+  it('closes an event that has none', () => {
+    for (const end of ['', '\n', '\r\n']) expect(relayed(piece + end).boundary).toBe('\n\n')
+    expect(relayed('').boundary).toBe('\n\n')
+  })
+})
