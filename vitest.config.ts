@@ -29,6 +29,8 @@ export default defineConfig({
             'test/simulation/**/*.test.ts',
           ],
           environment: 'node',
+          // Properties over thousands of cases: a busy machine may take several times as long.
+          testTimeout: 60_000,
         },
       },
       {
@@ -95,6 +97,8 @@ export default defineConfig({
         test: {
           name: 'workers',
           include: ['test/workers/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           // ES modules that name one another without extensions, which only a bundler reads.
           deps: {
             optimizer: {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { runWorld, type AskOptions } from './run-world.ts'
 import { ledgerWorld } from './tenant-ledger-world.ts'
 
@@ -69,9 +70,9 @@ async function ask(key: string, body: object = {}, more: AskOptions = {}) {
 
 /** Everything that came with a key has gone back, or is spent. */
 async function settled(id: string): Promise<void> {
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await admin('GET', id)).toMatchObject({ openLeases: 0 })
-  }, 8000)
+  })
 }
 
 describe('the first request of a pinned tenant in an isolate', () => {

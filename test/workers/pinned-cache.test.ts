@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { runWorld } from './run-world.ts'
 
 /** The Cache API knows no jurisdictions: what is kept of a pinned tenant's answers is kept in the isolate that made them. */
@@ -31,7 +32,7 @@ it.each([
   async (tenant, places) => {
     const first = await runWorld.ask(hello, { tenant })
     await first.text()
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const again = await runWorld.ask(hello, { tenant })
       await again.text()
       expect(again.headers.get('x-switchyard-degraded')).toBe('cache')

@@ -3,6 +3,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { pinnedLedgerName } from '../../durable-objects/tenant-ledger/place.ts'
 import type { TenantLedgerRpc } from '../../durable-objects/tenant-ledger/rpc.ts'
+import { eventually } from '../support/eventually.ts'
 import { keyOf, runWorld } from './run-world.ts'
 import { ledgerWorld } from './tenant-ledger-world.ts'
 
@@ -85,7 +86,7 @@ it('has its keys, budgets and lines inside, and nothing but the word where they 
   const requestId = response.headers.get('x-switchyard-request-id')
   await response.text()
   expect(response.headers.get('x-switchyard-budget-remaining-usd')).not.toBeNull()
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const path = `/v1/requests/${requestId}`
     const known = await runWorld.ask(null, {
       method: 'GET',
@@ -93,7 +94,7 @@ it('has its keys, budgets and lines inside, and nothing but the word where they 
       headers: { authorization: `Bearer ${key}` },
     })
     expect(await known.json()).toMatchObject({ attempts: [{ basis: 'exact' }] })
-  }, 5000)
+  })
   expect(await tablesOf(id)).toEqual([])
   expect(await tablesOf(`stand-in-eu:${pinnedLedgerName(id)}`)).not.toEqual([])
 })
@@ -133,9 +134,9 @@ it('holds for each request by itself, and leases nothing', async () => {
   const budgets = [{ scope: 'tenant', period: 'day', limitUsd: '100.00', mode: 'hard' }]
   await admin('PUT', `${id}/budgets`, budgets)
   for (let request = 0; request < 5; request++) await (await ask(key)).text()
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect((await admin('GET', id)).body).toMatchObject({ openLeases: 0 })
-  }, 5000)
+  })
 })
 
 it('is served nowhere when routes.json says that it is elsewhere', async () => {

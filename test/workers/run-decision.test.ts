@@ -5,6 +5,7 @@ import { runObjectName } from '../../durable-objects/run/place.ts'
 import { replay } from '../../scripts/replay/replay.ts'
 import { readRecords } from '../../scripts/replay/read-records.ts'
 import type { RequestView } from '../../worker/edge/requests.ts'
+import { eventually } from '../support/eventually.ts'
 import { type AskOptions, runWorld } from './run-world.ts'
 
 /**
@@ -58,7 +59,7 @@ async function viewOf(id: string, options: AskOptions = {}): Promise<RequestView
   return (await answer.json()) as RequestView
 }
 
-const kept = (id: string) => vi.waitFor(async () => expect(await rowsOf(id)).toHaveLength(1))
+const kept = (id: string) => eventually(async () => expect(await rowsOf(id)).toHaveLength(1))
 
 describe('the decision of a pinned request', () => {
   it('is in no log line, and in the record that its own tenant may ask for', async () => {
@@ -181,7 +182,7 @@ describe('the decision of a pinned request', () => {
     const long = { ...hello, model: 'long' }
     runWorld.upstream = () => new Response('{}', { status: 400 })
     const failed = await ask(long, { headers })
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await viewOf(failed, { headers })).toMatchObject({ decision: { names: ['long'] } }),
     )
     runWorld.upstream = null

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { routesFile, runWorld } from './run-world.ts'
 
 const hello = { model: 'chat', messages: [{ role: 'user', content: 'Hello' }] }
@@ -103,7 +104,7 @@ describe('a job that a route begins in place of an answer', () => {
       'x-switchyard-attempts': '1',
       'server-timing': expect.stringContaining('policy;dur='),
     })
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await view(location)).toMatchObject({
         status: 'completed',
         response: { status: 200 },
