@@ -7,6 +7,7 @@ import { report } from '../support/report.ts'
 import { kits, openAiHead } from '../support/scripted-answers.ts'
 import {
   startScriptedUpstream,
+  type Reply,
   type Script,
   type ScriptedCall,
   type ScriptedUpstream,
@@ -57,6 +58,15 @@ const meterMs = 1000
 /** What a loaded machine may add, ms. */
 const slackMs = 400
 
+/** Of an unstreamed call, ms. */
+const answerMs = 300
+const shortLimits = {
+  firstTokenTimeoutMs: 20_000,
+  answerTimeoutMs: answerMs,
+  idleTimeoutMs: idleMs,
+  deadlineMs: 60_000,
+}
+
 let upstream: ScriptedUpstream
 let gateway: RawGateway
 
@@ -76,6 +86,13 @@ beforeAll(async () => {
         deadlineMs: 60_000,
       },
     }
+  }
+  // A whole answer of the first has its limit, and the second may answer instead.
+  routes.routes['short'] = { tiers: [['m@openai'], ['m@anthropic']], timeouts: shortLimits }
+  routes.routes['short-alone'] = {
+    tiers: [['m@openai']],
+    timeouts: shortLimits,
+    limits: { maxAttempts: 1 },
   }
   gateway = await startRawGateway(routes, {
     [secretOf('openai')]: 'provider-key',
@@ -105,6 +122,27 @@ function connect(way: Way, stream = true): RawClient {
     }),
   })
 }
+
+/** An unstreamed request in OpenAI's dialect. */
+function ask(model: string): RawClient {
+  return openRaw({
+    port: gateway.port,
+    path: pathOf('openai'),
+    headers: { authorization: `Bearer ${gateway.key}` },
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }] }),
+  })
+}
+
+const wholeAnthropic = JSON.stringify({
+  id: 'msg_1',
+  type: 'message',
+  role: 'assistant',
+  model: 'm',
+  content: [{ type: 'text', text: 'Here I am.' }],
+  stop_reason: 'end_turn',
+  stop_sequence: null,
+  usage: { input_tokens: 3, output_tokens: 4 },
+})
 
 /** A stream of words, one each `everyMs`, until the caller leaves. */
 function talks(wire: Way['wire'], everyMs: number): Script {
@@ -239,6 +277,64 @@ describe('a client that resets', patience, () => {
       client.reset()
       expect(await noticedAfter(leftMs)).toBeLessThan(noticedMs)
       await expectOneRecord(undefined)
+    },
+  )
+})
+
+describe('an unstreamed call whose limit has passed', patience, () => {
+  const halves = [
+    ['has not been answered at all', () => undefined],
+    [
+      'has half an answer',
+      (reply: Reply) => {
+        reply.head(200, { 'content-type': 'application/json' })
+        return reply.write('{"id":')
+      },
+    ],
+    [
+      'has half of an answer of known length',
+      (reply: Reply) => {
+        reply.head(200, { 'content-type': 'application/json', 'content-length': '500' })
+        return reply.write('{"id":')
+      },
+    ],
+  ] as const
+
+  it.each(halves)('is stopped at once: %s', async (_name, half) => {
+    upstream.on('openai', async (reply) => {
+      await half(reply)
+      await reply.gone
+    })
+    const client = ask('short-alone')
+    expect(await client.until((text) => text.includes('upstream_timeout'))).toBe(true)
+    const toldMs = performance.now()
+    expect(await noticedAfter(toldMs)).toBeLessThan(noticedMs)
+    const [record] = await gateway.logs.waitUntil(() => gateway.logs.records)
+    expect(record?.['switchyard.attempts']).toMatchObject([{ outcome: 'timeout' }])
+    client.reset()
+  })
+
+  it.each(halves)(
+    'is stopped at once, also where the next target answers: %s',
+    async (_name, half) => {
+      upstream.on('openai', async (reply) => {
+        await half(reply)
+        await reply.gone
+      })
+      upstream.on('anthropic', (reply) => {
+        reply.head(200, { 'content-type': 'application/json' })
+        reply.end(wholeAnthropic)
+      })
+      const client = ask('short')
+      expect(await client.until((text) => text.includes('Here I am.'))).toBe(true)
+      const toldMs = performance.now()
+      expect(await noticedAfter(toldMs)).toBeLessThan(noticedMs)
+      const [record] = await gateway.logs.waitUntil(() => gateway.logs.records)
+      expect(record?.['switchyard.attempts']).toMatchObject([
+        { target: 'm@openai', outcome: 'timeout' },
+        { target: 'm@anthropic', outcome: 'ok' },
+      ])
+      client.reset()
     },
   )
 })

@@ -387,4 +387,22 @@ export const edgeMutants: readonly Mutant[] = [
     killedBy: ['test/unit/edge/retirements.test.ts'],
     why: 'An operator hears of a model that is switched off on the day it is gone.',
   },
+  {
+    id: 'template-of-another-address',
+    invariant: 'destinations',
+    file: 'worker/edge/request-templates.ts',
+    find: 'const found = known.get(url)',
+    replace: 'const [found] = known.values()',
+    killedBy: ['test/unit/edge/request-templates.test.ts'],
+    why: 'A call goes to the address of the first that had its headers, in whatever region that is.',
+  },
+  {
+    id: 'template-follows-redirects',
+    invariant: 'destinations',
+    file: 'worker/edge/request-templates.ts',
+    find: 'const { body: _body, signal: _signal, ...unchanging } = init',
+    replace: 'const unchanging = { method, headers }',
+    killedBy: ['test/unit/edge/request-templates.test.ts'],
+    why: 'A provider that redirects sends the prompt, and its credential, wherever it likes.',
+  },
 ]

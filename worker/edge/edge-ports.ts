@@ -7,6 +7,7 @@ import { EdgeAnswers, openPlaceCache } from './cache/edge-answers.ts'
 import { EdgeOnce } from './access/edge-once.ts'
 import { EdgeShadows } from './edge-shadows.ts'
 import { ledgerOf } from './ledger-of.ts'
+import { requestLike } from './request-templates.ts'
 import { edgeRuns } from './run/edge-runs.ts'
 import type { Runtime } from './runtime.ts'
 import type { AnswerPort } from '../engine/answer-port.ts'
@@ -72,7 +73,9 @@ export class EdgePorts implements Ports {
   }
 
   fetch(url: string, init: RequestInit): Promise<Response> {
-    return fetch(url, init)
+    const like = requestLike(url, init)
+    if (like === null) return fetch(url, init)
+    return fetch(like, { body: init.body ?? null, signal: init.signal ?? null })
   }
 
   runBinding(

@@ -62,10 +62,10 @@ export function degradations(
   isShorter: boolean,
   wasAsked: boolean,
 ): Degradation[] {
-  return [
-    ...(planned?.isThrifty === true && wasAsked ? (['smaller-model'] as const) : []),
-    ...(planned?.shortened === true || isShorter ? (['shorter'] as const) : []),
-  ]
+  const less: Degradation[] = []
+  if (planned?.isThrifty === true && wasAsked) less.push('smaller-model')
+  if (planned?.shortened === true || isShorter) less.push('shorter')
+  return less
 }
 
 function callerName(field: Field, { request, plan }: PlannedRequest): string {

@@ -38,7 +38,7 @@ export interface PlannedRequest {
   readonly read: RequestFacts
   readonly route: string | null
   /** Of each tier, the route that it comes from; absent where all come from `route`: most. */
-  readonly routesOfTiers?: readonly (string | null)[]
+  readonly routesOfTiers?: readonly (string | null)[] | undefined
   readonly settings: RouteSettings
   /** Undefined where nothing of the kind is declared: most. */
   readonly ladder: RouteLadder | undefined
@@ -154,7 +154,8 @@ export function planRequest(
       found,
       read,
       route,
-      ...(list === null ? {} : { routesOfTiers: list.origins.map((origin) => origin.route) }),
+      // Behind a spread V8 defines each property by a call into its runtime.
+      routesOfTiers: list?.origins.map((origin) => origin.route),
       settings,
       ladder: list === null ? runtime.ladders.get(route) : ladderOfList(list, runtime.ladders),
       shortened,
