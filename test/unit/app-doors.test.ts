@@ -185,10 +185,12 @@ describe('an unstreamed request', () => {
       'openai-organization': 'org',
       'cf-connecting-ip': '1.2.3.4',
     })
-    const [url, init] = fetch.mock.calls[0] ?? []
-    expect(url).toBe('https://api.openai.com/v1/chat/completions')
-    expect(init).toMatchObject({ redirect: 'manual', method: 'POST' })
-    expect(Object.fromEntries(new Headers(init?.headers))).toEqual({
+    const [input = '', init] = fetch.mock.calls[0] ?? []
+    const sent = new Request(input, init)
+    expect(sent.url).toBe('https://api.openai.com/v1/chat/completions')
+    expect(sent).toMatchObject({ redirect: 'manual', method: 'POST' })
+    expect(await sent.json()).toMatchObject({ messages: hello.messages })
+    expect(Object.fromEntries(sent.headers)).toEqual({
       'content-type': 'application/json',
       accept: 'application/json',
       'user-agent': 'switchyard',

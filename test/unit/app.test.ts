@@ -156,10 +156,11 @@ describe('answers without a provider', () => {
 
 describe('a request that is answered', () => {
   it('goes to the configured address once, and to no other', async () => {
-    const sent: { url: string; init: RequestInit }[] = []
-    vi.stubGlobal('fetch', (url: string, init: RequestInit) => {
-      sent.push({ url, init })
-      return Promise.resolve(Response.json(wholeAnswer))
+    const sent: { url: string; headers: [string, string][]; body: string }[] = []
+    vi.stubGlobal('fetch', async (input: RequestInfo, init: RequestInit) => {
+      const request = new Request(input, init)
+      sent.push({ url: request.url, headers: [...request.headers], body: await request.text() })
+      return Response.json(wholeAnswer)
     })
     vi.spyOn(console, 'log').mockImplementation(() => undefined)
     const headers = { ...bearer, host: 'evil.example', 'x-forwarded-host': 'evil.example' }
@@ -178,7 +179,8 @@ describe('a request that is answered', () => {
 
   it('shares what a provider asked for with the next one of the isolate', async () => {
     let calls = 0
-    vi.stubGlobal('fetch', (url: string) => {
+    vi.stubGlobal('fetch', (input: RequestInfo, given: RequestInit) => {
+      const { url } = new Request(input, given)
       if (!url.includes('openai')) return Promise.resolve(Response.json(wholeAnswer))
       calls += 1
       const init = { status: 429, headers: { 'retry-after': '60' } }

@@ -107,15 +107,22 @@ export class ResponseCollector {
           },
         ),
       )
+    const { id, model, createdS } = this.#start ?? nothing
+    const usage = this.#usage
+    // The usual case is a literal of its own: behind a spread each field is a call into the engine's runtime.
+    if (id !== undefined && model !== undefined && usage !== undefined && createdS === undefined)
+      return { id, model, choices, usage }
     return {
-      ...(this.#start?.id === undefined ? {} : { id: this.#start.id }),
-      ...(this.#start?.model === undefined ? {} : { model: this.#start.model }),
-      ...(this.#start?.createdS === undefined ? {} : { createdS: this.#start.createdS }),
+      ...(id === undefined ? {} : { id }),
+      ...(model === undefined ? {} : { model }),
+      ...(createdS === undefined ? {} : { createdS }),
       choices,
-      ...(this.#usage === undefined ? {} : { usage: this.#usage }),
+      ...(usage === undefined ? {} : { usage }),
     }
   }
 }
+
+const nothing: { readonly id?: string; readonly model?: string; readonly createdS?: number } = {}
 
 type ChoiceEvent = Exclude<CanonicalEvent, { type: 'start' | 'usage' | 'finish' | 'failure' }>
 
@@ -186,9 +193,13 @@ class OpenChoice {
   }
 
   close(finish: ChoiceFinish): ChoiceResponse {
+    const { index } = this
+    const content = this.#blocks.map(closeBlock)
+    if (this.#logprobs.length === 0 && this.#refusalLogprobs.length === 0)
+      return { index, content, finish }
     return {
-      index: this.index,
-      content: this.#blocks.map(closeBlock),
+      index,
+      content,
       finish,
       ...(this.#logprobs.length === 0 ? {} : { logprobs: this.#logprobs }),
       ...(this.#refusalLogprobs.length === 0 ? {} : { refusalLogprobs: this.#refusalLogprobs }),

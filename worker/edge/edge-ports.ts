@@ -75,7 +75,9 @@ export class EdgePorts implements Ports {
   fetch(url: string, init: RequestInit): Promise<Response> {
     const like = requestLike(url, init)
     if (like === null) return fetch(url, init)
-    return fetch(like, { body: init.body ?? null, signal: init.signal ?? null })
+    const { body = null, signal = null } = init
+    const own: RequestInit = { body, signal }
+    return fetch(like, own)
   }
 
   runBinding(

@@ -19,7 +19,8 @@ export function parseGuarded(text: string, limits: JsonLimits): GuardedJson {
   if (rule !== null) return { ok: false, rule }
   let forbiddenKey = false
   // A reviver is slow; it runs only where the name can occur at all, spelled out or escaped.
-  const suspicious = text.includes('__proto__') || /\\u005f/i.test(text)
+  const suspicious =
+    text.includes('__proto__') || (text.includes('\\u005') && /\\u005f/i.test(text))
   try {
     const value: unknown = suspicious
       ? JSON.parse(text, (key, inner: unknown) => {

@@ -20,10 +20,12 @@ export function listOf(value: unknown): readonly unknown[] {
 
 /** The objects among the items of `value`. */
 export function objectsOf(value: unknown): readonly JsonObject[] {
-  return listOf(value).flatMap((item) => {
+  const objects: JsonObject[] = []
+  for (const item of listOf(value)) {
     const object = objectOf(item)
-    return object === undefined ? [] : [object]
-  })
+    if (object !== undefined) objects.push(object)
+  }
+  return objects
 }
 
 export function stringOf(value: unknown): string | undefined {

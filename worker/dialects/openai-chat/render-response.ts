@@ -61,6 +61,20 @@ class MessageFields {
   /** Parts of this wire format that have no canonical kind. */
   readonly parts: unknown[] = []
 
+  /** There is nothing in it but text, or a refusal. */
+  get isText(): boolean {
+    return (
+      this.reasoning === '' &&
+      !this.isProven &&
+      this.audio === undefined &&
+      this.toolCalls.length === 0 &&
+      this.annotations.length === 0 &&
+      this.citations.length === 0 &&
+      this.images.length === 0 &&
+      this.parts.length === 0
+    )
+  }
+
   add(block: Block): void {
     switch (block.type) {
       case 'text':
@@ -112,6 +126,10 @@ function renderMessage(blocks: readonly Block[], legacyFunctions: boolean): Json
   const fields = new MessageFields()
   for (const block of blocks) fields.add(block)
   const { toolCalls, reasoning } = fields
+  const content = fields.hasText ? fields.text : null
+  const refusal = fields.refusal === '' ? null : fields.refusal
+  // The usual case is a literal of its own: behind a spread each field is a call into the engine's runtime.
+  if (fields.isText) return { role: 'assistant', content, refusal }
   const calls =
     toolCalls.length === 0
       ? {}
@@ -120,8 +138,8 @@ function renderMessage(blocks: readonly Block[], legacyFunctions: boolean): Json
         : { tool_calls: toolCalls }
   return {
     role: 'assistant',
-    content: fields.hasText ? fields.text : null,
-    refusal: fields.refusal === '' ? null : fields.refusal,
+    content,
+    refusal,
     ...(reasoning === '' ? {} : { reasoning_content: reasoning, reasoning }),
     ...(fields.isProven ? { reasoning_details: fields.details } : {}),
     ...calls,

@@ -28,7 +28,9 @@ export function encodeMessages(
   const front = firstTurn === -1 ? messages : messages.slice(0, firstTurn)
   const rest = firstTurn === -1 ? [] : messages.slice(firstTurn)
   const turns: Turn[] = []
-  for (const [index, message] of rest.entries()) {
+  let index = -1
+  for (const message of rest) {
+    index += 1
     const content = message.content.flatMap((block) => encodeBlock(block, departures))
     if (content.length === 0) continue
     if (!isInstruction(message)) addTo(turns, roleOf(message), content)
@@ -91,8 +93,12 @@ function asMarkedText(part: JsonObject): JsonObject {
 
 /** Results precede everything else in the turn after a tool call, or the API refuses it (tool use, "Handle tool results"). */
 function resultsFirst(content: JsonObject[]): void {
-  const rank = (part: JsonObject): number => (part['type'] === 'tool_result' ? 0 : 1)
-  content.sort((a, b) => rank(a) - rank(b))
+  if (!content.some(isResult)) return
+  content.sort((a, b) => Number(isResult(b)) - Number(isResult(a)))
+}
+
+function isResult(part: JsonObject): boolean {
+  return part['type'] === 'tool_result'
 }
 
 /** "final assistant content cannot end with trailing whitespace": the API's words for a prefill that does. */
