@@ -20,7 +20,7 @@ export function parseGuarded(text: string, limits: JsonLimits): GuardedJson {
   let forbiddenKey = false
   // A reviver is slow; it runs only where the name can occur at all, spelled out or escaped.
   const suspicious =
-    text.includes('__proto__') || (text.includes('\\u005') && /\\u005f/i.test(text))
+    text.includes('__proto__') || (text.includes('\\u00') && escapedLetter.test(text))
   try {
     const value: unknown = suspicious
       ? JSON.parse(text, (key, inner: unknown) => {
@@ -35,6 +35,9 @@ export function parseGuarded(text: string, limits: JsonLimits): GuardedJson {
     return { ok: false, rule: `the body is not valid JSON${positionOf(cause)}` }
   }
 }
+
+/** `_`, `o`, `p`, `r` or `t`, spelled as an escape: any of them may hide the name. */
+const escapedLetter = /\\u00(?:5f|6f|7[024])/i
 
 const quote = 34
 const backslash = 92

@@ -87,6 +87,10 @@ describe('parseGuarded()', () => {
       '{"a":[{"__proto__":1}]}',
       '{"\\u005f_proto__":1}',
       '{"\\u005F\\u005fproto\\u005f_":1}',
+      '{"__\\u0070roto__":1}',
+      '{"__p\\u0072oto__":1}',
+      '{"__pr\\u006Fto__":1}',
+      '{"__pro\\u0074o__":1}',
     ])
       expect(parseGuarded(text, limits)).toMatchObject({ ok: false })
     expect(parseGuarded('{"a":"__proto__"}', limits).ok).toBe(true)
