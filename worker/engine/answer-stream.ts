@@ -127,7 +127,7 @@ async function carry(
     }
     ending =
       source.kind === 'relay'
-        ? await carryRelayed(stream, source.client, source.meter, writable, context)
+        ? await carryRelayed(stream, source, writable, context)
         : await carryTranslated(stream, source.reader, writable.getWriter(), context)
     seen = seenOfStream(ending, stream)
   } finally {

@@ -8,7 +8,7 @@ import {
   interruption,
   lastWordsMs,
 } from './carry.ts'
-import { meterBufferBytes, type OpenStream } from './open-stream.ts'
+import { meterBufferBytes, type OpenStream, type RelaySource } from './open-stream.ts'
 import type { Ports } from './ports.ts'
 import { RelayAccount } from './relay-account.ts'
 import { SilenceWatch } from './watch.ts'
@@ -36,12 +36,12 @@ const lingerMs = meterIntervalMs
  */
 export async function carryRelayed(
   stream: OpenStream,
-  client: ReadableStream<Uint8Array>,
-  meter: ReadableStreamBYOBReader,
+  source: RelaySource,
   writable: WritableStream<Uint8Array>,
   context: CarryContext,
 ): Promise<CarryEnding> {
   const { control } = stream
+  const { client, meter } = source
   const { ports } = context
   const account = new RelayAccount(stream, context.dialect)
   const idle = new SilenceWatch(ports, context.idleTimeoutMs + meterIntervalMs, () =>
@@ -58,7 +58,7 @@ export async function carryRelayed(
     abort()
     meter.cancel().catch(() => undefined)
   }
-  const metering = watchMeter(meter, account, idle, pipe, stop, context)
+  const metering = watchMeter(source, account, idle, pipe, stop, context)
   const intact = await pipe
   await finishMeter(metering, intact, context)
   idle.stop()
@@ -158,7 +158,7 @@ async function pipeWhole(
  * it has not passed already.
  */
 async function watchMeter(
-  meter: ReadableStreamBYOBReader,
+  { meter, lastRead }: RelaySource,
   account: RelayAccount,
   idle: SilenceWatch,
   pipe: Promise<boolean>,
@@ -171,7 +171,7 @@ async function watchMeter(
     piping = false
   }
   const ended = stopped()
-  let buffer = new ArrayBuffer(meterBufferBytes)
+  let buffer = bufferOf(lastRead)
   let intervalMs = firstIntervalMs
   let found = 0
   let lingering: number | null = null
@@ -202,6 +202,13 @@ async function watchMeter(
     found = 0
     await pause(ended, intervalMs, ports)
   }
+}
+
+/** The buffer of what was read last, so that a stream holds one and not two. */
+function bufferOf({ buffer }: Uint8Array): ArrayBuffer {
+  return buffer.byteLength === meterBufferBytes
+    ? (buffer as ArrayBuffer)
+    : new ArrayBuffer(meterBufferBytes)
 }
 
 /** How long the pipe may still go on, ms; null while nothing speaks against it. What has queued by now is read first. */

@@ -18,18 +18,18 @@ export interface OpenStream {
   readonly source: StreamSource
 }
 
-export type StreamSource =
-  | { readonly kind: 'translate'; readonly reader: BodyReader }
-  /**
-   * `client` holds every byte from the beginning; `meter` the same bytes less
-   * those already read, of which `lastRead` are the last.
-   */
-  | {
-      readonly kind: 'relay'
-      readonly client: ReadableStream<Uint8Array>
-      readonly meter: ReadableStreamBYOBReader
-      readonly lastRead: Uint8Array
-    }
+export type StreamSource = { readonly kind: 'translate'; readonly reader: BodyReader } | RelaySource
+
+/** A stream of which the runtime moves the bytes, while a second branch of it is looked at. */
+export interface RelaySource {
+  readonly kind: 'relay'
+  /** Every byte from the beginning. */
+  readonly client: ReadableStream<Uint8Array>
+  /** The same bytes, less those already read. */
+  readonly meter: ReadableStreamBYOBReader
+  /** The last that were read there: gone with the next read, which takes their buffer. */
+  readonly lastRead: Uint8Array
+}
 
 type Opened =
   | { readonly kind: 'stream'; readonly stream: OpenStream }
@@ -109,10 +109,14 @@ export const meterBufferBytes = 16_384
 function relaySource(body: ReadableStream<Uint8Array>): Opening {
   const [client, branch] = body.tee()
   const meter = branch.getReader({ mode: 'byob' })
+  let buffer = new ArrayBuffer(meterBufferBytes)
   return {
     async read() {
-      const { done, value } = await meter.read(new Uint8Array(meterBufferBytes))
-      return done || value === undefined ? null : value
+      const { done, value } = await meter.read(new Uint8Array(buffer))
+      if (done || value === undefined) return null
+      // What was read before has been decoded, and what of it is held is held as text.
+      buffer = value.buffer as ArrayBuffer
+      return value
     },
     sourceAfter(lastRead, isBroken) {
       if (!isBroken) return { kind: 'relay', client, meter, lastRead }

@@ -101,7 +101,7 @@ async function carried(
   const { source } = result.stream
   const work =
     source.kind === 'relay'
-      ? carryRelayed(result.stream, source.client, source.meter, writable, context)
+      ? carryRelayed(result.stream, source, writable, context)
       : carryTranslated(result.stream, source.reader, writable.getWriter(), context)
   return new Carried(host, work, readable)
 }
