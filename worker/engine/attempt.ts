@@ -134,9 +134,10 @@ async function tryAttempt(
   } catch {
     return failed(failure('connect', 'the provider could not be reached'))
   }
+  const { status } = response
   try {
-    if (response.status < 200 || response.status > 299)
-      return failed(await refusal(response, adapter, ports.nowMs()), response.status)
+    if (status < 200 || status > 299)
+      return failed(await refusal(response, adapter, ports.nowMs()), status)
     let whole = response
     if (request.stream) {
       const type = response.headers.get('content-type') ?? ''
@@ -154,7 +155,7 @@ async function tryAttempt(
       control,
     )
   } catch {
-    return failed(failure('truncated', 'the connection to the provider broke'), response.status)
+    return failed(failure('truncated', 'the connection to the provider broke'), status)
   }
 }
 

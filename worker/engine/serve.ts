@@ -32,21 +32,22 @@ export async function serve(
   exchange: Exchange,
 ): Promise<Response> {
   const { ports } = exchange
+  const { headers } = inbound
   const startedMs = ports.nowMs()
 
   const body = await readBody(inbound, ports.runtime.config.limits)
   if (!body.ok) return exchange.refuse(body.error, body.error.message)
 
-  const parsed = readRequest(dialect.parse(body.value), dialect, inbound.headers)
+  const parsed = readRequest(dialect.parse(body.value), dialect, headers)
   if (!parsed.ok) return exchange.refuse(parsed.error)
   exchange.named(parsed.value)
 
-  const deadlineMs = readDeadlineMs(inbound.headers)
+  const deadlineMs = readDeadlineMs(headers)
   if (typeof deadlineMs !== 'number') return exchange.refuse(deadlineMs)
-  const resumes = readResume(inbound.headers)
+  const resumes = readResume(headers)
   if (typeof resumes !== 'boolean') return exchange.refuse(resumes)
   exchange.resumes = resumes
-  const tags = readAskedTags(inbound.headers)
+  const tags = readAskedTags(headers)
   if (!tags.ok) return exchange.refuse(tags.error)
 
   const planned = planRequest(parsed.value, caller, ports, {
