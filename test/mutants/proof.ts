@@ -105,7 +105,7 @@ export const proofMutants: readonly Mutant[] = [
     file: 'worker/engine/run-plan.ts',
     find: 'return this.#limits.maxAttempts - this.#records.length',
     replace: 'return 9 - this.#records.length',
-    killedBy: executed,
+    killedBy: ['test/unit/engine/run-plan-invariants.test.ts'],
     why: 'A request that nobody answers is sent to everybody.',
   },
   {
