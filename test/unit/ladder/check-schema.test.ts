@@ -27,6 +27,13 @@ const order = {
   },
 }
 
+/** A schema whose work doubles with each level, and which is no deeper than `levels`. */
+function doubling(levels: number): object {
+  let schema: object = { type: 'number' }
+  for (let level = 0; level < levels; level++) schema = { allOf: [schema, schema] }
+  return schema
+}
+
 describe('checkSchema()', () => {
   it.each([
     [{ id: 1, items: [{ name: 'a' }] }, 'valid'],
@@ -94,6 +101,9 @@ describe('checkSchema()', () => {
     const nested = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
     const twins = JSON.parse(`[${nested},${nested}]`) as unknown
     expect(fault({ uniqueItems: true }, twins)).toBe('unknown')
+    // Each level asks the next one twice: 2,000 steps, and a million.
+    expect(fault(doubling(10), 1)).toBe('valid')
+    expect(fault(doubling(20), 1)).toBe('unknown')
     let deep: unknown = 1
     for (let level = 0; level < 5000; level++) deep = [deep]
     expect(fault({ $defs: { a: { items: { $ref: '#/$defs/a' } } }, $ref: '#/$defs/a' }, deep)).toBe(
