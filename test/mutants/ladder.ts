@@ -507,7 +507,7 @@ export const ladderMutants: readonly Mutant[] = [
     invariant: 'caps',
     file: 'worker/engine/schema/check-schema.ts',
     find: 'if (this.#steps > mostSteps || depth > mostDepth)',
-    replace: 'if (depth > mostDepth)',
+    replace: 'if (this.#steps > mostSteps * 20 || depth > mostDepth)',
     killedBy: schema,
     why: 'A schema whose work doubles with each of its levels stops the isolate.',
   },
