@@ -230,5 +230,6 @@ function versionOf(raw: unknown): string {
     high = Math.imul(high ^ code, 2654435761)
     low = Math.imul(low ^ code, 1597334677)
   }
-  return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0')
+  const halves = [high, low].map((half) => (half >>> 0).toString(16).padStart(8, '0'))
+  return halves.join('')
 }

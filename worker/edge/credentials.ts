@@ -1,4 +1,5 @@
 import { AwsV4Signer } from 'aws4fetch'
+import { flatText } from '../canonical/flat-text.ts'
 
 /** A secret and the one host it may go to. */
 export interface BoundCredential {
@@ -26,10 +27,11 @@ export interface AwsKeys {
 export function headerCredential(host: string, name: string, value: string): BoundCredential {
   // Of headers that are a constant: nearly all.
   const kept = new WeakMap<object, Readonly<Record<string, string>>>()
+  const refuseOther = onlyHost(host)
   return {
     host,
     sign(url, _method, headers) {
-      refuseOtherHost(url, host)
+      refuseOther(url)
       const known = kept.get(headers)
       if (known !== undefined) return known
       const signed = { ...headers, [name]: value }
@@ -41,10 +43,11 @@ export function headerCredential(host: string, name: string, value: string): Bou
 }
 
 export function noCredential(host: string): BoundCredential {
+  const refuseOther = onlyHost(host)
   return {
     host,
     sign(url, _method, headers) {
-      refuseOtherHost(url, host)
+      refuseOther(url)
       return headers
     },
     hide: hiding(),
@@ -53,10 +56,11 @@ export function noCredential(host: string): BoundCredential {
 
 /** AWS Signature Version 4 over the whole body. */
 export function sigv4Credential(host: string, keys: AwsKeys): BoundCredential {
+  const refuseOther = onlyHost(host)
   return {
     host,
     async sign(url, method, headers, body) {
-      refuseOtherHost(url, host)
+      refuseOther(url)
       const signer = new AwsV4Signer({
         ...keys,
         method,
@@ -90,7 +94,11 @@ function hiding(...secrets: readonly (string | undefined)[]): (text: string) => 
  * bound to. The slash behind the host is what ends it, so the address need not
  * be parsed anew for each call.
  */
-function refuseOtherHost(url: string, host: string): void {
-  if (!url.startsWith(`https://${host}/`) && !url.startsWith(`http://${host}/`))
-    throw new Error('a credential was about to be sent to a host it is not bound to')
+function onlyHost(host: string): (url: string) => void {
+  const secure = flatText(`https://${host}/`)
+  const plain = flatText(`http://${host}/`)
+  return (url) => {
+    if (!url.startsWith(secure) && !url.startsWith(plain))
+      throw new Error('a credential was about to be sent to a host it is not bound to')
+  }
 }

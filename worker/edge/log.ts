@@ -1,3 +1,4 @@
+import { flatText } from '../canonical/flat-text.ts'
 import { formatUsd } from '../catalog/index.ts'
 import { ConfigurationError } from './config.ts'
 import type { HealthLogEntry } from '../../durable-objects/provider-health/composition.ts'
@@ -111,7 +112,7 @@ export function logLine(record: RequestRecord) {
       record.costNanoUsd === undefined ? undefined : formatUsd(record.costNanoUsd),
     'switchyard.duration_ms': record.durationMs,
     'switchyard.first_token_ms': record.firstTokenMs,
-    'switchyard.reason': record.reason,
+    'switchyard.reason': record.reason === null ? null : flatText(record.reason),
     'switchyard.decision': record.decision,
     'switchyard.config': record.configVersion,
     'cloudflare.colo': record.colo,

@@ -1,5 +1,6 @@
 import { catalogVersion } from '../catalog/index.ts'
 import type { KeyProfile } from '../../durable-objects/tenant-ledger/access/verify.ts'
+import { flatText } from '../canonical/flat-text.ts'
 import type { ProviderPreferences } from '../canonical/request.ts'
 import type { Candidate, Exclusion } from '../policy/candidate.ts'
 import type { Plan } from '../policy/plan.ts'
@@ -157,7 +158,7 @@ function nameOfText(text: string): string {
   const known = planNames.get(text)
   if (known !== undefined) return known
   if (planNames.size >= mostPlanNames) planNames.clear()
-  const name = stableName(text)
+  const name = flatText(stableName(text))
   if (text.length <= longestPlan) planNames.set(text, name)
   return name
 }

@@ -1,3 +1,4 @@
+import { flatText } from '../canonical/flat-text.ts'
 import type { UpstreamCall } from '../providers/adapter.ts'
 import type { Target } from '../edge/runtime.ts'
 import type { AttemptControl } from './attempt-control.ts'
@@ -24,7 +25,7 @@ export async function send(
   }
   if (baseUrl === null || credential === null)
     throw new Error('a provider without address or credential was planned')
-  const url = baseUrl + call.path
+  const url = addressOf(baseUrl, call.path)
   const body = call.method === 'GET' ? null : JSON.stringify(call.body)
   const plain = callHeaders(call.headers, stream)
   const signing = credential.sign(url, call.method, plain, body)
@@ -33,6 +34,22 @@ export async function send(
   control.isSent = !signal.aborted
   return ports.fetch(url, { method: call.method, headers, body, redirect: 'manual', signal })
 }
+
+/** One text for each address, which its calls repeat: what is put together anew is put into one piece anew by whoever reads it. */
+function addressOf(baseUrl: string, path: string): string {
+  let known = addresses.get(baseUrl)
+  if (known === undefined) addresses.set(baseUrl, (known = new Map()))
+  const found = known.get(path)
+  if (found !== undefined) return found
+  if (known.size >= mostPaths) known.clear()
+  const made = flatText(baseUrl + path)
+  known.set(path, made)
+  return made
+}
+
+const addresses = new Map<string, Map<string, string>>()
+/** Of one provider; some have their models in their paths. */
+const mostPaths = 256
 
 /** Response headers as adapters read them: lower-case names. */
 export function headerMap(headers: Headers): ReadonlyMap<string, string> {

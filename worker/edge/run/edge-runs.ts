@@ -1,5 +1,6 @@
 import type { HandOver, RunPort } from '../../engine/run-port.ts'
 import type { Isolate } from '../isolate.ts'
+import { newRequestId } from '../request-id.ts'
 import { askRun, runName } from './ask-run.ts'
 
 type Bindings = Readonly<Record<string, unknown>>
@@ -56,7 +57,7 @@ export function deferred(
   { body, caller }: HandOver,
 ): Promise<Response> | null {
   if (!residencies.storesAnswers(caller)) return null
-  const requestId = `req_${crypto.randomUUID().replaceAll('-', '')}`
+  const requestId = newRequestId()
   return askRun(inbound, bindings, {
     mode: 'defer',
     caller,
