@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { anthropicMessages } from '../../../worker/dialects/anthropic-messages/index.ts'
+import type { Dialect } from '../../../worker/dialects/dialect.ts'
 import { openAiChat } from '../../../worker/dialects/openai-chat/index.ts'
 import { Exchange } from '../../../worker/engine/exchange.ts'
 import { HeaderTemplates } from '../../../worker/engine/header-templates.ts'
@@ -18,16 +20,17 @@ function world() {
   const routes = { chat: { tiers: [[first], [second]] } }
   const host = new FakeHost(fakeRuntime({ ...settings, routes }))
   let number = 0
-  const ask = async (more: object = {}) => {
+  const ask = async (more: object = {}, dialect: Dialect = openAiChat) => {
     number += 1
     const id = `req_${number}`
-    const exchange = new Exchange(id, openAiChat, billing.caller, 'chat', null, host.ports)
-    const body = { model: 'chat', messages: [{ role: 'user', content: 'Hello' }], ...more }
+    const exchange = new Exchange(id, dialect, billing.caller, 'chat', null, host.ports)
+    const messages = [{ role: 'user', content: 'Hello' }]
+    const body = { model: 'chat', max_tokens: 100, messages, ...more }
     const inbound = new Request('https://gateway.example/v1/chat/completions', {
       method: 'POST',
       body: JSON.stringify(body),
     })
-    const answer = await host.clock.run(serve(inbound, openAiChat, billing.caller, exchange))
+    const answer = await host.clock.run(serve(inbound, dialect, billing.caller, exchange))
     await answer.text()
     return Object.fromEntries(answer.headers)
   }
@@ -56,6 +59,26 @@ describe('headers of answers', () => {
     expect(plain['server-timing']).toContain('upstream;dur=')
   })
 
+  it('have nothing of the last answer that said more', async () => {
+    const { host, ask } = world()
+    host.on('openai', json(wholeAnswer)).on('backup', json(wholeAnswer))
+    const plain = await ask()
+    const warned = await ask({ provider: { sort: 'throughput' } })
+    const again = await ask()
+    const names = (headers: object) => Object.keys(headers).toSorted()
+    expect(names(again)).toEqual(names(plain))
+    expect(names(warned)).toEqual([...names(plain), 'x-switchyard-warning'].toSorted())
+  })
+
+  it('name the request as the dialect does', async () => {
+    const { host, ask } = world()
+    host.on('openai', json(wholeAnswer)).on('backup', json(wholeAnswer))
+    const openAi = await ask()
+    const anthropic = await ask({}, anthropicMessages)
+    expect([openAi['x-request-id'], openAi['request-id']]).toEqual(['req_1', undefined])
+    expect([anthropic['x-request-id'], anthropic['request-id']]).toEqual([undefined, 'req_2'])
+  })
+
   it('tell of another target, another number of calls and another reason', async () => {
     const { host, ask } = world()
     host.on('openai', json(wholeAnswer)).on('backup', json(wholeAnswer))
@@ -82,7 +105,7 @@ describe('HeaderTemplates', () => {
         return { 'x-key': key }
       })
     expect(of('a')).toBe(of('a'))
-    expect([made, of('b').headers.get('x-key')]).toEqual([1, 'b'])
+    expect([made, of('b').like.headers.get('x-key')]).toEqual([1, 'b'])
     for (let key = 0; key < 1000; key++) of(`k${key}`)
     expect(templates.size).toBeLessThanOrEqual(256)
     expect(of('a').headers.get('x-key')).toBe('a')
