@@ -15,6 +15,8 @@ export interface Environment {
     requestId: string
     caller: Caller
     adminKeyId: string
+    /** It asks for an answer later, and gets one now. */
+    asksForLater: true | undefined
     /** Of a pinned tenant's first request, until the object that runs it is given it. */
     handed: HandedCredit | undefined
   }

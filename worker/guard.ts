@@ -4,6 +4,7 @@ import { accessHostOf, giveBackHanded } from './access-host.ts'
 import type { Identified } from './edge/access/access.ts'
 import { allowedOrigin, allowOrigin, preflight } from './edge/cors.ts'
 import type { Isolate } from './edge/isolate.ts'
+import { newRequestId } from './edge/request-id.ts'
 import { runDoor } from './run-door.ts'
 
 export type IsolateOf = (variables: Readonly<Record<string, unknown>>) => Isolate
@@ -20,7 +21,7 @@ type Entry = (context: AppContext) => Response | Promise<Response>
  */
 export function identified(isolateOf: IsolateOf, handler: Handler): Entry {
   return (context) => {
-    context.set('requestId', `req_${crypto.randomUUID().replaceAll('-', '')}`)
+    context.set('requestId', newRequestId())
     const isolate = isolateOf(context.env)
     const { origins } = isolate.runtime.config.cors
     if (origins.length === 0) return handler(context, isolate)
@@ -46,18 +47,24 @@ async function acrossOrigins(
 
 /** Keys before bodies: nothing of a request is read for a caller that is not known. */
 export function guarded(isolateOf: IsolateOf, handler: Handler): Entry {
-  const enter = (context: AppContext, isolate: Isolate, identified: Identified) => {
+  const enter = (
+    context: AppContext,
+    isolate: Isolate,
+    headers: Headers,
+    identified: Identified,
+  ) => {
     if (identified.kind === 'refused') return refuse(context, isolate, identified.error)
     context.set('caller', identified.caller)
-    const away = runDoor(context, isolate, identified.caller)
+    const away = runDoor(context, isolate, headers, identified.caller)
     if (context.get('handed') !== undefined) giveBackHanded(context, isolate, identified.caller)
     return away ?? handler(context, isolate)
   }
   return identified(isolateOf, (context, isolate) => {
-    const key = presentedKey(context.req.raw.headers)
+    const { headers } = context.req.raw
+    const key = presentedKey(headers)
     const found = isolate.access.identify(key, accessHostOf(context, isolate))
     return found instanceof Promise
-      ? found.then((known) => enter(context, isolate, known))
-      : enter(context, isolate, found)
+      ? found.then((known) => enter(context, isolate, headers, known))
+      : enter(context, isolate, headers, found)
   })
 }

@@ -16,6 +16,7 @@ import type { Caller } from './engine/caller.ts'
 export function runDoor(
   context: AppContext,
   isolate: Isolate,
+  headers: Headers,
   caller: Caller,
 ): Promise<Response> | Response | null {
   const { raw } = context.req
@@ -31,12 +32,15 @@ export function runDoor(
     if (isOutside) return refuse(context, isolate, outside(residency))
   }
   if (raw.method !== 'POST') return null
-  const wish = wishOf(raw.headers)
+  const wish = wishOf(headers)
   if (residency === null && wish === null) return null
   const asked = { caller, residency, requestId: context.get('requestId') }
   if (wish?.kind === 'attach') return attach(context, isolate, asked, wish.eventId)
   const isDeferred = wish !== null && isolate.residencies.storesAnswers(caller)
-  if (residency === null && !isDeferred) return null
+  if (residency === null && !isDeferred) {
+    context.set('asksForLater', true)
+    return null
+  }
   const handed = context.get('handed')
   // It is the object's from here on.
   context.set('handed', undefined)

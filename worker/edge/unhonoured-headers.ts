@@ -8,12 +8,13 @@ const ofLedger = ['x-switchyard-tags', 'idempotency-key'] as const
 export function unhonouredHeaders(
   headers: Headers,
   hasLedger: boolean,
-  readsTags = false,
+  readsTags: boolean,
+  asksForLater: boolean,
 ): string[] {
   const found: string[] = hasLedger
     ? []
     : ofLedger.filter((name) => headers.has(name) && !(readsTags && name === 'x-switchyard-tags'))
   // Whoever may be answered later has been, by now (`run-door.ts`): this tenant keeps nothing.
-  if (/\brespond-async\b/i.test(headers.get('prefer') ?? '')) found.push('prefer: respond-async')
+  if (asksForLater) found.push('prefer: respond-async')
   return found
 }

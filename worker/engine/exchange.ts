@@ -85,6 +85,11 @@ export class Exchange {
     this.#known.names = [model, ...models]
   }
 
+  /** Epoch ms. */
+  get startedMs(): number {
+    return this.#known.startedMs
+  }
+
   /** Why this request goes where it goes; null before there is a plan. */
   get decision(): DecisionRecord | null {
     return decisionOfKnown(this.#known)

@@ -7,10 +7,11 @@ import type { MeasurePort } from './measure-port.ts'
 
 /** What the engine asks and tells of the health of targets. Nothing here waits for anybody. */
 export interface HealthPort {
-  /** How `target` stands for a prompt of about `promptTokens`. */
+  /** How `target` stands for a prompt of about `promptTokens`, at `nowMs` where whoever asks has looked at the clock. */
   standing(
     target: Target,
     promptTokens: number,
+    nowMs?: number,
   ): { readonly health: TargetHealth | undefined; readonly notBeforeMs: number }
   /** `target` would have been asked, were it not barred: if it may be tried out, the next request shall have leave to. */
   want(target: Target): void

@@ -6,16 +6,17 @@ import type { Exchange } from './exchange.ts'
 import type { OnceRun } from './once-port.ts'
 
 /**
- * Claims the caller's `idempotency-key` before anything is bought. Null: there is none. A response: the answer of the
+ * Claims the caller's `idempotency-key`, as its header has it, before anything is bought. Null: there is none. A response: the answer of the
  * first request with this key, or the reason why there is none.
  */
 export function claimOnce(
+  header: string | null,
   inbound: Request,
   body: unknown,
   caller: Caller,
   exchange: Exchange,
 ): Promise<OnceRun | Response | null> | Response | null {
-  const read = readIdempotencyKey(inbound.headers.get('idempotency-key'))
+  const read = readIdempotencyKey(header)
   if (read.kind === 'none') return null
   if (read.kind === 'invalid') return exchange.refuse(invalidRequest(read.message))
   return claimKey(read.key, inbound, body, caller, exchange)

@@ -131,8 +131,9 @@ export function planRequest(
   const movedTo = list?.movedTo ?? (isMoved ? [route] : none)
   const after = factsAfter(read, ruling, limited)
   const facts = factsMoved(after, read, ruling, movedTo, tags, runtime)
+  const nowMs = ports.nowMs()
   const found = candidates(runtime, tiers, (target) =>
-    ports.health.standing(target, facts.promptTokens),
+    ports.health.standing(target, facts.promptTokens, nowMs),
   )
   const isThrifty = asksToDegrade({ caller, route, tags }, list, ports)
   const { kept, exclusions } = allowed(found, caller.profile)
@@ -140,7 +141,8 @@ export function planRequest(
   if (kept.length === 0 && exclusions.length > 0)
     return forbidden(limited, caller, { read, facts, rules, candidates: found, exclusions }, ports)
   const policy = policyAfter(runtime, route, list, caller, ruling)
-  const plain = inputOf(limited, kept, facts, policy, isThrifty, ports)
+  const seed = seedOf(ports.random())
+  const plain = inputOf(limited, kept, facts, policy, { isThrifty, nowMs, seed })
   const ranked = isRanked(plain) ? rankedInput(plain, limited, caller.tenant, tags, ports) : plain
   const input = asRecorded(ranked, asked)
   const made = withExclusions(plan(input), exclusions)
@@ -223,18 +225,9 @@ function inputOf(
   candidates: readonly Candidate[],
   facts: RequestFacts,
   policy: RoutePolicy,
-  isThrifty: boolean,
-  ports: PlanPorts,
+  { isThrifty, nowMs, seed }: Pick<PlanInput, 'isThrifty' | 'nowMs' | 'seed'>,
 ): PlanInput {
-  return {
-    facts,
-    preferences: provider,
-    candidates,
-    policy,
-    isThrifty,
-    nowMs: ports.nowMs(),
-    seed: seedOf(ports.random()),
-  }
+  return { facts, preferences: provider, candidates, policy, isThrifty, nowMs, seed }
 }
 
 const noPreferences: ProviderPreferences = {}

@@ -33,9 +33,9 @@ export async function serve(
 ): Promise<Response> {
   const { ports } = exchange
   const { headers } = inbound
-  const startedMs = ports.nowMs()
+  const { startedMs } = exchange
 
-  const body = await readBody(inbound, ports.runtime.config.limits)
+  const body = await readBody(inbound, ports.runtime.config.limits, headers)
   if (!body.ok) return exchange.refuse(body.error, body.error.message)
 
   const parsed = readRequest(dialect.parse(body.value), dialect, headers)
@@ -66,7 +66,8 @@ export async function serve(
     if (elsewhere instanceof Response) return elsewhere
   }
 
-  const claiming = claimOnce(inbound, body.value, caller, exchange)
+  const key = headers.get('idempotency-key')
+  const claiming = claimOnce(key, inbound, body.value, caller, exchange)
   const run = claiming instanceof Promise ? await claiming : claiming
   if (run instanceof Response) return run
   const deadlineAtMs = startedMs + Math.min(planned.value.settings.timeouts.deadlineMs, deadlineMs)

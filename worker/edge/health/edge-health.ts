@@ -37,10 +37,9 @@ export class EdgeHealth implements HealthPort {
     this.#host = host
   }
 
-  standing(target: Target, promptTokens: number): Standing {
+  standing(target: Target, promptTokens: number, nowMs = this.#host.nowMs()): Standing {
     const { id } = target.provider
     if (!this.#seen.includes(id)) this.#seen.push(id)
-    const nowMs = this.#host.nowMs()
     const watch = this.#book.watch(target.provider, nowMs)
     return watch.standing(target.name, sizeClassOf(promptTokens), nowMs)
   }
@@ -81,10 +80,11 @@ export class EdgeHealth implements HealthPort {
     const attempt = new WatchedAttempt(
       watch,
       priority === undefined ? call : { ...call, priority },
+      nowMs,
       () => this.#host.nowMs(),
-      () => this.#exchange(provider.id, watch),
+      (notedMs) => this.#exchange(provider.id, watch, notedMs),
     )
-    for (const id of this.#seen) this.#exchange(id, this.#book.known(id))
+    for (const id of this.#seen) this.#exchange(id, this.#book.known(id), nowMs)
     this.#seen = []
     return attempt
   }
@@ -134,10 +134,9 @@ export class EdgeHealth implements HealthPort {
   }
 
   /** Sends what is due, behind the response. */
-  #exchange(provider: string, watch: ProviderWatch | undefined): void {
+  #exchange(provider: string, watch: ProviderWatch | undefined, nowMs: number): void {
     const { send } = this.#host
     if (send === null || watch === undefined) return
-    const nowMs = this.#host.nowMs()
     if (watch.dueInMs(nowMs) === Infinity) return
     const errand = watch.claim(nowMs)
     if (errand === null) return

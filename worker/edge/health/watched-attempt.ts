@@ -33,7 +33,7 @@ export class WatchedAttempt implements Attendance {
   readonly #call: WatchedCall
   readonly #load: TargetLoad
   readonly #nowMs: () => number
-  readonly #noted: () => void
+  readonly #noted: (nowMs: number) => void
   #permits: readonly Permit[]
   readonly #beganAtMs: number
   /** Null where capacity is not shared out. */
@@ -42,7 +42,13 @@ export class WatchedAttempt implements Attendance {
   #ttftMs: number | null = null
   #ended = false
 
-  constructor(watch: ProviderWatch, call: WatchedCall, nowMs: () => number, noted: () => void) {
+  constructor(
+    watch: ProviderWatch,
+    call: WatchedCall,
+    beganAtMs: number,
+    nowMs: () => number,
+    noted: (nowMs: number) => void,
+  ) {
     this.abortAfterMs = call.abortAfterMs
     this.fallbackAfterMs = call.fallbackAfterMs
     this.#watch = watch
@@ -51,8 +57,8 @@ export class WatchedAttempt implements Attendance {
     this.#nowMs = nowMs
     this.#noted = noted
     this.#load = watch.load(call.target)
-    this.#beganAtMs = nowMs()
-    this.#load.began(this.#beganAtMs)
+    this.#beganAtMs = beganAtMs
+    this.#load.began(beganAtMs)
     const { priority, target } = call
     this.#shares = priority === undefined ? null : watch.shares(target)
     if (priority !== undefined) this.#shares?.began(priority)
@@ -91,14 +97,15 @@ export class WatchedAttempt implements Attendance {
   finished(result: AttendedResult): void {
     if (!this.#end()) return
     const { broken, costNanoUsd } = result
-    measureAnswer(this.#call, this.#ttftMs, result, this.#nowMs())
+    const nowMs = this.#nowMs()
+    measureAnswer(this.#call, this.#ttftMs, result, nowMs)
     const cost = costNanoUsd === null ? {} : { costNanoUsd }
     if (!this.#answered) {
       this.#load.answered()
       this.#learn(null)
-      this.#note(broken ? { outcome: 'broken_output' } : { outcome: 'ok', ...cost })
-    } else if (broken) this.#note({ outcome: 'broken_output' })
-    else if (costNanoUsd !== null) this.#note({ outcome: 'priced', ...cost })
+      this.#note(broken ? { outcome: 'broken_output' } : { outcome: 'ok', ...cost }, nowMs)
+    } else if (broken) this.#note({ outcome: 'broken_output' }, nowMs)
+    else if (costNanoUsd !== null) this.#note({ outcome: 'priced', ...cost }, nowMs)
   }
 
   #learn(ttftMs: number | null): void {
@@ -116,14 +123,17 @@ export class WatchedAttempt implements Attendance {
   }
 
   /** The first word about a call that carried permits answers them. */
-  #note(said: {
-    readonly outcome: Outcome
-    readonly ttftMs?: number
-    readonly costNanoUsd?: number
-    readonly elapsedMs?: number
-    readonly retryAfterMs?: number
-    readonly ramp?: true
-  }): void {
+  #note(
+    said: {
+      readonly outcome: Outcome
+      readonly ttftMs?: number
+      readonly costNanoUsd?: number
+      readonly elapsedMs?: number
+      readonly retryAfterMs?: number
+      readonly ramp?: true
+    },
+    nowMs = this.#nowMs(),
+  ): void {
     const { target, size, credential } = this.#call
     const probes = this.#permits.map(({ permitId }): ProbeOutcome => {
       const { outcome, ttftMs, costNanoUsd, retryAfterMs } = said
@@ -138,7 +148,7 @@ export class WatchedAttempt implements Attendance {
     })
     this.#permits = []
     const who = credential === null ? {} : { credential }
-    this.#watch.note({ target, size, ...who, ...said }, probes, this.#nowMs())
-    this.#noted()
+    this.#watch.note({ target, size, ...who, ...said }, probes, nowMs)
+    this.#noted(nowMs)
   }
 }

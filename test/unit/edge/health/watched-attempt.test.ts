@@ -18,6 +18,7 @@ function attempt(call: Partial<WatchedCall> = {}) {
       fallbackAfterMs: null,
       ...call,
     },
+    world.nowMs,
     () => world.nowMs,
     () => (notes += 1),
   )
