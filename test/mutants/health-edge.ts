@@ -696,7 +696,7 @@ export const healthEdgeMutants: readonly Mutant[] = [
     id: 'edge-health-looked-at-not-asked',
     invariant: 'S10 liveness',
     file: `${edge}/edge-health.ts`,
-    find: 'for (const id of this.#seen) this.#exchange(id, this.#book.known(id))',
+    find: 'for (const id of this.#seen) this.#exchange(id, this.#book.known(id), nowMs)',
     replace: '',
     killedBy: edgeHealth,
     why: 'A provider that gets no requests because it is open is never asked about again.',

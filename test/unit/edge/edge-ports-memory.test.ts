@@ -1,8 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { EdgePorts } from '../../../worker/edge/edge-ports.ts'
 import { KeyRing } from '../../../worker/edge/keys.ts'
+import type { RequestRecord } from '../../../worker/engine/record.ts'
 import { fakeRuntime } from '../../support/fake-host.ts'
 import { testIsolate } from '../../support/test-isolate.ts'
 
@@ -54,4 +55,58 @@ describe('EdgePorts', () => {
     client.abort()
     expect([ports.clientGone.aborted, told]).toEqual([true, 1])
   })
+
+  it('holds nothing of whoever listened once the request is on record, and tells them nothing', async () => {
+    vi.spyOn(console, 'log').mockImplementation(() => undefined)
+    const isolate = testIsolate(
+      fakeRuntime(),
+      new KeyRing([], pepper),
+      new KeyRing([], pepper),
+      pepper,
+    )
+    const client = new AbortController()
+    let told = 0
+    const held = new WeakRef(listening(client.signal))
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+    expect(held.deref()).toBeUndefined()
+    client.abort()
+    expect(told).toBe(0)
+
+    function listening(signal: AbortSignal): object {
+      const request = new Request('https://gateway.example/v1/chat/completions', { signal })
+      Object.defineProperty(request, 'signal', { value: signal })
+      const context = { waitUntil: () => undefined }
+      const ports = new EdgePorts({ request, bindings: {}, context }, isolate)
+      const answer = { body: 'x'.repeat(1000) }
+      ports.clientGone.addEventListener('abort', () => (told += answer.body.length))
+      ports.log(record)
+      return answer
+    }
+  })
 })
+
+afterEach(() => vi.restoreAllMocks())
+
+const record: RequestRecord = {
+  requestId: 'req_1',
+  tenant: 'demo',
+  keyId: 'k1',
+  dialect: 'openai-chat',
+  operation: 'chat',
+  stream: false,
+  plumbing: 'json',
+  requestedModel: 'chat',
+  route: 'chat',
+  target: 'm@x',
+  provider: 'x',
+  model: 'm',
+  region: 'us',
+  attempts: [],
+  ending: 'finished',
+  status: 200,
+  durationMs: 5,
+  reason: 'tier 1',
+  configVersion: 'v1',
+  colo: null,
+}

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   digestKey,
+  fingerprintOf,
   formatKey,
   KeyRing,
   parseKey,
@@ -70,8 +71,35 @@ describe('KeyRing', () => {
     expect(new KeyRing([stored], pepper).find(forged)).toBeNull()
   })
 
+  it('goes by the whole key, also for one whose secret it has proven', () => {
+    const ring = new KeyRing([stored], pepper)
+    expect(ring.find(key)).toEqual(stored)
+    for (const other of [
+      key.replace('sk-sy-demo-', 'sk-sy-other-'),
+      key.replace('sk-sy-demo-', 'sk-sy-demx-'),
+      key.replace(`-${stored.id}-`, `-${'0'.repeat(8)}-`),
+      `x${key}`,
+      key.slice(1),
+      key.slice(-49),
+      key.slice(-48),
+    ])
+      expect(ring.find(other), other.slice(0, -49)).toBeNull()
+    expect(ring.find(key)).toEqual(stored)
+  })
+
   it('refuses every key under another pepper', () => {
     expect(new KeyRing([stored], 'q'.repeat(32)).find(key)).toBeNull()
+  })
+})
+
+describe('fingerprintOf()', () => {
+  it('tells keys apart by whose they are and by their secret, and holds no secret', () => {
+    const [own, tenant, secret] = [key, formatKey('other', bytes(1)), formatKey('demo', bytes(2))]
+    const all = [own, tenant, secret].map(fingerprintOf)
+    expect(new Set(all).size).toBe(3)
+    expect(fingerprintOf(key.replace('demo', 'demx'))).not.toBe(fingerprintOf(key))
+    expect(all[0]).not.toContain(key.slice(-49, -6))
+    expect(fingerprintOf('short')).toBeNull()
   })
 })
 
