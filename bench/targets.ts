@@ -36,6 +36,8 @@ export interface Testbed {
 export interface RuntimeOptions {
   readonly workerdArgs?: readonly string[]
   readonly v8Flags?: readonly string[]
+  /** A program that runs workerd, with its arguments: a profiler. */
+  readonly under?: readonly [string, ...string[]]
   /** The gateway is built with the names of its functions. */
   readonly isReadable?: boolean
 }
@@ -142,12 +144,14 @@ async function startWorkerd(
     ...(id === 'switchyard' ? { objects: gatewayObjects } : {}),
   }
   writeFileSync(config, workerdConfig(config, [worker], compatibility, options.v8Flags))
-  return startServer(
+  const [program, ...args] = [
+    ...(options.under ?? []),
     workerdBinary,
-    ['serve', config, ...(options.workerdArgs ?? [])],
-    port,
-    logFile(directory, id),
-  )
+    'serve',
+    config,
+    ...(options.workerdArgs ?? []),
+  ] as [string, ...string[]]
+  return startServer(program, args, port, logFile(directory, id))
 }
 
 /** The Durable Objects of the gateway, as `wrangler.toml` binds them. */
