@@ -12,14 +12,17 @@ const collect = runInNewContext('gc') as () => void
 
 const pepper = '00'.repeat(32)
 
+const isolate = testIsolate(fakeRuntime(), new KeyRing([], pepper), new KeyRing([], pepper), pepper)
+
+/** Of a request with this very signal, where a `Request` would make one of its own. */
+function portsOf(signal: AbortSignal): EdgePorts {
+  const request = new Request('https://gateway.example/v1/chat/completions', { signal })
+  Object.defineProperty(request, 'signal', { value: signal })
+  return new EdgePorts({ request, bindings: {}, context: { waitUntil: () => undefined } }, isolate)
+}
+
 describe('EdgePorts', () => {
   it('is let go of when its request is over, although the runtime still holds the signal of the request', async () => {
-    const isolate = testIsolate(
-      fakeRuntime(),
-      new KeyRing([], pepper),
-      new KeyRing([], pepper),
-      pepper,
-    )
     const client = new AbortController()
     const gone = new WeakRef(portsOf(client.signal))
     await new Promise((resolve) => setImmediate(resolve))
@@ -28,22 +31,9 @@ describe('EdgePorts', () => {
     // The signal itself lives, and what listens to it is still told.
     client.abort()
     expect(client.signal.aborted).toBe(true)
-
-    function portsOf(signal: AbortSignal): EdgePorts {
-      const request = new Request('https://gateway.example/v1/chat/completions', { signal })
-      Object.defineProperty(request, 'signal', { value: signal })
-      const context = { waitUntil: () => undefined }
-      return new EdgePorts({ request, bindings: {}, context }, isolate)
-    }
   })
 
   it('tells that the client has gone', () => {
-    const isolate = testIsolate(
-      fakeRuntime(),
-      new KeyRing([], pepper),
-      new KeyRing([], pepper),
-      pepper,
-    )
     const client = new AbortController()
     const request = new Request('https://gateway.example/', { signal: client.signal })
     const ports = new EdgePorts(
@@ -58,12 +48,6 @@ describe('EdgePorts', () => {
 
   it('holds nothing of whoever listened once the request is on record, and tells them nothing', async () => {
     vi.spyOn(console, 'log').mockImplementation(() => undefined)
-    const isolate = testIsolate(
-      fakeRuntime(),
-      new KeyRing([], pepper),
-      new KeyRing([], pepper),
-      pepper,
-    )
     const client = new AbortController()
     let told = 0
     const held = new WeakRef(listening(client.signal))
@@ -74,10 +58,7 @@ describe('EdgePorts', () => {
     expect(told).toBe(0)
 
     function listening(signal: AbortSignal): object {
-      const request = new Request('https://gateway.example/v1/chat/completions', { signal })
-      Object.defineProperty(request, 'signal', { value: signal })
-      const context = { waitUntil: () => undefined }
-      const ports = new EdgePorts({ request, bindings: {}, context }, isolate)
+      const ports = portsOf(signal)
       const answer = { body: 'x'.repeat(1000) }
       ports.clientGone.addEventListener('abort', () => (told += answer.body.length))
       ports.log(record)
